@@ -60,6 +60,18 @@ describe('services keep what is promised', { timeout: 300_000 * PATIENCE }, () =
     assert.match((await ask(host, { from: 'web' }))[0]!, /^web 80 /);
   });
 
+  it('may be named from a digit on, and keeps its ports when these change their numbers', async () => {
+    const ports = (http: number, other: number): object[] => [{ name: 'http', port: http, targetPort: 80 }, { name: 'other', port: other, targetPort: 81 }];
+    await apply(service('2nd', { selector: { app: 'web' }, type: 'NodePort', ports: ports(80, 81) }));
+    await until('its name leads to the pod', async () => (await ask('2nd'))[0]!.startsWith('web 80 ') && (await ask('2nd', { port: 81 }))[0]!.startsWith('web 81 '));
+    const before = await field('.spec.ports[*].nodePort', 'service', '2nd');
+    const { code, stderr } = await llmos.kubectlWith(JSON.stringify({ apiVersion: 'v1', kind: 'Service', ...service('2nd', { selector: { app: 'web' }, type: 'NodePort', ports: ports(81, 80) }) }), 'replace', '-f', '-');
+    assert.equal(code, 0, stderr);
+    assert.equal(await field('.spec.ports[*].nodePort', 'service', '2nd'), before);
+    await until('the numbers are exchanged', async () => (await ask('2nd'))[0]!.startsWith('web 81 ') && (await ask('2nd', { port: 81 }))[0]!.startsWith('web 80 '));
+    await kubectl('delete', 'service', '2nd');
+  });
+
   it('carries datagrams of any size, and keeps a client of them where it was, if it is to', async () => {
     const ports = [{ name: 'datagrams', port: 80, protocol: 'UDP' }];
     await apply(pod('one', 'talk'), pod('two', 'talk'), service('talk', { ports, sessionAffinity: 'ClientIP' }));

@@ -1,5 +1,6 @@
 /** Endpoints (core/v1). */
-import { isIP } from '../ip.ts';
+import { ipErrors, ipWarnings } from '../ip-validation.ts';
+import { specialAddressErrors } from '../ip.ts';
 import type { EndpointAddress, EndpointPort, Endpoints as EndpointsType, EndpointSubset } from '../generated/core-v1.ts';
 import { AGE, column, NAME, showSome } from '../columns.ts';
 import { invalid, notSupported, required, type FieldError } from '../field-error.ts';
@@ -8,6 +9,9 @@ import { dns1123LabelErrors, portNumberErrors } from '../names.ts';
 import { schemaOf } from '../schema/facts.ts';
 
 export type Endpoints = EndpointsType;
+
+const MANAGED_BY = 'endpoints.kubernetes.io/managed-by';
+const CONTROLLER = 'endpoint-controller';
 
 export const Endpoints: Kind<Endpoints> = defineKind<Endpoints>({
   group: '', version: 'v1', kind: 'Endpoints', plural: 'endpoints', namespaced: true,
@@ -19,7 +23,9 @@ export const Endpoints: Kind<Endpoints> = defineKind<Endpoints>({
     defaults(endpoints) {
       for (const subset of endpoints.subsets ?? []) for (const port of subset.ports ?? []) port.protocol ??= 'TCP';
     },
-    validate: (endpoints) => (endpoints.subsets ?? []).flatMap((subset, index) => subsetErrors(subset, `subsets[${index}]`)),
+    validate: (endpoints, old) => (endpoints.subsets ?? []).flatMap((subset, index) => subsetErrors(subset, `subsets[${index}]`, addressesOf(old).map(({ ip }) => ip))),
+    // The controller's own are of no concern to who changes something else about them.
+    warnings: (endpoints) => (endpoints.metadata.labels?.[MANAGED_BY] === CONTROLLER ? [] : addressesOf(endpoints).flatMap(({ ip, path }) => ipWarnings(path, ip))),
     deprecation: 'v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice',
   },
   columns: [NAME, column('Endpoints', (endpoints) => showSome((endpoints.subsets ?? []).flatMap(showSubset), '<none>')), AGE],
@@ -31,21 +37,24 @@ function showSubset(subset: EndpointSubset): string[] {
   return subset.ports!.flatMap(({ port }) => addresses.map(({ ip = '' }) => (ip.includes(':') ? `[${ip}]:${port}` : `${ip}:${port}`)));
 }
 
-function subsetErrors(subset: EndpointSubset, path: string): FieldError[] {
+function addressesOf(endpoints: Endpoints | undefined): { ip: string; path: string }[] {
+  return (endpoints?.subsets ?? []).flatMap((subset, index) => (['addresses', 'notReadyAddresses'] as const).flatMap((field) => (subset[field] ?? []).map(({ ip }, at) => ({ ip, path: `subsets[${index}].${field}[${at}].ip` }))));
+}
+
+function subsetErrors(subset: EndpointSubset, path: string, kept: readonly string[]): FieldError[] {
   const errors: FieldError[] = [];
   const { addresses = [], notReadyAddresses = [], ports = [] } = subset;
   if (addresses.length === 0 && notReadyAddresses.length === 0) errors.push(required(path, 'must specify `addresses` or `notReadyAddresses`'));
-  addresses.forEach((address, index) => errors.push(...addressErrors(address, `${path}.addresses[${index}]`)));
-  notReadyAddresses.forEach((address, index) => errors.push(...addressErrors(address, `${path}.notReadyAddresses[${index}]`)));
+  addresses.forEach((address, index) => errors.push(...addressErrors(address, `${path}.addresses[${index}]`, kept)));
+  notReadyAddresses.forEach((address, index) => errors.push(...addressErrors(address, `${path}.notReadyAddresses[${index}]`, kept)));
   ports.forEach((port, index) => errors.push(...portErrors(port, `${path}.ports[${index}]`, ports.length > 1)));
   return errors;
 }
 
-function addressErrors(address: EndpointAddress, path: string): FieldError[] {
-  const errors: FieldError[] = [];
+function addressErrors(address: EndpointAddress, path: string, kept: readonly string[]): FieldError[] {
   const { ip = '' } = address;
-  if (isIP(ip) === 0) errors.push(invalid(`${path}.ip`, ip, 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)'));
-  else if (/^(127\.|169\.254\.|22[4-9]\.|23\d\.|0\.0\.0\.0$|::1?$)/.test(ip)) errors.push(invalid(`${path}.ip`, ip, 'may not be in the loopback, link-local, multicast or unspecified range'));
+  const malformed = ipErrors(`${path}.ip`, ip, kept);
+  const errors = malformed.length > 0 ? malformed : specialAddressErrors(ip).map((error) => invalid(`${path}.ip`, ip, error));
   if (address.hostname) for (const error of dns1123LabelErrors(address.hostname)) errors.push(invalid(`${path}.hostname`, address.hostname, error));
   return errors;
 }

@@ -3,7 +3,7 @@ import type { Node as NodeType } from '../generated/core-v1.ts';
 import { AGE, column, NAME } from '../columns.ts';
 import { duplicate, forbidden, invalid, notSupported, required, type FieldError } from '../field-error.ts';
 import { equalJson } from '../json.ts';
-import { isCidr } from '../ip.ts';
+import { cidrErrors } from '../ip-validation.ts';
 import { defineKind, type Kind } from '../kind.ts';
 import { amountErrors } from './resource-validation.ts';
 import { labelKeyErrors, labelValueErrors } from '../names.ts';
@@ -23,7 +23,7 @@ export const Node: Kind<Node> = defineKind<Node>({
       const status = node.status;
       if (status !== undefined && status.allocatable === undefined && status.capacity !== undefined) status.allocatable = { ...status.capacity };
     },
-    validate: (node, old) => [...resourceErrors(node), ...addressErrors(node), ...rangeErrors(node), ...taintErrors(node), ...(old === undefined ? [] : updateErrors(node, old))],
+    validate: (node, old) => [...resourceErrors(node), ...addressErrors(node), ...rangeErrors(node, old), ...taintErrors(node), ...(old === undefined ? [] : updateErrors(node, old))],
     validateStatus: (node) => [...resourceErrors(node), ...addressErrors(node)],
   },
   subresources: { status: true },
@@ -76,9 +76,10 @@ function addressErrors({ status }: Node): FieldError[] {
 
 const EFFECTS = ['NoSchedule', 'PreferNoSchedule', 'NoExecute'];
 
-function rangeErrors({ spec }: Node): FieldError[] {
-  const ranges = spec?.podCIDRs ?? (spec?.podCIDR ? [spec.podCIDR] : []);
-  const errors = ranges.flatMap((range, index) => (isCidr(range) ? [] : [invalid(`spec.podCIDRs[${index}]`, range, 'must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)')]));
+function rangeErrors(node: Node, old: Node | undefined): FieldError[] {
+  const rangesOf = ({ spec }: Node): readonly string[] => spec?.podCIDRs ?? (spec?.podCIDR ? [spec.podCIDR] : []);
+  const [ranges, kept] = [rangesOf(node), old === undefined ? [] : rangesOf(old)];
+  const errors = ranges.flatMap((range, index) => cidrErrors(`spec.podCIDRs[${index}]`, range, kept));
   const families = new Set(ranges.map((range) => range.includes(':')));
   return ranges.length > families.size ? [...errors, invalid('spec.podCIDRs', ranges, 'may specify no more than one CIDR for each IP family')] : errors;
 }

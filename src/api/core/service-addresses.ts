@@ -1,11 +1,11 @@
 /** The addresses of a Service and their families: what they must be like, and how they may change (upstream: ValidateServiceClusterIPsRelatedFields and its neighbours). */
 import { duplicate, invalid, notSupported, required, type FieldError } from '../field-error.ts';
 import type { ServiceSpec } from '../generated/core-v1.ts';
+import { ipErrors } from '../ip-validation.ts';
 import { isIP } from '../ip.ts';
 
 const FAMILIES = ['IPv4', 'IPv6'];
 const FAMILY_POLICIES = ['PreferDualStack', 'RequireDualStack', 'SingleStack'];
-const NOT_AN_IP = 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)';
 const FIXED = 'may not change once set';
 const [IPS, IP_FAMILIES, POLICY] = ['spec.clusterIPs', 'spec.ipFamilies', 'spec.ipFamilyPolicy'];
 
@@ -13,11 +13,12 @@ export function isHeadless({ clusterIPs }: ServiceSpec): boolean {
   return clusterIPs?.length === 1 && clusterIPs[0] === 'None';
 }
 
-export function addressErrors(spec: ServiceSpec): FieldError[] {
+/** `old`: what is kept, whatever it is like. */
+export function addressErrors(spec: ServiceSpec, old?: ServiceSpec): FieldError[] {
   if (spec.type === 'ExternalName') return [];
   const errors = [...pairErrors(spec), ...familyErrors(spec)];
   const { clusterIPs = [], ipFamilies = [] } = spec;
-  const malformed = eachErrors(clusterIPs);
+  const malformed = eachErrors(clusterIPs, old?.clusterIPs);
   errors.push(...malformed);
   if (clusterIPs.length > 2) errors.push(invalid(IPS, clusterIPs, 'may only hold up to 2 values'));
   if (malformed.length > 0) return errors;
@@ -46,9 +47,9 @@ function familyErrors({ ipFamilies = [], ipFamilyPolicy }: ServiceSpec): FieldEr
   return errors;
 }
 
-function eachErrors(clusterIPs: readonly string[]): FieldError[] {
+function eachErrors(clusterIPs: readonly string[], kept: readonly string[] = []): FieldError[] {
   return clusterIPs.flatMap((ip, index) => {
-    if (index > 0 || ip !== 'None') return isIP(ip) === 0 ? [invalid(`${IPS}[${index}]`, ip, NOT_AN_IP)] : [];
+    if (index > 0 || ip !== 'None') return ipErrors(`${IPS}[${index}]`, ip, kept);
     return clusterIPs.length > 1 ? [invalid(IPS, clusterIPs, "'None' must be the first and only value")] : [];
   });
 }

@@ -1,5 +1,6 @@
 /** What a Service must be like (core/v1 validation of upstream). */
-import { isCidr, isIP, specialAddressErrors } from '../ip.ts';
+import { cidrErrors, ipErrors } from '../ip-validation.ts';
+import { specialAddressErrors } from '../ip.ts';
 import type { Service, ServicePort, ServiceSpec } from '../generated/core-v1.ts';
 import { duplicate, forbidden, invalid, notSupported, required, type FieldError } from '../field-error.ts';
 import { validateLabels } from '../metadata-validation.ts';
@@ -11,18 +12,17 @@ const TYPES = ['ClusterIP', 'ExternalName', 'LoadBalancer', 'NodePort'];
 const PROTOCOLS = ['SCTP', 'TCP', 'UDP'];
 const TRAFFIC = ['Cluster', 'Local'];
 const DISTRIBUTIONS = ['PreferClose', 'PreferSameNode', 'PreferSameZone'];
-const TOPOLOGY_MODE = 'service.kubernetes.io/topology-mode';
+export const TOPOLOGY_MODE = 'service.kubernetes.io/topology-mode';
 /** What TOPOLOGY_MODE was called before. */
 export const OLD_HINTS = 'service.kubernetes.io/topology-aware-hints';
 const KUBELET_PORT = 10250;
-const NOT_AN_IP = 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)';
 
 export function serviceErrors(service: Service, old: Service | undefined): FieldError[] {
   const spec = service.spec ?? {};
   return [
     ...hintErrors(service), ...typeErrors(spec), ...portsErrors(spec),
     ...(spec.selector === undefined ? [] : validateLabels(spec.selector, 'spec.selector')),
-    ...affinityErrors(spec), ...addressErrors(spec), ...externalErrors(spec),
+    ...affinityErrors(spec), ...addressErrors(spec, old?.spec), ...externalErrors(spec, old?.spec),
     ...(old === undefined ? [] : updateErrors(spec, old.spec ?? {})),
   ];
 }
@@ -105,11 +105,11 @@ function affinityErrors(spec: ServiceSpec): FieldError[] {
   return [];
 }
 
-function externalErrors(spec: ServiceSpec): FieldError[] {
+function externalErrors(spec: ServiceSpec, old: ServiceSpec | undefined): FieldError[] {
   const errors: FieldError[] = [];
   for (const [index, ip] of (spec.externalIPs ?? []).entries()) {
-    if (isIP(ip) === 0) errors.push(invalid(`spec.externalIPs[${index}]`, ip, NOT_AN_IP));
-    else errors.push(...specialAddressErrors(ip).map((error) => invalid(`spec.externalIPs[${index}]`, ip, error)));
+    const [at, malformed] = [`spec.externalIPs[${index}]`, ipErrors(`spec.externalIPs[${index}]`, ip, old?.externalIPs)];
+    errors.push(...(malformed.length > 0 ? malformed : specialAddressErrors(ip).map((error) => invalid(at, ip, error))));
   }
   if (spec.externalTrafficPolicy !== undefined) {
     if (!isExternallyAccessible(spec)) errors.push(invalid('spec.externalTrafficPolicy', spec.externalTrafficPolicy, 'may only be set for externally-accessible services'));
@@ -121,7 +121,8 @@ function externalErrors(spec: ServiceSpec): FieldError[] {
   if (distribution !== undefined && !DISTRIBUTIONS.includes(distribution)) errors.push(notSupported('spec.trafficDistribution', distribution, DISTRIBUTIONS));
   if (spec.type !== 'LoadBalancer') return [...errors, ...loadBalancerOnly(spec)];
   if (spec.loadBalancerClass !== undefined) errors.push(...labelKeyErrors(spec.loadBalancerClass).map((error) => invalid('spec.loadBalancerClass', spec.loadBalancerClass, error)));
-  for (const [index, range] of (spec.loadBalancerSourceRanges ?? []).entries()) if (!isCidr(range.trim())) errors.push(invalid(`spec.LoadBalancerSourceRanges[${index}]`, range, 'must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)'));
+  const kept = (old?.loadBalancerSourceRanges ?? []).map((each) => each.trim());
+  for (const [index, range] of (spec.loadBalancerSourceRanges ?? []).entries()) errors.push(...cidrErrors(`spec.LoadBalancerSourceRanges[${index}]`, range.trim(), kept));
   return errors;
 }
 

@@ -4,11 +4,12 @@ import { AGE, column, NAME, showLabels } from '../columns.ts';
 import { forbidden, type FieldError } from '../field-error.ts';
 import { equalJson } from '../json.ts';
 import { defineKind, type Kind } from '../kind.ts';
-import { dns1035LabelErrors } from '../names.ts';
+import { dns1123LabelErrors } from '../names.ts';
 import { loadBalancerErrors } from '../networking/load-balancer-status.ts';
 import { schemaOf } from '../schema/facts.ts';
 import { isExternallyAccessible, keepAllocated, pairAddresses } from './service-update.ts';
-import { OLD_HINTS, serviceErrors } from './service-validation.ts';
+import { serviceErrors } from './service-validation.ts';
+import { serviceWarnings } from './service-warnings.ts';
 
 export type Service = ServiceType;
 
@@ -21,7 +22,7 @@ export const Service: Kind<Service> = defineKind<Service>({
   rules: {
     generation: false,
     allowCreateOnUpdate: true,
-    nameErrors: dns1035LabelErrors,
+    nameErrors: dns1123LabelErrors,
     defaults: defaultService,
     prepareForCreate(service) {
       service.status = { loadBalancer: {} };
@@ -84,17 +85,5 @@ function showPorts(service: Service): string {
 function statusErrors({ spec, status }: Service, old: Service): FieldError[] {
   const points = status?.loadBalancer?.ingress ?? [];
   const misplaced = spec?.type !== 'LoadBalancer' && points.length > 0 && !equalJson(points, old.status?.loadBalancer?.ingress);
-  return misplaced ? [forbidden('status.loadBalancer.ingress', 'may only be used when `spec.type` is "LoadBalancer"')] : loadBalancerErrors(status);
-}
-
-/** What is written and has no effect (pkg/api/service/warnings.go of upstream). */
-function serviceWarnings({ metadata, spec = {} }: Service): string[] {
-  const warnings = metadata.annotations?.[OLD_HINTS] === undefined ? [] : [`annotation ${OLD_HINTS} is deprecated, please use service.kubernetes.io/topology-mode instead`];
-  const has = { addresses: (spec.externalIPs ?? []).length > 0, affinity: spec.sessionAffinity !== undefined && spec.sessionAffinity !== 'None' };
-  if (spec.type === 'ExternalName') return has.addresses ? [...warnings, 'spec.externalIPs is ignored when spec.type is "ExternalName"'] : warnings;
-  if (spec.clusterIP !== 'None') return warnings;
-  if (spec.loadBalancerIP) warnings.push('spec.loadBalancerIP is ignored when spec.clusterIP is "None"');
-  if (has.addresses) warnings.push('spec.externalIPs is ignored when spec.clusterIP is "None"');
-  if (has.affinity) warnings.push('spec.SessionAffinity is ignored for headless services');
-  return warnings;
+  return misplaced ? [forbidden('status.loadBalancer.ingress', 'may only be used when `spec.type` is "LoadBalancer"')] : loadBalancerErrors(status, old.status);
 }

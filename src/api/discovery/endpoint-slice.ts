@@ -1,5 +1,6 @@
 /** EndpointSlice (discovery.k8s.io/v1). */
-import { isIPv4, isIPv6, specialAddressErrors } from '../ip.ts';
+import { ipErrors, ipWarnings } from '../ip-validation.ts';
+import { isIP, specialAddressErrors } from '../ip.ts';
 import type { Endpoint, EndpointPort, EndpointSlice as EndpointSliceType } from '../generated/discovery-v1.ts';
 import { AGE, column, NAME, showSome } from '../columns.ts';
 import { duplicate, invalid, notSupported, required, type FieldError } from '../field-error.ts';
@@ -15,6 +16,7 @@ const MAX_PORTS = 20_000;
 const MAX_ADDRESSES = 100;
 const MAX_HINTS = 8;
 const ADDRESS_TYPES = ['FQDN', 'IPv4', 'IPv6'];
+const MANAGED_BY = 'endpointslice.kubernetes.io/managed-by';
 const HOSTNAME = 'kubernetes.io/hostname';
 const PROTOCOLS = ['SCTP', 'TCP', 'UDP'];
 
@@ -29,6 +31,8 @@ export const EndpointSlice: Kind<EndpointSlice> = defineKind<EndpointSlice>({
       }
     },
     validate: sliceErrors,
+    // Those of the controllers are of no concern to who changes something else about them.
+    warnings: (slice) => (slice.metadata.labels?.[MANAGED_BY]?.endsWith('-controller.k8s.io') === true || slice.addressType === 'FQDN' as string ? [] : (slice.endpoints ?? []).flatMap(({ addresses }, index) => (addresses ?? []).flatMap((each, at) => ipWarnings(`endpoints[${index}].addresses[${at}]`, each)))),
   },
   columns: [
     NAME,
@@ -47,22 +51,25 @@ function sliceErrors(slice: EndpointSlice, old: EndpointSlice | undefined): Fiel
   const { endpoints = [], ports = [] } = slice;
   if (endpoints.length > MAX_ENDPOINTS) return [...errors, tooMany('endpoints', endpoints.length, MAX_ENDPOINTS)];
   if (ports.length > MAX_PORTS) return [...errors, tooMany('ports', ports.length, MAX_PORTS)];
-  endpoints.forEach((endpoint, index) => errors.push(...endpointErrors(endpoint, slice.addressType, `endpoints[${index}]`)));
+  const kept = (old?.endpoints ?? []).flatMap(({ addresses }) => addresses);
+  endpoints.forEach((endpoint, index) => errors.push(...endpointErrors(endpoint, slice.addressType, `endpoints[${index}]`, kept)));
   const names = new Set<string>();
   ports.forEach((port, index) => errors.push(...portErrors(port, names, `ports[${index}]`)));
   return errors;
 }
 
-function endpointErrors(endpoint: Endpoint, addressType: string, path: string): FieldError[] {
+function endpointErrors(endpoint: Endpoint, addressType: string, path: string, kept: readonly string[]): FieldError[] {
   const errors: FieldError[] = [];
   const addresses = endpoint.addresses ?? [];
   if (addresses.length === 0) errors.push(required(`${path}.addresses`, 'must contain at least 1 address'));
   if (addresses.length > MAX_ADDRESSES) errors.push(tooMany(`${path}.addresses`, addresses.length, MAX_ADDRESSES));
   addresses.forEach((address, index) => {
     const at = `${path}.addresses[${index}]`;
-    if (addressType === 'IPv4' && !isIPv4(address)) errors.push(invalid(at, address, 'must be a valid IPv4 address'));
-    if (addressType === 'IPv6' && !isIPv6(address)) errors.push(invalid(at, address, 'must be a valid IPv6 address'));
-    if (addressType !== 'FQDN') for (const error of specialAddressErrors(address)) errors.push(invalid(at, address, error));
+    if (addressType === 'IPv4' || addressType === 'IPv6') {
+      const malformed = ipErrors(at, address, kept);
+      const foreign = malformed.length > 0 || `IPv${isIP(address)}` === addressType ? [] : [invalid(at, address, `must be a valid ${addressType} address`)];
+      errors.push(...malformed, ...foreign, ...specialAddressErrors(address).map((error) => invalid(at, address, error)));
+    }
     if (addressType === 'FQDN') for (const error of dns1123SubdomainErrors(address)) errors.push(invalid(at, address, error));
   });
   if (endpoint.hostname) for (const error of dns1123LabelErrors(endpoint.hostname)) errors.push(invalid(`${path}.hostname`, endpoint.hostname, error));

@@ -4,7 +4,7 @@ import { invalid, notSupported, required, type FieldError } from '../field-error
 import type { HTTPIngressPath, Ingress as IngressType, IngressBackend, IngressRule, IngressTLS } from '../generated/networking-v1.ts';
 import { isIP } from '../ip.ts';
 import { defineKind, type Kind } from '../kind.ts';
-import { dns1035LabelErrors, dns1123SubdomainErrors, portNameErrors, portNumberErrors, wrongShape } from '../names.ts';
+import { dns1123LabelErrors, dns1123SubdomainErrors, portNameErrors, portNumberErrors, wrongShape } from '../names.ts';
 import { schemaOf } from '../schema/facts.ts';
 import { loadBalancerErrors } from './load-balancer-status.ts';
 
@@ -25,7 +25,7 @@ export const Ingress: Kind<Ingress> = defineKind<Ingress>({
       ingress.status = { loadBalancer: {} };
     },
     validate: ingressErrors,
-    validateStatus: ({ status }) => loadBalancerErrors(status),
+    validateStatus: ({ status }, old) => loadBalancerErrors(status, old.status),
     warnings: ({ metadata }, old) => (old !== undefined || metadata.annotations?.[CLASS_ANNOTATION] === undefined ? [] : [`annotation ${JSON.stringify(CLASS_ANNOTATION)} is deprecated, please use 'spec.ingressClassName' instead`]),
   },
   subresources: { status: true },
@@ -101,7 +101,7 @@ function backendErrors({ service, resource }: IngressBackend, path: string): Fie
   if (service !== undefined && resource !== undefined) return [invalid(path, '', 'cannot set both resource and service backends')];
   if (resource !== undefined) return (['kind', 'name'] as const).filter((field) => !resource[field]).map((field) => required(`${path}.resource.${field}`));
   if (service === undefined) return [invalid(path, '', 'resource or service backend is required')];
-  const errors = service.name ? dns1035LabelErrors(service.name).map((error) => invalid(`${path}.service.name`, service.name, error)) : [required(`${path}.service.name`)];
+  const errors = service.name ? dns1123LabelErrors(service.name).map((error) => invalid(`${path}.service.name`, service.name, error)) : [required(`${path}.service.name`)];
   const { name = '', number = 0 } = service.port ?? {};
   if (name !== '' && number !== 0) return [...errors, invalid(path, '', 'cannot set both port name & port number')];
   if (name !== '') return [...errors, ...portNameErrors(name).map((error) => invalid(`${path}.service.port.name`, name, error))];

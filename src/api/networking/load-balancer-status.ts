@@ -1,5 +1,6 @@
 /** Where a Service or an Ingress is reached from outside, as its status says (core/v1 validation, ValidateLoadBalancerStatus). */
 import { forbidden, invalid, notSupported, type FieldError } from '../field-error.ts';
+import { ipErrors } from '../ip-validation.ts';
 import { isIP } from '../ip.ts';
 import { dns1123SubdomainErrors } from '../names.ts';
 
@@ -7,10 +8,13 @@ interface Point { ip?: string; hostname?: string; ipMode?: string }
 
 const MODES = ['Proxy', 'VIP'];
 
-export function loadBalancerErrors(status: { loadBalancer?: { ingress?: readonly Point[] } } | undefined): FieldError[] {
+interface Status { loadBalancer?: { ingress?: readonly Point[] } }
+
+export function loadBalancerErrors(status: Status | undefined, old?: Status): FieldError[] {
+  const kept = (old?.loadBalancer?.ingress ?? []).map(({ ip }) => ip);
   return (status?.loadBalancer?.ingress ?? []).flatMap(({ ip, hostname, ipMode }, index) => {
     const path = `status.loadBalancer.ingress[${index}]`;
-    const errors = ip && !isIP(ip) ? [invalid(`${path}.ip`, ip, 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)')] : [];
+    const errors = ip ? ipErrors(`${path}.ip`, ip, kept) : [];
     if (ipMode !== undefined && !ip) errors.push(forbidden(`${path}.ipMode`, 'may not be specified when `ip` is not set'));
     else if (ipMode !== undefined && !MODES.includes(ipMode)) errors.push(notSupported(`${path}.ipMode`, ipMode, MODES));
     if (hostname) for (const error of dns1123SubdomainErrors(hostname)) errors.push(invalid(`${path}.hostname`, hostname, error));

@@ -2,6 +2,7 @@
 import { AGE, column, NAME, showSelector } from '../columns.ts';
 import { forbidden, invalid, notSupported, required, type FieldError } from '../field-error.ts';
 import type { IPBlock, NetworkPolicyPeer, NetworkPolicyPort, NetworkPolicy as NetworkPolicyType } from '../generated/networking-v1.ts';
+import { cidrErrors, cidrWarnings } from '../ip-validation.ts';
 import { isCidr, isStrictSubset } from '../ip.ts';
 import { defineKind, type Kind } from '../kind.ts';
 import { validateLabelSelector } from '../metadata-validation.ts';
@@ -17,7 +18,7 @@ export const NetworkPolicy: Kind<NetworkPolicy> = defineKind<NetworkPolicy>({
   group: 'networking.k8s.io', version: 'v1', kind: 'NetworkPolicy', plural: 'networkpolicies', namespaced: true,
   shortNames: ['netpol'],
   schema: () => schemaOf('networking.k8s.io', 'v1', 'NetworkPolicy'),
-  rules: { defaults: defaultPolicy, validate: policyErrors },
+  rules: { defaults: defaultPolicy, validate: policyErrors, warnings: policyWarnings },
   columns: [NAME, column('Pod-Selector', (policy) => showSelector(policy.spec?.podSelector)), AGE],
 });
 
@@ -29,20 +30,21 @@ function defaultPolicy(policy: NetworkPolicy): void {
   for (const rule of [...(spec.ingress ?? []), ...(spec.egress ?? [])]) for (const port of rule.ports ?? []) port.protocol ??= 'TCP';
 }
 
-function policyErrors({ spec = {} }: NetworkPolicy): FieldError[] {
+function policyErrors({ spec = {} }: NetworkPolicy, old: NetworkPolicy | undefined): FieldError[] {
+  const kept = blocksOf(old).flatMap(({ block: { cidr, except = [] } }) => [cidr, ...except]);
   const errors = validateLabelSelector(spec.podSelector, 'spec.podSelector');
-  (spec.ingress ?? []).forEach(({ ports, from }, index) => errors.push(...ruleErrors({ ports, peers: from, path: `spec.ingress[${index}]`, side: 'from' })));
-  (spec.egress ?? []).forEach(({ ports, to }, index) => errors.push(...ruleErrors({ ports, peers: to, path: `spec.egress[${index}]`, side: 'to' })));
+  (spec.ingress ?? []).forEach(({ ports, from }, index) => errors.push(...ruleErrors({ ports, peers: from, path: `spec.ingress[${index}]`, side: 'from', kept })));
+  (spec.egress ?? []).forEach(({ ports, to }, index) => errors.push(...ruleErrors({ ports, peers: to, path: `spec.egress[${index}]`, side: 'to', kept })));
   const types = spec.policyTypes ?? [];
   if (types.length > POLICY_TYPES.length) return [...errors, invalid('spec.policyTypes', types, 'may not specify more than two policyTypes')];
   types.forEach((type, index) => { if (!POLICY_TYPES.includes(type)) errors.push(notSupported(`spec.policyTypes[${index}]`, type, POLICY_TYPES)); });
   return errors;
 }
 
-function ruleErrors({ ports = [], peers = [], path, side }: { ports: NetworkPolicyPort[] | undefined; peers: NetworkPolicyPeer[] | undefined; path: string; side: 'from' | 'to' }): FieldError[] {
+function ruleErrors({ ports = [], peers = [], path, side, kept }: { ports: NetworkPolicyPort[] | undefined; peers: NetworkPolicyPeer[] | undefined; path: string; side: 'from' | 'to'; kept: readonly string[] }): FieldError[] {
   return [
     ...ports.flatMap((port, index) => portErrors(port, `${path}.ports[${index}]`)),
-    ...peers.flatMap((peer, index) => peerErrors(peer, `${path}.${side}[${index}]`)),
+    ...peers.flatMap((peer, index) => peerErrors(peer, `${path}.${side}[${index}]`, kept)),
   ];
 }
 
@@ -61,24 +63,36 @@ function portErrors({ protocol, port, endPort }: NetworkPolicyPort, path: string
   return errors;
 }
 
-function peerErrors({ podSelector, namespaceSelector, ipBlock }: NetworkPolicyPeer, path: string): FieldError[] {
+function peerErrors({ podSelector, namespaceSelector, ipBlock }: NetworkPolicyPeer, path: string, kept: readonly string[]): FieldError[] {
   const errors: FieldError[] = [];
   if (podSelector !== undefined) errors.push(...validateLabelSelector(podSelector, `${path}.podSelector`));
   if (namespaceSelector !== undefined) errors.push(...validateLabelSelector(namespaceSelector, `${path}.namespaceSelector`));
-  if (ipBlock !== undefined) errors.push(...blockErrors(ipBlock, `${path}.ipBlock`));
+  if (ipBlock !== undefined) errors.push(...blockErrors(ipBlock, `${path}.ipBlock`, kept));
   if (podSelector === undefined && namespaceSelector === undefined && ipBlock === undefined) errors.push(required(path, 'must specify a peer'));
   else if (ipBlock !== undefined && (podSelector !== undefined || namespaceSelector !== undefined)) errors.push(forbidden(path, 'may not specify both ipBlock and another peer'));
   return errors;
 }
 
-const CIDR_SHAPE = 'must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)';
-
-function blockErrors({ cidr, except = [] }: IPBlock, path: string): FieldError[] {
+function blockErrors({ cidr, except = [] }: IPBlock, path: string, kept: readonly string[]): FieldError[] {
   if (!cidr) return [required(`${path}.cidr`)];
-  if (!isCidr(cidr)) return [invalid(`${path}.cidr`, cidr, CIDR_SHAPE)];
-  return except.flatMap((each, index) => {
+  const errors = cidrErrors(`${path}.cidr`, cidr, kept);
+  if (!isCidr(cidr)) return errors;
+  return [...errors, ...except.flatMap((each, index) => {
     const at = `${path}.except[${index}]`;
-    if (!isCidr(each)) return [invalid(at, each, CIDR_SHAPE)];
-    return isStrictSubset(each, cidr) ? [] : [invalid(at, each, 'must be a strict subset of `cidr`')];
-  });
+    const malformed = cidrErrors(at, each, kept);
+    return !isCidr(each) || isStrictSubset(each, cidr) ? malformed : [...malformed, invalid(at, each, 'must be a strict subset of `cidr`')];
+  })];
+}
+
+function blocksOf(policy: NetworkPolicy | undefined): { block: IPBlock; path: string }[] {
+  const of = (peers: readonly NetworkPolicyPeer[] = [], path: string): { block: IPBlock; path: string }[] =>
+    peers.flatMap(({ ipBlock }, index) => (ipBlock === undefined ? [] : [{ block: ipBlock, path: `${path}[${index}].ipBlock` }]));
+  return [
+    ...(policy?.spec?.ingress ?? []).flatMap(({ from }, index) => of(from, `spec.ingress[${index}].from`)),
+    ...(policy?.spec?.egress ?? []).flatMap(({ to }, index) => of(to, `spec.egress[${index}].to`)),
+  ];
+}
+
+function policyWarnings(policy: NetworkPolicy): string[] {
+  return blocksOf(policy).flatMap(({ block: { cidr = '', except = [] }, path }) => [...cidrWarnings(`${path}.cidr`, cidr), ...except.flatMap((each, index) => cidrWarnings(`${path}.except[${index}]`, each))]);
 }

@@ -23,7 +23,7 @@ export function settleFamilies(service: Service, spec: ServiceSpec, old: Service
   const loose = spec.clusterIP === 'None' && Object.keys(spec.selector ?? {}).length === 0;
   spec.ipFamilyPolicy ??= old?.spec?.ipFamilyPolicy ?? (loose ? 'RequireDualStack' : 'SingleStack');
   const single = spec.ipFamilyPolicy === 'SingleStack';
-  const errors = addressErrors(spec);
+  const errors = addressErrors(spec, old?.spec);
   const refuse = (): void => {
     if (errors.length > 0) throw refusal(service, errors);
   };
