@@ -279,6 +279,23 @@ conformance('volumes', [() => {
     await remove(`/api/v1/persistentvolumes/fixed-${space}`);
   });
 
+  it('a claim that asked for more than there can be is told so, and may ask for less, but for more than it has', async () => {
+    const space = await namespace();
+    const path = `${claimsOf(space)}/data`;
+    const asks = (storage: string): object => ({ spec: { resources: { requests: { storage } } } });
+    await create(claimsOf(space), { metadata: { name: 'data' }, spec: claimSpec({ resources: { requests: { storage: '20Mi' } } }) });
+    await start(space, podOf('p', { spec: { volumes: [{ name: 'data', persistentVolumeClaim: { claimName: 'data' } }] }, container: { volumeMounts: [at('data', '/data')] } }));
+    if (!(await outputOf(space, scriptPod('q', 'df /data', { volumeMounts: [at('data', '/data')] }, { volumes: [{ name: 'data', persistentVolumeClaim: { claimName: 'data' } }] }))).includes('/dev/loop')) return; // a folder grows by itself
+    await patch(path, asks('10000Ti'));
+    const { status } = await until(path, (claim) => claim.status.conditions?.some((each: Body) => each.type === 'ControllerResizeError' && /to 10000Ti failed: .*File too large/.test(each.message)));
+    assert.deepEqual([status.capacity, status.allocatedResources, status.allocatedResourceStatuses], [{ storage: '20Mi' }, { storage: '10000Ti' }, { storage: 'ControllerResizeInfeasible' }]);
+    await eventually(async () => (await get(`/api/v1/namespaces/${space}/events`)).items.some((each: Body) => each.reason === 'VolumeResizeFailed'), { what: 'an event' });
+    for (const less of ['20Mi', '10Mi']) await refused(422, 'PATCH', path, { body: asks(less), contentType: 'application/merge-patch+json' });
+    await patch(path, asks('40Mi'));
+    const { status: after } = await grown(space, 'data', '40Mi').then(() => get(path));
+    assert.deepEqual([after.conditions, after.allocatedResources, after.allocatedResourceStatuses], [undefined, undefined, undefined]);
+  });
+
   it('a class says how its volumes are mounted, and a claim hears of what cannot be', async () => {
     const space = await namespace();
     const classes = '/apis/storage.k8s.io/v1/storageclasses';

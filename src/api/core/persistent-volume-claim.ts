@@ -63,7 +63,9 @@ function claimErrors({ spec }: PersistentVolumeClaim, old: PersistentVolumeClaim
     errors.push(forbidden('spec', 'spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims'));
   }
   const [now, before] = [spec.resources?.requests?.['storage'], old?.spec?.resources?.requests?.['storage']];
-  if (now !== undefined && before !== undefined && quantityValue(now) < quantityValue(before)) errors.push(forbidden('spec.resources.requests.storage', 'field can not be less than status.capacity'));
+  // What could not be had may be given up for less, never for what there is: a volume does not shrink.
+  const isLess = now !== undefined && before !== undefined && quantityValue(now) < quantityValue(before);
+  if (isLess && quantityValue(now) <= quantityValue(old?.status?.capacity?.['storage'] ?? '0')) errors.push(forbidden('spec.resources.requests.storage', 'field can not be less than status.capacity'));
   return errors;
 }
 

@@ -37,22 +37,43 @@ export async function growClaim(claim: PersistentVolumeClaimType, volume: Persis
   const { client, events } = growth;
   const wanted = claim.spec?.resources?.requests?.['storage'];
   if (wanted === undefined || storageOf(claim.status?.capacity) >= quantityValue(wanted)) return false;
-  const isSmall = await growFile(volume, quantityValue(wanted), growth);
+  const isSmall = await growFile(volume, quantityValue(wanted), growth).catch(async (error: Error) => {
+    await tellFailure(claim, volume, error, growth);
+    throw error;
+  });
   if (storageOf(volume.spec?.capacity) < quantityValue(wanted)) await client.update(PersistentVolume, { ...volume, spec: { ...volume.spec, capacity: { ...volume.spec?.capacity, storage: wanted } } });
-  const others = (claim.status?.conditions ?? []).filter(({ type }) => type !== PENDING);
+  const others = (claim.status?.conditions ?? []).filter(({ type }) => type !== PENDING && type !== FAILED);
   if (isSmall) {
-    if (others.length < (claim.status?.conditions ?? []).length) return true; // said already
+    if (claim.status?.conditions?.some(({ type }) => type === PENDING) === true) return true; // said already
     const condition = { type: PENDING, status: 'True' as const, lastTransitionTime: rfc3339(growth.clock.nowMs()), message: 'Waiting for user to (re-)start a pod to finish file system resize of volume on node.' };
-    await client.update(PersistentVolumeClaim, { ...claim, status: { ...claim.status, conditions: [...others, condition] } }, { subresource: 'status' });
+    await client.update(PersistentVolumeClaim, { ...claim, status: { ...claim.status, ...feasible(claim), conditions: [...others, condition] } }, { subresource: 'status' });
     events.event(claim, 'Normal', PENDING, 'the kernel does not let the file system grow while it is mounted: it grows when the next pod starts with it');
     return true;
   }
-  await client.update(PersistentVolumeClaim, { ...claim, status: { ...claim.status, conditions: others.length === 0 ? undefined : others, capacity: { ...claim.status?.capacity, storage: wanted } } }, { subresource: 'status' });
+  await client.update(PersistentVolumeClaim, { ...claim, status: { ...claim.status, ...feasible(claim), conditions: others.length === 0 ? undefined : others, capacity: { ...claim.status?.capacity, storage: wanted } } }, { subresource: 'status' });
   events.event(claim, 'Normal', 'FileSystemResizeSuccessful', `the claim has ${wanted}`);
   return true;
 }
 
 const PENDING = 'FileSystemResizePending';
+const FAILED = 'ControllerResizeError';
+
+/** What could not be had is no longer told of. */
+function feasible({ status }: PersistentVolumeClaimType): Pick<NonNullable<PersistentVolumeClaimType['status']>, 'allocatedResources' | 'allocatedResourceStatuses'> {
+  return status?.allocatedResourceStatuses === undefined ? {} : { allocatedResources: undefined, allocatedResourceStatuses: undefined };
+}
+
+/** The owner may ask for less then, which may be had (upstream: external-resizer, RecoverVolumeExpansionFailure). */
+async function tellFailure(claim: PersistentVolumeClaimType, volume: PersistentVolumeType, error: Error, { client, clock, events }: Growth): Promise<void> {
+  const wanted = claim.spec?.resources?.requests?.['storage'] ?? '0';
+  const why = `resize volume ${JSON.stringify(volume.metadata.name)} to ${wanted} failed: ${/ ended with code \d+: ([^]*)$/.exec(error.message)?.[1] ?? error.message}`;
+  events.event(claim, 'Warning', 'VolumeResizeFailed', why);
+  const before = claim.status?.conditions?.find(({ type }) => type === FAILED);
+  if (before?.message === why) return;
+  const condition = { type: FAILED, status: 'True' as const, lastTransitionTime: before?.lastTransitionTime ?? rfc3339(clock.nowMs()), message: why };
+  const conditions = [...(claim.status?.conditions ?? []).filter(({ type }) => type !== FAILED), condition];
+  await client.update(PersistentVolumeClaim, { ...claim, status: { ...claim.status, allocatedResources: { ...claim.status?.allocatedResources, storage: wanted }, allocatedResourceStatuses: { ...claim.status?.allocatedResourceStatuses, storage: 'ControllerResizeInfeasible' }, conditions } }, { subresource: 'status' });
+}
 
 async function growFile({ spec }: PersistentVolumeType, sizeBytes: number, { inUse }: Growth): Promise<boolean> {
   const path = spec?.hostPath?.path ?? '';

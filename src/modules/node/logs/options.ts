@@ -33,6 +33,7 @@ export function logOptions(query: URLSearchParams, { nowMs, pod = '' }: { nowMs:
   if (sinceTime !== null && Number.isNaN(Date.parse(sinceTime))) throw new ApiError('BadRequest', `sinceTime: Invalid value: "${sinceTime.slice(0, 100)}": must be a time such as 2026-01-31T12:00:00Z`);
   if (sinceSeconds !== undefined && sinceTime !== null) errors.push(forbidden('', 'at most one of `sinceTime` or `sinceSeconds` may be specified'));
   const stream = query.get('stream') || 'All';
+  if (stream !== 'All' && tailLines !== undefined) errors.push(forbidden('', '`tailLines` and specific `stream` are mutually exclusive for now'));
   if (!STREAMS.includes(stream)) errors.push(notSupported('stream', stream, STREAMS));
   if (errors.length > 0) throw invalidObject({ group: '', kind: 'PodLogOptions' }, pod, errors);
   return {

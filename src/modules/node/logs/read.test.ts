@@ -41,6 +41,7 @@ test('bad numbers and times are refused', () => {
     ['limitBytes=0', 'limitBytes: Invalid value: 0: must be greater than 0'],
     ['sinceSeconds=0', 'sinceSeconds: Invalid value: 0: must be greater than 0'],
     ['sinceTime=2026-11-21T22:00:04Z&sinceSeconds=3', ': Forbidden: at most one of `sinceTime` or `sinceSeconds` may be specified'],
+    ['stream=Stdout&tailLines=1', ': Forbidden: `tailLines` and specific `stream` are mutually exclusive for now'],
     ['stream=Odd', 'stream: Unsupported value: "Odd": supported values: "All", "Stderr", "Stdout"'],
   ] as const) assert.throws(judge(query), { reason: 'Invalid', message: `PodLogOptions "web" is invalid: ${problem}` }, query);
 });
