@@ -78,8 +78,8 @@ export interface Rules<T extends KubeObject> {
   nameErrors?(name: string): string[];
   /** Fields that an update through the object's own path never changes, so that nobody owns them by writing there: the spec of a CertificateSigningRequest. Default none. */
   updateKeeps?: readonly string[];
-  /** What of the metadata writes to the status subresource leave alone: both for custom resources. Default none. */
-  statusKeeps?: readonly ('labels' | 'annotations')[];
+  /** What of the metadata writes to the status subresource leave alone: all of it for custom resources and most kinds that came late. Default none. */
+  statusKeeps?: 'metadata' | readonly ('labels' | 'ownerReferences')[];
   /** That the kind itself is deprecated: a Warning header of every request for it, reads too (upstream: installer.go, addWarning). */
   deprecation?: string;
   /** Texts for Warning headers of writes. `old` is undefined on create. */

@@ -14,7 +14,7 @@ export const ValidatingAdmissionPolicy: Kind<ValidatingAdmissionPolicy> = define
   schema: () => schemaOf(GROUP, 'v1', 'ValidatingAdmissionPolicy'),
   rules: {
     allowUnconditionalUpdate: false,
-    statusKeeps: ['labels', 'annotations'],
+    statusKeeps: 'metadata',
     defaults({ spec }) {
       if (spec === undefined) return;
       spec.failurePolicy ??= 'Fail';

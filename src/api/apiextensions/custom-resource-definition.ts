@@ -13,7 +13,7 @@ export const CustomResourceDefinition: Kind<CustomResourceDefinition> = defineKi
   schema: () => schemaOf('apiextensions.k8s.io', 'v1', 'CustomResourceDefinition'),
   rules: {
     allowUnconditionalUpdate: false,
-    statusKeeps: ['labels', 'annotations'],
+    statusKeeps: 'metadata',
     defaults: defaultDefinition,
     prepareForCreate(definition) {
       definition.status = { conditions: [], acceptedNames: { plural: '', kind: '' }, storedVersions: (definition.spec?.versions ?? []).filter(({ storage }) => storage).map(({ name }) => name) };

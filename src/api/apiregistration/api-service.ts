@@ -41,7 +41,7 @@ export const APIService: Kind<APIService> = defineKind<APIService>({
   schema: () => schemaOf(APIREGISTRATION, 'v1', 'APIService'),
   rules: {
     allowUnconditionalUpdate: false,
-    statusKeeps: ['labels', 'annotations'],
+    statusKeeps: 'metadata',
     generation: false,
     nameErrors: pathSegmentErrors,
     defaults({ spec }) {

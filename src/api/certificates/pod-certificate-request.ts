@@ -29,7 +29,7 @@ export const PodCertificateRequest: Kind<PodCertificateRequest> = defineKind<Pod
   schema: () => schemaOf(CERTIFICATES, 'v1', 'PodCertificateRequest'),
   rules: {
     allowUnconditionalUpdate: false,
-    statusKeeps: ['labels', 'annotations'],
+    statusKeeps: 'metadata',
     generation: false,
     defaults({ spec }) {
       if (spec !== undefined) spec.maxExpirationSeconds ??= MOST_OWN_SECONDS;

@@ -18,6 +18,8 @@ export const Pod: Kind<Pod> = defineKind<Pod>({
   shortNames: ['po'], categories: ['all'],
   schema: () => schemaOf('', 'v1', 'Pod'),
   rules: {
+    // Kubelets of old corrupted them (upstream: registry/core/pod, podStatusStrategy).
+    statusKeeps: ['ownerReferences'],
     defaults: defaultPod,
     prepareForCreate(pod) {
       pod.status = { phase: 'Pending', qosClass: qosClassOf(pod) };

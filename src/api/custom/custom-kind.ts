@@ -55,7 +55,7 @@ function kindOfVersion(definition: CustomResourceDefinition, version: CustomReso
     ...(hasDefaults(version.schema?.openAPIV3Schema) ? { completes: (object: KubeObject) => deepFreeze(applyDefaults(schemaOf(), object)) } : {}),
     rules: {
       allowUnconditionalUpdate: false,
-      statusKeeps: ['labels', 'annotations'],
+      statusKeeps: 'metadata',
       anyFinalizers: true,
       warnings: finalizerWarnings,
       defaults: (object) => dropNulls(schemaOf(), object as unknown as Json),

@@ -17,7 +17,7 @@ export const FlowSchema: Kind<FlowSchema> = defineKind<FlowSchema>({
   group: FLOW_CONTROL, version: 'v1', kind: 'FlowSchema', plural: 'flowschemas', namespaced: false,
   schema: () => schemaOf(FLOW_CONTROL, 'v1', 'FlowSchema'),
   rules: {
-    statusKeeps: ['labels', 'annotations'],
+    statusKeeps: 'metadata',
     defaults({ spec }) {
       if (spec !== undefined) spec.matchingPrecedence ??= 1_000;
     },
@@ -124,7 +124,7 @@ export const PriorityLevelConfiguration: Kind<PriorityLevelConfiguration> = defi
   group: FLOW_CONTROL, version: 'v1', kind: 'PriorityLevelConfiguration', plural: 'prioritylevelconfigurations', namespaced: false,
   schema: () => schemaOf(FLOW_CONTROL, 'v1', 'PriorityLevelConfiguration'),
   rules: {
-    statusKeeps: ['labels', 'annotations'],
+    statusKeeps: 'metadata',
     defaults: fillIn,
     prepareForCreate(level) {
       level.status = {};

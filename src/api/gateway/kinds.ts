@@ -36,7 +36,7 @@ function versionsOf<T extends KubeObject>({ kind, plural, versions, schema, colu
   return versions.map((version) => defineKind<T>({
     group: GROUP, version, kind, plural, namespaced, schema: () => schema(version), columns: [NAME as Column<T>, ...columns, AGE as Column<T>], shortNames, categories: ['gateway-api'],
     ...(versions.length > 1 ? { storageVersion: versions[0] } : {}),
-    rules: { statusKeeps: ['labels', 'annotations'], anyFinalizers: true, ...(validate === undefined ? {} : { validate }), ...(status ? { prepareForCreate: (object: T) => { delete (object as { status?: unknown }).status; } } : {}) },
+    rules: { statusKeeps: 'metadata', anyFinalizers: true, ...(validate === undefined ? {} : { validate }), ...(status ? { prepareForCreate: (object: T) => { delete (object as { status?: unknown }).status; } } : {}) },
     subresources: status ? { status: true } : {},
   })) as [Kind<T>, ...Kind<T>[]];
 }

@@ -27,7 +27,7 @@ export const DeviceTaintRule: Kind<DeviceTaintRule> = defineKind<DeviceTaintRule
   schema: () => schemaOf(RESOURCE, 'v1', 'DeviceTaintRule'),
   rules: {
     allowUnconditionalUpdate: false,
-    statusKeeps: ['labels', 'annotations'],
+    statusKeeps: 'metadata',
     prepareForCreate(rule) {
       rule.status = {};
       if (rule.spec?.taint !== undefined) rule.spec.taint.timeAdded ??= now();

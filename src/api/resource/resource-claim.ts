@@ -16,7 +16,7 @@ export const ResourceClaim: Kind<ResourceClaim> = defineKind<ResourceClaim>({
   group: RESOURCE, version: 'v1', kind: 'ResourceClaim', plural: 'resourceclaims', namespaced: true,
   schema: () => schemaOf(RESOURCE, 'v1', 'ResourceClaim'),
   rules: {
-    statusKeeps: ['labels', 'annotations'],
+    statusKeeps: 'metadata',
     generation: false,
     defaults(claim) {
       claim.spec ??= {};

@@ -13,7 +13,7 @@ export const VolumeAttachment: Kind<VolumeAttachment> = defineKind<VolumeAttachm
   schema: () => schemaOf('storage.k8s.io', 'v1', 'VolumeAttachment'),
   rules: {
     allowUnconditionalUpdate: false,
-    statusKeeps: ['labels', 'annotations'],
+    statusKeeps: 'metadata',
     generation: false,
     prepareForCreate(attachment) {
       attachment.status = { attached: false };

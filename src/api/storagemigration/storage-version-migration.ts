@@ -14,7 +14,7 @@ export const StorageVersionMigration: Kind<StorageVersionMigration> = defineKind
   schema: () => schemaOf(GROUP, 'v1', 'StorageVersionMigration'),
   rules: {
     allowUnconditionalUpdate: false,
-    statusKeeps: ['labels', 'annotations'],
+    statusKeeps: 'metadata',
     prepareForCreate(migration) {
       delete migration.status;
     },

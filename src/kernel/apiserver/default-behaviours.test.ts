@@ -71,6 +71,38 @@ test('an update that says no version is refused where it must, by any way but a 
   assert.equal(put.status, 200, put.text);
 });
 
+test('what of the metadata /status writes', async () => {
+  const toad = { apiVersion: 'pond.example/v1', kind: 'Toad', metadata: { name: 'two' } };
+  const pod = { metadata: { name: 'two' }, spec: { containers: [{ name: 'c', image: 'i' }] } };
+  const template = { metadata: { labels: { a: 'b' } }, spec: { containers: [{ name: 'c', image: 'i' }] } };
+  const workload = { metadata: { name: 'two' }, spec: { selector: { matchLabels: { a: 'b' } }, template } };
+  const metadata = { labels: { by: 'status' }, annotations: { by: 'status' }, finalizers: ['example.com/status'], ownerReferences: [{ apiVersion: 'v1', kind: 'Pod', name: 'x', uid: 'y' }] };
+  const all = ['labels', 'annotations', 'finalizers', 'ownerReferences'];
+  const written = async (path: string, object: object): Promise<string[]> => {
+    const made = await door.call('POST', path, { body: object });
+    assert.equal(made.status, 201, made.text);
+    const patched = await merge(`${path}/two/status`, { metadata });
+    assert.equal(patched.status, 200, patched.text);
+    const owned = (patched.json.metadata.managedFields ?? []).filter((entry: { subresource?: string }) => entry.subresource === 'status').flatMap((entry: { fieldsV1: { 'f:metadata'?: object } }) => Object.keys(entry.fieldsV1['f:metadata'] ?? {}));
+    const fields = all.filter((field) => patched.json.metadata[field] !== undefined);
+    assert.deepEqual(owned.toSorted(), fields.map((field) => `f:${field}`).toSorted(), 'who writes it owns it');
+    return fields;
+  };
+  assert.deepEqual(await written(TOADS, toad), []);
+  assert.deepEqual(await written('/api/v1/namespaces/default/pods', pod), ['labels', 'annotations', 'finalizers']);
+  assert.deepEqual(await written('/apis/apps/v1/namespaces/default/deployments', workload), ['annotations', 'finalizers', 'ownerReferences']);
+  assert.deepEqual(await written('/apis/apps/v1/namespaces/default/statefulsets', { ...workload, spec: { ...workload.spec, serviceName: 's' } }), all);
+});
+
+test('an object that is deleted goes when /status takes its last finalizer away', async () => {
+  const jobs = '/apis/batch/v1/namespaces/default/jobs';
+  const job = { metadata: { name: 'held', finalizers: ['example.com/held'] }, spec: { template: { spec: { restartPolicy: 'Never', containers: [{ name: 'c', image: 'i' }] } } } };
+  assert.equal((await door.call('POST', jobs, { body: job })).status, 201);
+  assert.equal((await door.call('DELETE', `${jobs}/held?propagationPolicy=Background`)).status, 200);
+  assert.equal((await merge(`${jobs}/held/status`, { metadata: { finalizers: null } })).status, 200);
+  assert.equal((await door.call('GET', `${jobs}/held`)).status, 404);
+});
+
 test('an update that says no version is the last word elsewhere, and makes no Ingress', async () => {
   const map = { metadata: { name: 'one' }, data: { a: 'b' } };
   await door.call('POST', '/api/v1/namespaces/default/configmaps', { body: map });

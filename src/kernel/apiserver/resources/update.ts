@@ -151,18 +151,21 @@ function checkVersion(kind: Kind, next: KubeObject, live: Stored): boolean {
   return true;
 }
 
+const METADATA = ['labels', 'annotations', 'finalizers', 'ownerReferences'] as const;
+
 /**
- * The path /status writes the status; of most built-in kinds also labels and annotations (upstream: their status strategies keep the spec alone),
- * when the client has seen the ones that are there. Who updates without a version means the status only.
+ * The path /status writes the status; of most built-in kinds also the metadata (upstream: their status strategies keep the spec alone), when the client has
+ * seen what is there. Who updates without a version means the status only.
  */
 function withStatusOf(kind: Kind, live: KubeObject, sent: KubeObject): KubeObject {
+  const { statusKeeps = [] } = kind.rules;
   const { status } = sent as { status?: unknown };
   const next = { ...live, metadata: { ...live.metadata, managedFields: sent.metadata.managedFields } } as KubeObject & { status?: unknown };
   if (sent.metadata.resourceVersion === live.metadata.resourceVersion) {
-    for (const field of ['labels', 'annotations'] as const) {
-      if (kind.rules.statusKeeps?.includes(field) === true) continue;
+    for (const field of METADATA) {
+      if (statusKeeps === 'metadata' || statusKeeps.includes(field as never)) continue;
       if (sent.metadata[field] === undefined) delete next.metadata[field];
-      else next.metadata[field] = sent.metadata[field];
+      else Object.assign(next.metadata, { [field]: sent.metadata[field] });
     }
   }
   if (status === undefined || status === null) delete next.status;
