@@ -1,8 +1,10 @@
 /** Least connection with its annotations, seen with real pods: health checks, slow start, weights. */
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { isRunning } from '../../src/base/sys/is-running.ts';
 import { importTestImage } from '../fixtures/image.ts';
 import { bootInstance, eventually, type Instance } from '../fixtures/instance.ts';
 import { PATIENCE } from '../fixtures/patience.ts';
@@ -149,6 +151,18 @@ describe('least connection', { timeout: 120_000 * PATIENCE }, () => {
     const { code, stderr } = await llmos.kubectlWith(JSON.stringify(policy('wrong', 'Magic')), 'apply', '-f', '-');
     assert.notEqual(code, 0);
     assert.match(stderr, /spec\.algorithm: Unsupported value: "Magic"/);
+  });
+
+  it('answers who came while neither llmos nor its HAProxy was there, when they are back', async () => {
+    await hold('fast', 1);
+    await llmos.kill('SIGKILL');
+    const pid = Number(readFileSync(join(llmos.run, 'network/haproxy/haproxy.pid'), 'utf8'));
+    process.kill(pid, 'SIGKILL');
+    await eventually(async () => !isRunning(pid), { what: 'its end', everyMs: 1 });
+    const waiting = Promise.all(Array.from({ length: 5 }, () => hold('fast', 1)));
+    waiting.catch(() => {}); // heard below
+    await llmos.boot();
+    assert.equal((await waiting).length, 5);
   });
 
   it('says what is wrong with an annotation', async () => {

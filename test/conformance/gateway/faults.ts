@@ -57,6 +57,20 @@ export function faults(): void {
     assert.deepEqual(Object.keys(await stop()), ['200']);
   });
 
+  tried('who came while neither llmos nor HAProxy was there is answered when they are back', () => [route('both-killed', ['same-namespace'], [{ matches: [prefix('/both-killed')], backendRefs: [to(V1)] }])], async () => {
+    await accepted('both-killed');
+    const address = await addressOf('same-namespace');
+    await expect(address, { path: '/both-killed' }, { backend: V1 });
+    await running().kill('SIGKILL');
+    const pid = haproxyPid();
+    process.kill(pid, 'SIGKILL');
+    await eventually(async () => !isRunning(pid), { what: 'its end', everyMs: 1 });
+    const waiting = Promise.all(Array.from({ length: 5 }, () => ask(address, { path: '/both-killed' })));
+    waiting.catch(() => {}); // heard below
+    await running().boot();
+    assert.deepEqual((await waiting).map(({ status }) => status), Array(5).fill(200));
+  });
+
   const names = { subjectAltNames: [{ type: 'URI', uri: 'spiffe://abc.example.com/test-identity' }] };
   tried('a drain ends in its time, and backends of several names are reached again, though llmos is killed', () => [
     { apiVersion: 'v1', kind: 'Service', metadata: { namespace: INFRA, name: 'draining', annotations: { 'llmos.dev/drain': '4s' } }, spec: { selector: { app: V1 }, ports: [{ port: 8080, targetPort: 3000 }] } },
