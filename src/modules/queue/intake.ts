@@ -9,7 +9,8 @@ import { Pod } from '../../api/core/pod.ts';
 import { ApiError } from '../../api/errors.ts';
 import type { PodTemplateSpec } from '../../api/generated/core-v1.ts';
 import { ADMISSION_GATE, DEFAULT_QUEUE, ELASTIC, EXPECTED_RUN_TIME, FAST_ADMISSION, MANAGED, POD_GROUP, POD_GROUP_TOTAL, PRIORITY_CLASS, QUEUE_NAME, RESUMABLE, SERVING, SUSPENDING_PARENT } from '../../api/kueue/names.ts';
-import { invalidObject } from '../../api/field-error.ts';
+import { invalidObject, type FieldError } from '../../api/field-error.ts';
+import type { Kind } from '../../api/kind.ts';
 import { controllerOf } from '../../api/owner.ts';
 import type { KubeObject, LabelSelector } from '../../api/meta.ts';
 import { matcherOfSelector } from '../../api/selector.ts';
@@ -20,50 +21,48 @@ import { queuedJobErrors, queuedJobSetErrors } from './job-rules.ts';
 import { asksToBeElastic } from './asks.ts';
 import type { Admission, AdmissionRequest, ModuleContext } from '../../sdk/index.ts';
 
-export const queuedJobs: Admission = {
-  name: 'queued-jobs', kinds: [Job], operations: ['CREATE', 'UPDATE'],
-  admit(request, context) {
-    const job = request.object as Job | undefined;
-    if (job?.spec === undefined || (request.subresource ?? '') !== '' || request.operation !== 'CREATE') return;
-    // Those of a JobSet wait with it.
-    const hasParent = controllerOf(job)?.kind === JobSet.kind;
-    if (!hasParent) defaultQueue(request, job, context);
-    if (job.metadata.labels?.[QUEUE_NAME] === undefined) return hasParent ? undefined : holdWithout(request, job, context);
-    job.spec.suspend = true;
-    if (asksToBeElastic(job)) gate(job.spec.template);
-    warnOfSpans(request, job);
-    warnWithoutQueue(request, job, context);
-  },
-  validate(request) {
-    const job = request.object as Job | undefined;
-    const errors = job === undefined || (request.subresource ?? '') !== '' ? [] : queuedJobErrors(job, request.oldObject as Job | undefined);
-    if (errors.length > 0) throw invalidObject(Job, job?.metadata.name ?? '', errors);
-  },
-};
+interface Held<T> {
+  /** What is wrong with it, or with a change of it, for queues. */
+  errorsOf(job: T, old: T | undefined): FieldError[];
+  /** It waits with its parent, and needs no queue of its own. */
+  hasParent?(job: T): boolean;
+  /** More that is done with one in a queue. */
+  prepare?(job: T): void;
+}
+
+/** What can be suspended is so until it is admitted. */
+function suspending<T extends Job | JobSet>(kind: Kind<T>, name: string, { errorsOf, hasParent = () => false, prepare = () => {} }: Held<T>): Admission {
+  return {
+    name, kinds: [kind], operations: ['CREATE', 'UPDATE'],
+    admit(request, context) {
+      const job = request.object as T | undefined;
+      if (job?.spec === undefined || (request.subresource ?? '') !== '' || request.operation !== 'CREATE') return;
+      const isPart = hasParent(job);
+      if (!isPart) defaultQueue(request, job, context);
+      if (job.metadata.labels?.[QUEUE_NAME] === undefined) return isPart ? undefined : holdWithout(request, job, context);
+      job.spec.suspend = true;
+      prepare(job);
+      warnOfSpans(request, job);
+      warnWithoutQueue(request, job, context);
+    },
+    validate(request) {
+      const job = request.object as T | undefined;
+      const errors = job === undefined || (request.subresource ?? '') !== '' ? [] : errorsOf(job, request.oldObject as T | undefined);
+      if (errors.length > 0) throw invalidObject(kind, job?.metadata.name ?? '', errors);
+    },
+  };
+}
+
+/** Those of a JobSet wait with it. */
+export const queuedJobs = suspending(Job, 'queued-jobs', { errorsOf: queuedJobErrors, hasParent: (job) => controllerOf(job)?.kind === JobSet.kind, prepare: (job) => void (asksToBeElastic(job) && gate(job.spec!.template)) });
+
+/** Source: Kueue, the webhook of JobSets. */
+export const queuedJobSets = suspending(JobSet, 'queued-job-sets', { errorsOf: queuedJobSetErrors });
 
 /** Those that are added to an elastic Job while it runs wait there until there is quota for them. */
 function gate({ spec }: PodTemplateSpec): void {
   if (spec !== undefined && spec.schedulingGates?.some(({ name }) => name === ELASTIC) !== true) spec.schedulingGates = [...(spec.schedulingGates ?? []), { name: ELASTIC }];
 }
-
-/** Source: Kueue, the webhook of JobSets. */
-export const queuedJobSets: Admission = {
-  name: 'queued-job-sets', kinds: [JobSet], operations: ['CREATE', 'UPDATE'],
-  admit(request, context) {
-    const jobSet = request.object as JobSet | undefined;
-    if (jobSet?.spec === undefined || (request.subresource ?? '') !== '' || request.operation !== 'CREATE') return;
-    defaultQueue(request, jobSet, context);
-    if (jobSet.metadata.labels?.[QUEUE_NAME] === undefined) return holdWithout(request, jobSet, context);
-    jobSet.spec.suspend = true;
-    warnOfSpans(request, jobSet);
-    warnWithoutQueue(request, jobSet, context);
-  },
-  validate(request) {
-    const jobSet = request.object as JobSet | undefined;
-    const errors = jobSet === undefined || (request.subresource ?? '') !== '' ? [] : queuedJobSetErrors(jobSet, request.oldObject as JobSet | undefined);
-    if (errors.length > 0) throw invalidObject(JobSet, jobSet?.metadata.name ?? '', errors);
-  },
-};
 
 /** Who names no queue is in the one called default, where its namespace has it. Source: Kueue, jobframework ApplyDefaultLocalQueue. */
 function defaultQueue({ operation, namespace }: AdmissionRequest, { metadata }: KubeObject, { caches }: Pick<ModuleContext, 'caches'>): void {
