@@ -1,7 +1,8 @@
 /** Definitions of the shape of well-known projects' ones: they install, take what they must, and refuse the rest in the words that users know. */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { bootInstance, type CommandResult, type Instance } from '../fixtures/instance.ts';
+import { bootInstance, type Instance } from '../fixtures/instance.ts';
+import { ok } from '../fixtures/kubectl-words.ts';
 import { DEFINITIONS, type DefinitionCase } from './definitions.ts';
 import { embedded, type Schema } from './embedded-schema.ts';
 import { FURTHER_DEFINITIONS } from './further-definitions.ts';
@@ -20,11 +21,6 @@ describe('definitions of well-known projects', { timeout: 180_000 }, () => {
     count(await ok(llmos.kubectlWith(definitions, 'apply', '-f', '-')), / unchanged$/gm);
   });
   after(() => llmos?.destroy());
-  const ok = async (result: Promise<CommandResult>): Promise<string> => {
-    const { code, stdout, stderr } = await result;
-    assert.equal(code, 0, `${stderr}\n${stdout}`);
-    return stdout;
-  };
 
   for (const each of ALL) it(each.project, async () => {
     const { samples, changed, refused, warned, shown, explained } = each;

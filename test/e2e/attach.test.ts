@@ -7,18 +7,14 @@ import { after, before, describe, it } from 'node:test';
 import { parse, stringify } from 'yaml';
 import { Service } from '../../src/api/core/service.ts';
 import { EndpointSlice } from '../../src/api/discovery/endpoint-slice.ts';
-import { bootInstance, eventually, type CommandResult, type Instance } from '../fixtures/instance.ts';
+import { bootInstance, eventually, type Instance } from '../fixtures/instance.ts';
+import { ok } from '../fixtures/kubectl-words.ts';
 
 const LAUNCHER = resolve(import.meta.dirname, '../../llmos');
 
 describe('attach', { timeout: 120_000 }, () => {
   let cluster: Instance;
   let kubeconfig: string;
-  const ok = async (result: Promise<CommandResult>): Promise<string> => {
-    const { code, stdout, stderr } = await result;
-    assert.equal(code, 0, `${stderr}\n${stdout}`);
-    return stdout;
-  };
 
   before(async () => {
     cluster = await bootInstance({ config: 'modules: { endpointslice: { enabled: false } }\n' });

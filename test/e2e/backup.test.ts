@@ -9,16 +9,11 @@ import { Deployment } from '../../src/api/apps/deployment.ts';
 import { isApiError } from '../../src/api/errors.ts';
 import { ConfigMap, Pod } from '../../src/api/kinds.ts';
 import { bootInstance, eventually, type Instance } from '../fixtures/instance.ts';
+import { ok } from '../fixtures/kubectl-words.ts';
 
 const at = { namespace: 'default' };
 const configMap = (name: string, data: Record<string, string> = {}): ConfigMap => ({ metadata: { name, ...at }, data });
 const names = async (llmos: Instance): Promise<string[]> => (await llmos.client.list(ConfigMap, at)).items.map(({ metadata }) => metadata.name ?? '').filter((name) => name !== 'kube-root-ca.crt').sort();
-
-async function ok(running: Promise<{ code: number; stdout: string; stderr: string }>): Promise<string> {
-  const { code, stdout, stderr } = await running;
-  assert.equal(code, 0, stderr);
-  return stdout;
-}
 
 /** The error that a watch from a version is told, or undefined when it goes on. */
 async function refusalOfWatch(llmos: Instance, resourceVersion: string): Promise<unknown> {

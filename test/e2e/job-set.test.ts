@@ -6,17 +6,12 @@ import { after, before, describe, it } from 'node:test';
 import { Pod } from '../../src/api/core/pod.ts';
 import { JobSet } from '../../src/api/jobset/job-set.ts';
 import { TEST_IMAGE } from '../fixtures/image.ts';
-import { eventually, type CommandResult, type Instance } from '../fixtures/instance.ts';
+import { eventually, type Instance } from '../fixtures/instance.ts';
+import { ok } from '../fixtures/kubectl-words.ts';
 import { bootForPods } from '../fixtures/pods.ts';
 
 const LAUNCHER = resolve(import.meta.dirname, '../../llmos');
 const NS = { namespace: 'default' };
-
-const ok = async (result: Promise<CommandResult>): Promise<string> => {
-  const { code, stdout, stderr } = await result;
-  assert.equal(code, 0, `${stderr}\n${stdout}`);
-  return stdout;
-};
 
 /** As users of upstream have it. */
 const manifest = (name: string, { leader, worker, queue, more = '' }: { leader: string; worker: string; queue?: string; more?: string }): string => `

@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { spawn } from 'node:child_process';
 import { importTestImage, TEST_IMAGE } from '../fixtures/image.ts';
-import { bootInstance, eventually, type CommandResult, type Instance } from '../fixtures/instance.ts';
+import { bootInstance, eventually, type Instance } from '../fixtures/instance.ts';
+import { ok } from '../fixtures/kubectl-words.ts';
 
 const DEPLOYMENT = `
 apiVersion: apps/v1
@@ -32,11 +33,6 @@ spec:
 describe('kubectl', { timeout: 300_000 }, () => {
   let llmos: Instance;
   let folder: string;
-  const ok = async (result: Promise<CommandResult>): Promise<string> => {
-    const { code, stdout, stderr } = await result;
-    assert.equal(code, 0, `${stderr}\n${stdout}`);
-    return stdout;
-  };
   const file = (name: string, text: string): string => {
     writeFileSync(join(folder, name), text);
     return join(folder, name);

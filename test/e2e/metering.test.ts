@@ -10,19 +10,14 @@ import { PriceSheet } from '../../src/api/metering/price-sheet.ts';
 import { UsageRecord, type MeteredPod } from '../../src/api/metering/usage-record.ts';
 import { PodUsage } from '../../src/api/metrics/pod-usage.ts';
 import { importTestImage, TEST_IMAGE } from '../fixtures/image.ts';
-import { bootInstance, eventually, type CommandResult, type Instance } from '../fixtures/instance.ts';
+import { bootInstance, eventually, type Instance } from '../fixtures/instance.ts';
+import { ok } from '../fixtures/kubectl-words.ts';
 
 const LAUNCHER = resolve(import.meta.dirname, '../../llmos');
 const NAMESPACE = 'default';
 /** Uses about so many seconds of cpu, and ends or sleeps. */
 const burn = (then: string): string => `i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done; ${then}`;
 const number = (text: string | undefined): number => Number(/[\d.]+/.exec(text ?? '')?.[0]);
-
-const ok = async (result: Promise<CommandResult>): Promise<string> => {
-  const { code, stdout, stderr } = await result;
-  assert.equal(code, 0, `${stderr}\n${stdout}`);
-  return stdout;
-};
 
 async function runPod(llmos: Instance, name: string, script: string): Promise<void> {
   await eventually(async () => (await llmos.client.list(ServiceAccount, { namespace: NAMESPACE })).items.length > 0);

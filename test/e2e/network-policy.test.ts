@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { importTestImage, TEST_IMAGE } from '../fixtures/image.ts';
-import { bootInstance, eventually, type CommandResult, type Instance } from '../fixtures/instance.ts';
+import { bootInstance, eventually, type Instance } from '../fixtures/instance.ts';
+import { ok } from '../fixtures/kubectl-words.ts';
 
 const pod = (name: string, command: string): string => `
 apiVersion: v1
@@ -24,11 +25,6 @@ describe('network policies', { timeout: 180_000 }, () => {
   let llmos: Instance;
   let byAddress: string;
   let byService: string;
-  const ok = async (result: Promise<CommandResult>): Promise<string> => {
-    const { code, stdout, stderr } = await result;
-    assert.equal(code, 0, `${stderr}\n${stdout}`);
-    return stdout;
-  };
   const reaches = async (from: string, address: string): Promise<boolean> => /^web$/m.test((await llmos.kubectl('exec', from, '--', 'sh', '-c', `printf 'GET / HTTP/1.0\\r\\n\\r\\n' | nc -w 2 ${address} 80`)).stdout);
   const seen = async (...froms: string[]): Promise<string[]> => {
     const all = await Promise.all(froms.map(async (from) => ((await reaches(from, byAddress)) && (await reaches(from, byService)) ? from : '')));

@@ -13,17 +13,12 @@ import { ServiceAccount } from '../../src/api/core/service-account.ts';
 import { ClusterQueue } from '../../src/api/kueue/cluster-queue.ts';
 import { Workload } from '../../src/api/kueue/workload.ts';
 import { importTestImage, TEST_IMAGE } from '../fixtures/image.ts';
-import { bootInstance, eventually, type CommandResult, type Instance } from '../fixtures/instance.ts';
+import { bootInstance, eventually, type Instance } from '../fixtures/instance.ts';
+import { ok } from '../fixtures/kubectl-words.ts';
 import { bootForPods } from '../fixtures/pods.ts';
 
 const LAUNCHER = resolve(import.meta.dirname, '../../llmos');
 const TENANTS = ['ant', 'bee', 'cat'] as const;
-
-const ok = async (result: Promise<CommandResult>): Promise<string> => {
-  const { code, stdout, stderr } = await result;
-  assert.equal(code, 0, `${stderr}\n${stdout}`);
-  return stdout;
-};
 
 /** As a user of Kueue has it. */
 const queueManifest = (name: string, cpu: string, namespaces: readonly string[], { annotations = {}, spec = '' }: { annotations?: Record<string, string>; spec?: string } = {}): string => [

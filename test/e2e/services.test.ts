@@ -4,6 +4,7 @@ import { get } from 'node:http';
 import { after, before, describe, it } from 'node:test';
 import { importTestImage, TEST_IMAGE } from '../fixtures/image.ts';
 import { bootInstance, eventually, type CommandResult, type Instance } from '../fixtures/instance.ts';
+import { ok } from '../fixtures/kubectl-words.ts';
 import { PATIENCE } from '../fixtures/patience.ts';
 
 const WEB = `
@@ -78,11 +79,6 @@ function fetchText(url: string): Promise<string> {
 
 describe('services', { timeout: 300_000 * PATIENCE }, () => {
   let llmos: Instance;
-  const ok = async (result: Promise<CommandResult>): Promise<string> => {
-    const { code, stdout, stderr } = await result;
-    assert.equal(code, 0, `${stderr}\n${stdout}`);
-    return stdout;
-  };
   const field = async (path: string, ...what: string[]): Promise<string> => ok(llmos.kubectl('get', ...what, '-o', `jsonpath={${path}}`));
   const inPod = (...command: string[]): Promise<CommandResult> => llmos.kubectl('exec', 'client', '--', ...command);
 
