@@ -185,6 +185,23 @@ describe('further nodes', { timeout: 300_000 }, () => {
     });
   });
 
+  it('zones have their shares where a Service asks for that, as long as there are two with CPUs', async () => {
+    for (const [node, zone] of [['node1', 'east'], ['node1-2', 'west'], ['node1-3', 'north']] as const) await kubectl('label', 'node', node, `topology.kubernetes.io/zone=${zone}`, '--overwrite');
+    await apply({ apiVersion: 'v1', kind: 'Service', metadata: { name: 'shares', annotations: { 'service.kubernetes.io/topology-mode': 'Auto' } }, spec: { selector: { app: 'web' }, ports: [{ port: 80, targetPort: 8080 }] } });
+    const pods = await podsOf('web');
+    const hints = async (): Promise<string[]> => (await list(EndpointSlice, 'kubernetes.io/service-name=shares')).flatMap((each) => each.endpoints).map(({ zone, hints: its }: Body) => `${zone} ${(its?.forZones ?? []).map((each: Body) => each.name).join()}`).sort();
+    await eventually(async () => (await hints()).join() === pods.map((each) => ({ node1: 'east', 'node1-2': 'west', 'node1-3': 'north' })[each.spec.nodeName as string]).sort().map((zone) => `${zone} ${zone}`).join(), { timeoutMs: 60_000, what: 'hints by zone' });
+    for (const node of ['node1-2', 'node1-3']) {
+      const own = pods.filter((each) => each.spec.nodeName === node);
+      await eventually(async () => (await kubectl('exec', own[0].metadata.name, '--', 'sh', '-c', 'for i in 1 2 3 4 5 6; do timeout 5 wget -qO- http://shares || echo none; done | sort -u')).trim().split('\n').join(' ') === own.map((each) => each.metadata.name as string).sort().join(' '), { timeoutMs: 60_000, what: `shares from ${node} to lead to its zone` });
+    }
+    const reasons = async (): Promise<string[]> => (await kubectl('get', 'events', '--field-selector=involvedObject.name=shares', '-o', 'jsonpath={.items[*].reason}')).trim().split(' ');
+    await eventually(async () => (await reasons()).includes('TopologyAwareHintsEnabled'), { timeoutMs: 60_000, what: 'an event' });
+    await kubectl('label', 'node', 'node1-3', 'topology.kubernetes.io/zone=west', '--overwrite');
+    await eventually(async () => (await hints()).every((each) => each.endsWith(' ')) && (await reasons()).includes('TopologyAwareHintsDisabled'), { timeoutMs: 60_000, what: 'no hints in one zone' });
+    await kubectl('delete', 'service', 'shares');
+  });
+
   it('one that is cordoned gets no pods, one that is drained keeps none', async () => {
     await kubectl('cordon', 'node1-2');
     await kubectl('drain', 'node1-3', '--ignore-daemonsets', '--delete-emptydir-data', '--force', '--timeout=60s');

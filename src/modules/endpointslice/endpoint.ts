@@ -2,6 +2,7 @@
 import type { Pod, Service, ServicePort } from '../../api/generated/core-v1.ts';
 import type { Endpoint, EndpointPort } from '../../api/generated/discovery-v1.ts';
 import { isPodReady, isPodTerminal } from '../../api/pod-readiness.ts';
+import { sharesByZone } from './zone-shares.ts';
 
 export type Family = 'IPv4' | 'IPv6';
 
@@ -51,15 +52,6 @@ function hintsOf({ conditions, nodeName, zone }: Endpoint, distribution: string 
   const forZones = zone === undefined ? undefined : [{ name: zone }];
   if (distribution === 'PreferSameNode') return { forNodes: [{ name: nodeName ?? '' }], ...(forZones === undefined ? {} : { forZones }) };
   return (distribution === 'PreferClose' || distribution === 'PreferSameZone') && forZones !== undefined ? { forZones } : undefined;
-}
-
-/**
- * Whether the Service asks for shares by zone instead (`service.kubernetes.io/topology-mode: Auto`), which counts more than trafficDistribution: hints in proportion
- * to the CPUs of zones, and none where ready nodes are in fewer than two (upstream: endpointslice/topologycache). One machine is in one zone.
- */
-function sharesByZone({ metadata }: Service): boolean {
-  const mode = metadata.annotations?.['service.kubernetes.io/topology-mode'] ?? metadata.annotations?.['service.kubernetes.io/topology-aware-hints'];
-  return mode === 'Auto' || mode === 'auto';
 }
 
 export function hostnameOf(pod: Pod, service: Service): string | undefined {

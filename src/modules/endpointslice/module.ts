@@ -4,6 +4,7 @@ import { Endpoints } from '../../api/core/endpoints.ts';
 import { Node } from '../../api/core/node.ts';
 import { Pod } from '../../api/core/pod.ts';
 import { Service } from '../../api/core/service.ts';
+import { zoneOf } from '../../api/core/zone.ts';
 import { EndpointSlice } from '../../api/discovery/endpoint-slice.ts';
 import { isApiError } from '../../api/errors.ts';
 import { ifThere } from '../../sdk/if-there.ts';
@@ -11,7 +12,8 @@ import { keyOf, splitKey, type Caches, type ObjectKey } from '../../sdk/cache.ts
 import { watching, type Controller, type ReconcileContext, type ReconcileResult } from '../../sdk/controller.ts';
 import { defineModule } from '../../sdk/module.ts';
 import { isMirrored, MAX_MIRRORED, MIRROR_MANAGER, planMirror } from './mirror.ts';
-import { HEADLESS, MANAGED_BY, MANAGER, planSlices, SERVICE_NAME, type SlicePlan } from './plan.ts';
+import { HEADLESS, MANAGED_BY, MANAGER, planSlices, SERVICE_NAME, type ServicePlan, type SlicePlan } from './plan.ts';
+import { sharesByZone, zoneShares } from './zone-shares.ts';
 import { subsetsOf } from './subsets.ts';
 
 const ENDPOINTS_MANAGED_BY = 'endpoints.kubernetes.io/managed-by';
@@ -24,17 +26,17 @@ function servicesOf(pod: Pod, caches: Caches): ObjectKey[] {
   return caches.of(Service).list(pod.metadata.namespace ?? '').filter((service) => selects(service, pod)).map(keyOf);
 }
 
-const ZONE = 'topology.kubernetes.io/zone';
-
-function zoneOf(node: Node | undefined): string | undefined {
-  return node?.metadata.labels?.[ZONE];
-}
-
-/** Services of the pods of a node whose zone is not what their slices say; none while that is the same, as with every beat of the node. */
+/** Services of the pods of a node whose zone is not what their slices say, none while that is the same, as with every beat of the node; and those that are shared by zone. */
 function servicesOnNode(node: Node, caches: Caches): ObjectKey[] {
   const name = node.metadata.name ?? '';
   const stale = caches.of(EndpointSlice).list().filter((slice) => slice.endpoints?.some((each) => each.nodeName === name && each.zone !== zoneOf(node)));
-  return stale.map(({ metadata }) => `${metadata.namespace}/${metadata.labels?.[SERVICE_NAME] ?? ''}`);
+  return [...stale.map(({ metadata }) => `${metadata.namespace}/${metadata.labels?.[SERVICE_NAME] ?? ''}`), ...sharedByZone(caches).map(keyOf)];
+}
+
+function sharedByZone(caches: Caches): readonly Service[] {
+  const services = caches.of(Service);
+  services.addIndex('shared-by-zone', (service) => (sharesByZone(service) ? ['yes'] : []));
+  return services.byIndex('shared-by-zone', 'yes');
 }
 
 function selects(service: Service, pod: Pod): boolean {
@@ -77,13 +79,41 @@ function createCarrier(): (key: ObjectKey, own: readonly EndpointSlice[], plan: 
   };
 }
 
+/** What was told of Services that are shared by zone: by family why there are no hints, '' where there are. */
+type Told = Map<ObjectKey, ReadonlyMap<string, string>>;
+
+/** Says once that endpoints of a Service are shared by zone now, or are not, and why (upstream: topologycache/event.go). */
+function tell(told: Told, key: ObjectKey, service: Service, { shared }: ServicePlan, events: ReconcileContext['events']): void {
+  const before = told.get(key);
+  const disabled = (why: string, family: string): void => events.event(service, 'Warning', 'TopologyAwareHintsDisabled', `${why}, addressType: ${family}`);
+  if (shared.size === 0) {
+    for (const [family, why] of before ?? []) if (why === '') disabled('Topology Aware Hints has been disabled', family);
+    return void told.delete(key);
+  }
+  told.set(key, new Map([...shared].map(([family, { why = '' }]) => [family, why])));
+  for (const [family, { why = '' }] of shared) {
+    if (before?.get(family) === why) continue;
+    if (why === '') events.event(service, 'Normal', 'TopologyAwareHintsEnabled', `Topology Aware Hints has been enabled, addressType: ${family}`);
+    else disabled(why, family);
+  }
+}
+
 function sliceController(): Controller<Service> {
   const carryOut = createCarrier();
+  const told: Told = new Map();
   return {
     name: 'endpointslice', for: Service, owns: [EndpointSlice], watches: [watching(Pod, servicesOf), watching(Node, servicesOnNode)],
     async reconcile(key, service, context) {
       const own = slicesOf(key, context.caches);
-      if (hasEndpoints(service)) return carryOut(key, own, () => planSlices(service, podsOf(service, context.caches), own, (node) => zoneOf(context.caches.of(Node).get(node))), context);
+      if (hasEndpoints(service)) {
+        return carryOut(key, own, () => {
+          const nodes = context.caches.of(Node);
+          const plan = planSlices(service, podsOf(service, context.caches), own, { zoneOf: (node) => zoneOf(nodes.get(node)), shares: sharesByZone(service) ? zoneShares(nodes.list()) : undefined });
+          tell(told, key, service, plan, context.events);
+          return plan;
+        }, context);
+      }
+      told.delete(key);
       // Without a selector the slices are the user's; those made while there was one are his now too (as upstream leaves them).
       if (service === undefined) await Promise.all(own.map((each) => remove(each, context.client)));
       return undefined;

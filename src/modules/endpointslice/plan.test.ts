@@ -18,6 +18,8 @@ function pod(number: number, options: { ready?: boolean; port?: number; terminat
 }
 
 /** What would exist after the plan was carried out. */
+const NOTHING = { create: [], update: [], delete: [], shared: new Map() };
+
 function after(existing: readonly EndpointSlice[], plan: ReturnType<typeof planSlices>): EndpointSlice[] {
   let next = plan.create.length;
   return [
@@ -32,14 +34,14 @@ test('a service without pods has one empty slice', () => {
   const plan = planSlices(SERVICE, [], []);
   assert.equal(plan.create.length, 1);
   assert.deepEqual(plan.create[0]?.metadata.labels, { team: 'a', 'kubernetes.io/service-name': 'web', 'endpointslice.kubernetes.io/managed-by': 'endpointslice-controller.k8s.io' });
-  assert.deepEqual(planSlices(SERVICE, [], after([], plan)), { create: [], update: [], delete: [] });
+  assert.deepEqual(planSlices(SERVICE, [], after([], plan)), NOTHING);
 });
 
 test('250 pods fill three slices, and a change touches one', () => {
   const pods = Array.from({ length: 250 }, (_, index) => pod(index + 2));
   const slices = after([], planSlices(SERVICE, pods, []));
   assert.deepEqual(slices.map((each) => each.endpoints?.length), [100, 100, 50]);
-  assert.deepEqual(planSlices(SERVICE, pods, slices), { create: [], update: [], delete: [] });
+  assert.deepEqual(planSlices(SERVICE, pods, slices), NOTHING);
   const plan = planSlices(SERVICE, [...pods.slice(0, 3), ...pods.slice(4), pod(900)], slices);
   assert.deepEqual([plan.create.length, plan.update.length, plan.delete.length], [0, 1, 0]);
   assert.equal(addresses(after(slices, plan)).length, 250);
@@ -106,14 +108,30 @@ test('mirrors bear the annotations of what they mirror, one slice a family and p
 
 test('trafficDistribution becomes hints, of ready endpoints alone', () => {
   const hints = (trafficDistribution: string | undefined, zone?: string): unknown[] =>
-    planSlices({ ...SERVICE, spec: { ...SERVICE.spec, ...(trafficDistribution === undefined ? {} : { trafficDistribution }) } }, [pod(2), pod(3, { ready: false })], [], () => zone).create[0]?.endpoints?.map((each) => each.hints) ?? [];
+    planSlices({ ...SERVICE, spec: { ...SERVICE.spec, ...(trafficDistribution === undefined ? {} : { trafficDistribution }) } }, [pod(2), pod(3, { ready: false })], [], { zoneOf: () => zone }).create[0]?.endpoints?.map((each) => each.hints) ?? [];
   assert.deepEqual(hints(undefined, 'z1'), [undefined, undefined]);
   assert.deepEqual(hints('PreferClose', 'z1'), [{ forZones: [{ name: 'z1' }] }, undefined]);
   assert.deepEqual(hints('PreferSameZone'), [undefined, undefined]);
   assert.deepEqual(hints('PreferSameNode', 'z1'), [{ forNodes: [{ name: 'n1' }], forZones: [{ name: 'z1' }] }, undefined]);
-  assert.equal(planSlices(SERVICE, [pod(2)], [], () => 'z1').create[0]?.endpoints?.[0]?.zone, 'z1');
+  assert.equal(planSlices(SERVICE, [pod(2)], [], { zoneOf: () => 'z1' }).create[0]?.endpoints?.[0]?.zone, 'z1');
   const auto = { ...SERVICE, metadata: { ...SERVICE.metadata, annotations: { 'service.kubernetes.io/topology-mode': 'Auto' } }, spec: { ...SERVICE.spec, trafficDistribution: 'PreferClose' } };
-  assert.equal(planSlices(auto, [pod(2)], [], () => 'z1').create[0]?.endpoints?.[0]?.hints, undefined, 'shares by zone count more, and begin with a second one');
+  assert.equal(planSlices(auto, [pod(2)], [], { zoneOf: () => 'z1' }).create[0]?.endpoints?.[0]?.hints, undefined, 'shares by zone count more, and begin with a second one');
+  assert.equal(planSlices({ ...SERVICE, spec: { ...SERVICE.spec, trafficDistribution: 'PreferClose' } }, [pod(2)], [], { zoneOf: () => 'z1' }).shared.size, 0);
+});
+
+test('shares by zone: each has endpoints by its CPUs, lent where it lacks them, and the same ones again', () => {
+  const auto = { ...SERVICE, metadata: { ...SERVICE.metadata, annotations: { 'service.kubernetes.io/topology-mode': 'Auto' } } };
+  const pods = Array.from({ length: 6 }, (_, index) => ({ ...pod(index + 2), spec: { ...pod(index + 2).spec, nodeName: index < 5 ? 'a' : 'b' } }) as Pod);
+  const facts = { zoneOf: (node: string) => node, shares: new Map([['a', 0.5], ['b', 0.5]]) };
+  const plan = planSlices(auto, pods, [], facts);
+  const meantFor = (slices: readonly EndpointSlice[]): (string | undefined)[] => slices.flatMap(({ endpoints }) => (endpoints ?? []).map(({ hints }) => hints?.forZones?.map(({ name }) => name).join()));
+  assert.deepEqual([meantFor(plan.create).toSorted(), [...plan.shared]], [['a', 'a', 'a', 'b', 'b', 'b'], [['IPv4', {}]]]);
+  const slices = after([], plan);
+  assert.deepEqual(planSlices(auto, pods, slices, facts), { ...NOTHING, shared: new Map([['IPv4', {}]]) });
+  const alone = planSlices(auto, pods.slice(0, 1), slices, facts);
+  assert.deepEqual([meantFor(alone.update), alone.shared.get('IPv4')?.why], [[undefined], 'Insufficient number of endpoints (1 endpoints, 2 zones)']);
+  const unready = [...pods.slice(0, 4), { ...pod(7, { ready: false }), spec: { ...pod(7).spec, nodeName: 'b' } } as Pod];
+  assert.deepEqual(meantFor(planSlices(auto, unready, [], facts).create).filter((each) => each === undefined).length, 1, 'none of what is not ready');
 });
 
 test('Endpoints name a thousand, those first that are ready, of each group its share', () => {

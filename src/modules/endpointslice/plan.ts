@@ -8,6 +8,7 @@ import { controllerReference } from '../../api/owner.ts';
 import type { Pod, Service } from '../../api/generated/core-v1.ts';
 import type { Endpoint, EndpointPort, EndpointSlice } from '../../api/generated/discovery-v1.ts';
 import { endpointOf, familiesOf, isEligible, portsOf, type Family } from './endpoint.ts';
+import { shareEndpoints, sharesByZone } from './zone-shares.ts';
 
 export const SERVICE_NAME = 'kubernetes.io/service-name';
 export const MANAGED_BY = 'endpointslice.kubernetes.io/managed-by';
@@ -40,10 +41,36 @@ export interface Frame {
   most?: number;
 }
 
+/** Of zones: that of a node, and what each has of all CPUs. */
+export interface ZoneFacts {
+  zoneOf?(node: string): string | undefined;
+  shares?: ReadonlyMap<string, number> | undefined;
+}
+
+export interface ServicePlan extends SlicePlan {
+  /** For a Service that asks for shares by zone: by family whether there are hints, and why not. */
+  shared: ReadonlyMap<Family, { why?: string }>;
+}
+
 /** `existing` are the slices of this Service that the controller manages. */
-export function planSlices(service: Service, pods: readonly Pod[], existing: readonly EndpointSlice[], zoneOf?: (node: string) => string | undefined): SlicePlan {
+export function planSlices(service: Service, pods: readonly Pod[], existing: readonly EndpointSlice[], { zoneOf, shares }: ZoneFacts = {}): ServicePlan {
   const owner = controllerReference({ group: '', version: 'v1', kind: 'Service' }, service);
-  return planGroups(groupsOf(service, pods, zoneOf), existing, { namespace: service.metadata.namespace, generateName: `${service.metadata.name}-`, labels: labelsOf(service), owner });
+  const groups = groupsOf(service, pods, zoneOf);
+  const shared = sharesByZone(service) ? shareByZone(groups, shares) : new Map<Family, { why?: string }>();
+  const plan = planGroups(groups, existing, { namespace: service.metadata.namespace, generateName: `${service.metadata.name}-`, labels: labelsOf(service), owner });
+  return { ...plan, shared };
+}
+
+/** Gives the endpoints of each family the zones that they are meant for. */
+function shareByZone(groups: readonly Group[], shares: ReadonlyMap<string, number> | undefined): Map<Family, { why?: string }> {
+  const shared = new Map<Family, { why?: string }>();
+  for (const [family, some] of Map.groupBy(groups, (group) => group.family)) {
+    const all = some.flatMap(({ endpoints }) => [...endpoints]).sort(([a], [b]) => (a < b ? -1 : 1)).map(([, endpoint]) => endpoint);
+    const outcome = shareEndpoints(all, shares);
+    if ('zones' in outcome) for (const [endpoint, name] of outcome.zones) endpoint.hints = { forZones: [{ name }] };
+    shared.set(family, 'why' in outcome ? outcome : {});
+  }
+  return shared;
 }
 
 export function planGroups(groups: readonly Group[], existing: readonly EndpointSlice[], frame: Frame): SlicePlan {
