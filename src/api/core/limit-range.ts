@@ -2,6 +2,7 @@
 import type { LimitRange as LimitRangeType, LimitRangeItem } from '../generated/core-v1.ts';
 import { CREATED_AT, NAME } from '../columns.ts';
 import { duplicate, forbidden, invalid, required, type FieldError } from '../field-error.ts';
+import { ownValue } from '../json.ts';
 import { defineKind, type Kind } from '../kind.ts';
 import { labelKeyErrors } from '../names.ts';
 import { compareQuantities, formatQuantity, quantityMillis } from '../quantity.ts';
@@ -30,9 +31,12 @@ export const LimitRange: Kind<LimitRange> = defineKind<LimitRange>({
 
 /** The default limit is the maximum, the default request the default limit, else the minimum. */
 function fillIn(item: LimitRangeItem): void {
-  for (const [name, amount] of Object.entries(item.max ?? {})) (item.default ??= {})[name] ??= amount;
-  for (const [name, amount] of Object.entries(item.default ?? {})) (item.defaultRequest ??= {})[name] ??= amount;
-  for (const [name, amount] of Object.entries(item.min ?? {})) (item.defaultRequest ??= {})[name] ??= amount;
+  const fill = (field: 'default' | 'defaultRequest', amounts: LimitRangeItem['max'] = {}): void => {
+    if (Object.keys(amounts).length > 0) item[field] = { ...amounts, ...item[field] };
+  };
+  fill('default', item.max);
+  fill('defaultRequest', item.default);
+  fill('defaultRequest', item.min);
 }
 
 const TYPES = ['Container', 'PersistentVolumeClaim', 'Pod'];
@@ -73,7 +77,8 @@ function itemErrors(item: LimitRangeItem, at: string): FieldError[] {
   if (item.type === 'PersistentVolumeClaim' && min['storage'] === undefined && max['storage'] === undefined) errors.push(required(`${at}.limits`, 'either minimum or maximum storage value is required, but neither was provided'));
   named('maxLimitRequestRatio', ratios);
   for (const name of new Set([max, min, fallback, request, ratios].flatMap((amounts) => Object.keys(amounts)))) {
-    errors.push(...amountErrors({ min: min[name], max: max[name], default: fallback[name], request: request[name], ratio: ratios[name] }, at, name));
+    const [least, most, given, asked, ratio] = [min, max, fallback, request, ratios].map((amounts) => ownValue(amounts, name));
+    errors.push(...amountErrors({ min: least, max: most, default: given, request: asked, ratio }, at, name));
   }
   return errors;
 }
