@@ -3,30 +3,26 @@
  * that after a restart, or when a queue changes, all is made anew from them: the past is told to the policies again, in its order.
  */
 import { ClusterQueue, Cohort } from '../../api/kueue/cluster-queue.ts';
-import { AdmissionCheck, LocalQueue, ResourceFlavor } from '../../api/kueue/local-queue.ts';
-import { Namespace } from '../../api/core/namespace.ts';
+import { LocalQueue, ResourceFlavor } from '../../api/kueue/local-queue.ts';
 import { Workload } from '../../api/kueue/workload.ts';
-import { Topology } from '../../api/kueue/topology.ts';
-import type { RuntimeClass } from '../../api/node/runtime-class.ts';
-import type { Kind } from '../../api/kind.ts';
 import { equalJson } from '../../api/json.ts';
-import type { Json, KubeObject } from '../../api/meta.ts';
-import { keyOf, type Cache, type ModuleContext } from '../../sdk/index.ts';
+import type { Json } from '../../api/meta.ts';
+import { keyOf, type ModuleContext } from '../../sdk/index.ts';
 import { admitted, evictedForOther } from './admit.ts';
 import { buildPools, jobOf, placementOf, type LivePool, type LiveQueue } from './build.ts';
 import { conditionOf, is, isReserved, sinceSeconds } from './conditions.ts';
-import { submittedAt } from './demand.ts';
 import type { QueueConfiguration } from './configuration.ts';
 import { createExplainer } from './explain.ts';
+import { followQueues } from './follow.ts';
 import { pastOf, type Happening } from './past.ts';
 import type { PoolDecision } from './policy/pool.ts';
 import type { QuotaPlacement } from './policy/quota-room.ts';
 import { createChoosingPredictor, type ChoosingPredictor } from './prediction/choosing.ts';
 import { isReplaced, replacedBy } from './slices.ts';
-import { createReckon, servedOf } from './reckon.ts';
+import { createReckon } from './reckon.ts';
 import { createTopologies } from './topologies.ts';
 import { createView, type View } from './view.ts';
-import type { PendingIn } from './visibility.ts';
+import { pendingOf, type PendingIn } from './visibility.ts';
 import { createWrites } from './writes.ts';
 
 /** What happens within so many ms is looked at together. */
@@ -295,21 +291,11 @@ export function createEngine(context: ModuleContext, configuration: QueueConfigu
     return workload !== undefined && !is(workload, 'PodsReady');
   });
 
-  const follow = <T extends KubeObject>(cache: Cache<T>, wish: (object: T) => Json): (() => void) => cache.subscribe(({ type, object, previous }) => {
-    if (type === 'modified' && previous !== undefined && equalJson(wish(object), wish(previous))) return;
-    rebuild = true;
-    kick();
-  });
   const pendingIn: PendingIn = (name) => {
     const queue = queues.get(name);
     if (queue === undefined) return caches.of(ClusterQueue).get(name) === undefined ? undefined : [];
-    const inOrder = queue.admission.waiting().map(({ job }) => workloads.get(job.id)).filter((each) => each !== undefined && !isReserved(each)) as Workload[];
-    const told = new Set(inOrder);
-    const locals = new Set(caches.of(LocalQueue).list().filter(({ spec }) => spec?.clusterQueue === name).map(keyOf));
-    const others = workloads.list().filter((each) => locals.has(`${each.metadata.namespace}/${each.spec.queueName}`) && !told.has(each) && !isReserved(each) && !is(each, 'Finished') && each.spec.active !== false);
-    return [...inOrder, ...others.sort((left, right) => submittedAt(left) - submittedAt(right))];
+    return pendingOf(name, queue.admission.waiting().map(({ job }) => job.id), caches);
   };
-  const wishOf = (object: KubeObject): Json => ({ annotations: object.metadata.annotations ?? {}, spec: ((object as { spec?: Json }).spec ?? null), gone: object.metadata.deletionTimestamp ?? null });
 
   return {
     pendingIn,
@@ -324,37 +310,15 @@ export function createEngine(context: ModuleContext, configuration: QueueConfigu
       return undefined;
     },
     async run() {
-      const stops = [
-        workloads.subscribe(({ key }) => look(key)),
-        follow(caches.of(ClusterQueue), wishOf), follow(caches.of(Cohort), wishOf), follow(caches.of(LocalQueue), wishOf), follow(caches.of(ResourceFlavor), wishOf),
-        follow(caches.of(AdmissionCheck), (object) => [wishOf(object), (object.status?.conditions ?? []).map(({ type, status }) => [type, status])] as Json),
-        follow(caches.of(Namespace), ({ metadata }) => metadata.labels ?? {}), 
-      ];
-      const followed = new Set<Kind>();
-      const followNodes = (): void => {
-        for (const kind of topologies.follows()) {
-          if (followed.has(kind)) continue;
-          followed.add(kind);
-          stops.push(caches.of(kind).subscribe(() => {
-            topologies.forget();
-            // Which flavors have one decides who may be of them.
-            if (kind === (Topology as Kind)) rebuild = true;
-            kick();
-          }));
-        }
+      const anew = (): void => {
+        rebuild = true;
+        kick();
       };
-      stops.push(caches.of(ResourceFlavor).subscribe(followNodes));
-      followNodes();
-      // These may come to be served later.
-      const followServed = (): void => {
-        for (const kind of servedOf(context.kinds)) {
-          if (followed.has(kind)) continue;
-          followed.add(kind);
-          stops.push(follow(caches.of(kind), (object) => [wishOf(object), ((object as RuntimeClass).overhead ?? null) as Json]));
-        }
+      const moved = (): void => {
+        topologies.forget();
+        kick();
       };
-      followServed();
-      stops.push(context.kinds.subscribe(followServed));
+      const stops = [workloads.subscribe(({ key }) => look(key)), followQueues(context, { topologies, anew, moved })];
       kick();
       await new Promise<void>((resolve) => (signal.aborted ? resolve() : signal.addEventListener('abort', () => resolve(), { once: true })));
       for (const stop of stops) stop();

@@ -3,7 +3,10 @@ import { ApiError } from '../../api/errors.ts';
 import { LocalQueue } from '../../api/kueue/local-queue.ts';
 import { ClusterQueue } from '../../api/kueue/cluster-queue.ts';
 import type { Workload } from '../../api/kueue/types.ts';
-import type { ModuleContext, Route, RouteResource } from '../../sdk/index.ts';
+import { Workload as WorkloadKind } from '../../api/kueue/workload.ts';
+import { keyOf, type Caches, type ModuleContext, type Route, type RouteResource } from '../../sdk/index.ts';
+import { is, isReserved } from './conditions.ts';
+import { submittedAt } from './demand.ts';
 
 const GROUP = 'visibility.kueue.x-k8s.io';
 const VERSIONS = ['v1beta1', 'v1beta2'] as const;
@@ -20,6 +23,16 @@ const RESOURCES: readonly RouteResource[] = [
 
 /** All that wait in a ClusterQueue, in order; those that could not be let in as things are come last. Undefined where there is no such queue. */
 export type PendingIn = (clusterQueue: string) => readonly Workload[] | undefined;
+
+/** `inOrder`: the keys of those that the policy has, first the next. */
+export function pendingOf(clusterQueue: string, inOrder: readonly string[], caches: Caches): Workload[] {
+  const workloads = caches.of(WorkloadKind);
+  const first = inOrder.map((key) => workloads.get(key)).filter((each) => each !== undefined && !isReserved(each)) as Workload[];
+  const told = new Set(first);
+  const locals = new Set(caches.of(LocalQueue).list().filter(({ spec }) => spec?.clusterQueue === clusterQueue).map(keyOf));
+  const others = workloads.list().filter((each) => locals.has(`${each.metadata.namespace}/${each.spec.queueName}`) && !told.has(each) && !isReserved(each) && !is(each, 'Finished') && each.spec.active !== false);
+  return [...first, ...others.sort((left, right) => submittedAt(left) - submittedAt(right))];
+}
 
 export function visibilityRoutes({ caches }: Pick<ModuleContext, 'caches'>, pendingIn: PendingIn): Route[] {
   return VERSIONS.map((version) => {
