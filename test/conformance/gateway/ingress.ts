@@ -1,7 +1,7 @@
 /** Ingress, as its reference says it (networking.k8s.io/v1): paths, hosts, TLS, default backends, classes. */
 import assert from 'node:assert/strict';
 import { get, kubectl, until, type Body } from '../cluster.ts';
-import { behaviour, expect, expectAll, INFRA, pathOf, tlsSecret, V1, V2, V3 } from './world.ts';
+import { ask, behaviour, expect, expectAll, INFRA, pathOf, tlsSecret, V1, V2, V3 } from './world.ts';
 
 const service = (name: string, port: object = { number: 8080 }): object => ({ service: { name, port } });
 const at = (path: string, pathType: string, backend: object): object => ({ path, pathType, backend });
@@ -21,12 +21,19 @@ const rules = (name: string, host: string | undefined, paths: object[], more: ob
 export function ingresses(): void {
   behaviour('IngressPathTypes', () => [rules('paths', 'paths.example', [
     at('/foo', 'Exact', service(V1)), at('/aaa/bbb', 'Prefix', service(V2)), at('/aaa/bbb/ccc', 'Prefix', service(V3)), at('/any', 'ImplementationSpecific', service(V1, { name: 'first-port' })),
-  ])], async () => {
+  ]), rules('mixed', 'mixed.example', [at('/foo', 'Prefix', service(V1)), at('/foo', 'Exact', service(V2))]), rules('slashes', 'slashes.example', [at('/aaa/bbb/', 'Prefix', service(V1)), at('/foo/', 'Exact', service(V2))])], async () => {
     const host = 'paths.example';
     await expectAll(await addressOf('paths'), [
       [{ host, path: '/foo' }, V1], [{ host, path: '/foo/' }, 404], [{ host, path: '/bar' }, 404], [{ host, path: '/aaa/bbb' }, V2], [{ host, path: '/aaa/bbb/' }, V2], [{ host, path: '/aaa/bbb/x' }, V2], [{ host, path: '/aaa/bbbxyz' }, 404],
       [{ host, path: '/aaa/bbb/ccc' }, V3], [{ host, path: '/any/thing' }, V1], [{ host: 'other.example', path: '/foo' }, 404],
+      [{ host, path: '/FOO' }, 404], [{ host, path: '/AAA/bbb' }, 404], [{ host, path: '/aaa/bb' }, 404],
     ]);
+    const [mixed, slashes] = ['mixed.example', 'slashes.example'];
+    await expectAll(await addressOf('slashes'), [
+      [{ host: mixed, path: '/foo' }, V2], [{ host: mixed, path: '/foo/' }, V1], [{ host: mixed, path: '/foo/x' }, V1],
+      [{ host: slashes, path: '/aaa/bbb' }, V1], [{ host: slashes, path: '/aaa/bbb/' }, V1], [{ host: slashes, path: '/aaa/bbb/x' }, V1], [{ host: slashes, path: '/foo/' }, V2], [{ host: slashes, path: '/foo' }, 404], [{ host: slashes, path: '/foo/x' }, 404],
+    ]);
+    await expect(await addressOf('slashes'), { host: slashes, path: '/aaa/bbb' }, { backend: V1, check: ({ body }) => assert.equal(body.path, '/aaa/bbb') });
   });
 
   behaviour('IngressHosts', () => [rules('precise', 'a.hosts.example', [at('/', 'Prefix', service(V1))]), rules('wildcard', '*.hosts.example', [at('/', 'Prefix', service(V2))]), rules('any', undefined, [at('/any-host', 'Prefix', service(V3))])], async () => {
@@ -49,8 +56,16 @@ export function ingresses(): void {
     assert.equal(name, 'DNS:shop.localhost');
   });
 
-  behaviour('IngressDefaultBackend', () => [ingress('all', { defaultBackend: service(V3) }), rules('some', 'some.example', [at('/one', 'Exact', service(V1))], { defaultBackend: service(V2) })], async () => {
+  behaviour('IngressDefaultBackend', () => [ingress('all', { defaultBackend: service(V3) }), rules('shared', 'shared.example', [at('/', 'Prefix', service('both'))]), rules('some', 'some.example', [at('/one', 'Exact', service(V1))], { defaultBackend: service(V2) })], async () => {
     await expectAll(await addressOf('all'), [[{ host: 'whatever.example', path: '/x' }, V3], [{ host: 'some.example', path: '/one' }, V1], [{ host: 'some.example', path: '/two' }, V2]]);
+    const all = await addressOf('all');
+    for (const [method, host, path] of [['GET', 'my-host', '/sub-path'], ['POST', 'some-host', '/'], ['PUT', all, '/resource'], ['DELETE', 'some-host', '/resource'], ['PATCH', 'my-host', '/resource']] as const) {
+      await expect(all, { method, host, path }, { backend: V3, check: ({ body }) => assert.deepEqual([body.method, body.path, body.host, body.proto], [method, path, host, 'HTTP/1.1']) });
+    }
+    const address = await addressOf('shared');
+    await expect(address, { host: 'shared.example' }, {});
+    const answers = await Promise.all(Array.from({ length: 100 }, () => ask(address, { host: 'shared.example' })));
+    assert.deepEqual([...new Set(answers.map(({ status, body }) => `${status} ${body.pod}`))].sort(), (await get(`/api/v1/namespaces/${INFRA}/pods?labelSelector=group%3Dboth`)).items.map(({ metadata }: Body) => `200 ${metadata.name}`).sort());
   });
 
   behaviour('IngressBackendThatIsNotThere', () => [rules('missing', 'missing.example', [at('/none', 'Prefix', service('nonexistent')), at('/port', 'Prefix', service(V1, { number: 99 })), at('/', 'Prefix', service(V1))])], async () => {
