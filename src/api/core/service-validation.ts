@@ -6,6 +6,7 @@ import { duplicate, forbidden, invalid, notSupported, required, type FieldError 
 import { validateLabels } from '../metadata-validation.ts';
 import { addressChangeErrors, addressErrors, isHeadless } from './service-addresses.ts';
 import { hasHealthCheck, isExternallyAccessible } from './service-update.ts';
+import { SOURCE_RANGES, sourceRangesOf } from './source-ranges.ts';
 import { dns1123LabelErrors, dns1123SubdomainErrors, labelKeyErrors, portNameErrors, portNumberErrors } from '../names.ts';
 
 const TYPES = ['ClusterIP', 'ExternalName', 'LoadBalancer', 'NodePort'];
@@ -22,7 +23,7 @@ export function serviceErrors(service: Service, old: Service | undefined): Field
   return [
     ...hintErrors(service), ...typeErrors(spec), ...portsErrors(spec),
     ...(spec.selector === undefined ? [] : validateLabels(spec.selector, 'spec.selector')),
-    ...affinityErrors(spec), ...addressErrors(spec, old?.spec), ...externalErrors(spec, old?.spec),
+    ...affinityErrors(spec), ...addressErrors(spec, old?.spec), ...externalErrors(spec, old?.spec), ...sourceRangeErrors(service, old),
     ...(old === undefined ? [] : updateErrors(spec, old.spec ?? {})),
   ];
 }
@@ -121,15 +122,24 @@ function externalErrors(spec: ServiceSpec, old: ServiceSpec | undefined): FieldE
   if (distribution !== undefined && !DISTRIBUTIONS.includes(distribution)) errors.push(notSupported('spec.trafficDistribution', distribution, DISTRIBUTIONS));
   if (spec.type !== 'LoadBalancer') return [...errors, ...loadBalancerOnly(spec)];
   if (spec.loadBalancerClass !== undefined) errors.push(...labelKeyErrors(spec.loadBalancerClass).map((error) => invalid('spec.loadBalancerClass', spec.loadBalancerClass, error)));
-  const kept = (old?.loadBalancerSourceRanges ?? []).map((each) => each.trim());
-  for (const [index, range] of (spec.loadBalancerSourceRanges ?? []).entries()) errors.push(...cidrErrors(`spec.LoadBalancerSourceRanges[${index}]`, range.trim(), kept));
   return errors;
+}
+
+/** The ranges of the field, else those of the annotation that was there before it. */
+function sourceRangeErrors({ metadata, spec = {} }: Service, old: Service | undefined): FieldError[] {
+  const ranges = spec.loadBalancerSourceRanges ?? [];
+  const annotated = metadata.annotations?.[SOURCE_RANGES];
+  if (ranges.length === 0 && annotated === undefined) return [];
+  const at = ranges.length > 0 ? 'spec.LoadBalancerSourceRanges' : `metadata.annotations[${SOURCE_RANGES}]`;
+  const misplaced = spec.type === 'LoadBalancer' ? [] : [forbidden(at, "may only be used when `type` is 'LoadBalancer'")];
+  if (ranges.length === 0) return old?.metadata.annotations?.[SOURCE_RANGES] === annotated ? misplaced : [...misplaced, ...sourceRangesOf({ metadata, spec }).flatMap((each) => cidrErrors(at, each))];
+  const kept = (old?.spec?.loadBalancerSourceRanges ?? []).map((each) => each.trim());
+  return [...misplaced, ...ranges.flatMap((range, index) => cidrErrors(`${at}[${index}]`, range.trim(), kept))];
 }
 
 function loadBalancerOnly(spec: ServiceSpec): FieldError[] {
   const errors: FieldError[] = [];
   const only = "may only be used when `type` is 'LoadBalancer'";
-  if ((spec.loadBalancerSourceRanges ?? []).length > 0) errors.push(forbidden('spec.LoadBalancerSourceRanges', only));
   if (spec.allocateLoadBalancerNodePorts !== undefined) errors.push(forbidden('spec.allocateLoadBalancerNodePorts', only));
   if (spec.loadBalancerClass !== undefined) errors.push(forbidden('spec.loadBalancerClass', only));
   return errors;

@@ -122,3 +122,17 @@ test('addresses and families that do not go together are refused', () => {
   for (const [spec, expected] of CASES) assert.deepEqual(created(spec), expected, JSON.stringify(spec));
   assert.deepEqual(created({}, { 'service.kubernetes.io/topology-mode': 'Auto', 'service.kubernetes.io/topology-aware-hints': 'Disabled' }), ['metadata.annotations[service.kubernetes.io/topology-mode]: Invalid value: "Auto": must match annotations[service.kubernetes.io/topology-aware-hints] when both are specified']);
 });
+
+test('source ranges: of the field or, without it, of the annotation, of load balancers alone', () => {
+  const annotation = (value: string): Record<string, string> => ({ 'service.beta.kubernetes.io/load-balancer-source-ranges': value });
+  const at = 'metadata.annotations[service.beta.kubernetes.io/load-balancer-source-ranges]';
+  const CASES: [object, string | undefined, string[]][] = [
+    [{ type: 'LoadBalancer' }, '10.0.0.0/8, 192.0.2.0/24', []], [{ type: 'LoadBalancer' }, ' ', []], [{ type: 'LoadBalancer', loadBalancerSourceRanges: [' 10.0.0.0/8 '] }, 'x', []],
+    [{ type: 'LoadBalancer' }, '10.0.0.0/8,x', [`${at}: Invalid value: "x": must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)`]],
+    [{}, '10.0.0.0/8', [`${at}: Forbidden: may only be used when \`type\` is 'LoadBalancer'`]], [{ loadBalancerSourceRanges: ['10.0.0.0/8'] }, undefined, ["spec.LoadBalancerSourceRanges: Forbidden: may only be used when `type` is 'LoadBalancer'"]],
+  ];
+  for (const [spec, value, expected] of CASES) assert.deepEqual(created(spec, value === undefined ? undefined : annotation(value)), expected, JSON.stringify([spec, value]));
+  const old = of({ ...ADDRESSED, type: 'LoadBalancer' }, annotation('10.0.0.1/8'));
+  Service.rules.defaults?.(old);
+  assert.deepEqual(updated({ ...ADDRESSED, type: 'LoadBalancer' }, old, annotation('10.0.0.1/8')).errors, [], 'what it was it may stay');
+});

@@ -226,6 +226,11 @@ function inside(host: string): void {
     services.set(ranged('0.0.0.0/0', '10.0.0.0/8', `${inside?.address}/32`));
     await sync.idle();
     assert.equal(await ask('10.63.0.7:8083', outside?.name), pods[2]?.name, 'ranges within ranges');
+    const annotated = ranged();
+    services.set({ ...annotated, metadata: { ...annotated.metadata, annotations: { 'service.beta.kubernetes.io/load-balancer-source-ranges': `192.0.2.0/24, ${inside?.address}/32` } } });
+    await sync.idle();
+    assert.equal(await ask('10.63.0.7:8083', inside?.name), pods[2]?.name);
+    assert.equal(await ask('10.63.0.7:8083', outside?.name), 'timeout', 'by the annotation, too');
     services.remove('default/ranged');
   });
 

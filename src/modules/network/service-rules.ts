@@ -6,6 +6,7 @@
  * of a verdict map that leads to that chain, so a change of endpoints rewrites one chain and a change of addresses only elements.
  * Source addresses are kept: pods answer by way of this machine in any case, so only hairpins need masquerading.
  */
+import { sourceRangesOf } from '../../api/core/source-ranges.ts';
 import { zoneOf } from '../../api/core/zone.ts';
 import type { Node, Service, ServicePort } from '../../api/generated/core-v1.ts';
 import type { EndpointSlice } from '../../api/generated/discovery-v1.ts';
@@ -178,7 +179,7 @@ const sameAs = (one: readonly Destination[], other: readonly Destination[]): boo
 
 /** Load balancer addresses: behind the source ranges where there are some, and on 127.0.0.1 too. */
 function addBalanced(fragment: Fragment, service: Service, port: ServicePort, protocol: Transport, suffix: string, chain: string | undefined, addresses: readonly string[], facts: RuleFacts): void {
-  const ranges = (service.spec?.loadBalancerSourceRanges ?? []).map((each) => each.trim()).filter(isCidr);
+  const ranges = sourceRangesOf(service).filter(isCidr);
   const { family = 'ip' } = facts;
   const own = ranges.filter((each) => isOfFamily(each.split('/')[0], family));
   let target = chain;
