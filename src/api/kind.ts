@@ -94,6 +94,8 @@ export interface Rules<T extends KubeObject> {
   allowUnconditionalUpdate?: boolean;
   /** Whether a delete that names no propagation policy leaves the dependents (Job and ReplicationController do, for what was before 1.8). */
   orphansDependents?: boolean;
+  /** That nothing belongs to its objects, so that a delete heeds no propagation policy: nobody would take its finalizer away (upstream: rest.Unsupported). */
+  ownsNothing?: boolean;
   /** The Warning header of a delete over HTTP that names no propagation policy. */
   deleteWarning?: string;
   /** Seconds of grace a delete has, when the client asks for so many or for none; 0 deletes at once. Pods have 30. Default: none, whatever is asked. */

@@ -16,6 +16,7 @@ export const Event: Kind<Event> = defineKind<Event>({
   rules: {
     generation: false,
     allowCreateOnUpdate: true,
+    ownsNothing: true,
     defaults(event) {
       event.involvedObject ??= {};
     },

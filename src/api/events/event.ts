@@ -17,7 +17,7 @@ export const Event: Kind<Event> = defineKind<Event>({
   storageGroup: '',
   stored: { to: toCoreEvent, from: (stored) => fromCoreEvent(stored as CoreEvent) },
   schema: () => schemaOf('events.k8s.io', 'v1', 'Event'),
-  rules: { generation: false, allowCreateOnUpdate: true, validate: strictErrors },
+  rules: { generation: false, allowCreateOnUpdate: true, ownsNothing: true, validate: strictErrors },
   columns: CoreEventKind.columns.map((each): Column<Event> => ({ ...each, cell: (event, nowMs) => each.cell(toCoreEvent(event), nowMs) })),
   selectableFields: {
     ...Object.fromEntries(['kind', 'namespace', 'name', 'uid', 'apiVersion', 'resourceVersion', 'fieldPath'].map((name) => [

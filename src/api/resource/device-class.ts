@@ -14,7 +14,12 @@ const MOST_CONFIGS = 32;
 export const DeviceClass: Kind<DeviceClass> = defineKind<DeviceClass>({
   group: RESOURCE, version: 'v1', kind: 'DeviceClass', plural: 'deviceclasses', namespaced: false,
   schema: () => schemaOf(RESOURCE, 'v1', 'DeviceClass'),
-  rules: { validate: classErrors },
+  rules: {
+    defaults(each) {
+      each.spec ??= {};
+    },
+    validate: classErrors,
+  },
   columns: [NAME, AGE],
 });
 

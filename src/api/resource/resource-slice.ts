@@ -22,6 +22,7 @@ export const ResourceSlice: Kind<ResourceSlice> = defineKind<ResourceSlice>({
   schema: () => schemaOf(RESOURCE, 'v1', 'ResourceSlice'),
   rules: {
     defaults({ spec }) {
+      if (spec?.pool !== undefined) spec.pool.generation ??= 0;
       for (const taint of (spec?.devices ?? []).flatMap(({ taints = [] }) => taints)) taint.timeAdded ??= formatTime({ seconds: Math.floor(Date.now() / 1_000), nanos: 0 }, 0);
     },
     validate: ({ spec }, old) => (spec === undefined ? [required('spec')] : sliceErrors(spec, old?.spec)),

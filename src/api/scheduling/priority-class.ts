@@ -18,6 +18,7 @@ export const PriorityClass: Kind<PriorityClass> = defineKind<PriorityClass>({
   schema: () => schemaOf('scheduling.k8s.io', 'v1', 'PriorityClass'),
   rules: {
     defaults(priority) {
+      priority.value ??= 0;
       priority.preemptionPolicy ??= 'PreemptLowerPriority';
     },
     validate: priorityErrors,
@@ -35,7 +36,7 @@ function priorityErrors(priority: PriorityClass, old: PriorityClass | undefined)
   const errors: FieldError[] = [];
   const name = priority.metadata.name ?? '';
   const value = priority.value ?? 0;
-  if (old !== undefined && old.value !== value) errors.push(forbidden('value', 'may not be changed in an update.'));
+  if (old !== undefined && (old.value ?? 0) !== value) errors.push(forbidden('value', 'may not be changed in an update.'));
   if (old !== undefined && old.preemptionPolicy !== priority.preemptionPolicy) errors.push(invalid('preemptionPolicy', priority.preemptionPolicy, 'field is immutable'));
   if (name.startsWith('system-')) {
     if (SYSTEM_PRIORITIES[name] !== value) errors.push(forbidden('metadata.name', "priority class names with 'system-' prefix are reserved for system use only. error: ".concat(SYSTEM_PRIORITIES[name] === undefined ? `${name} is not a known system priority class` : `value of ${name} PriorityClass must be ${SYSTEM_PRIORITIES[name]}`)));

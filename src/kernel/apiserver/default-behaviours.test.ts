@@ -103,6 +103,27 @@ test('an object that is deleted goes when /status takes its last finalizer away'
   assert.equal((await door.call('GET', `${jobs}/held`)).status, 404);
 });
 
+test('what Go says of values that nobody gave is said here, too', async () => {
+  const classes = '/apis/scheduling.k8s.io/v1/priorityclasses';
+  const made = await door.call('POST', classes, { body: { metadata: { name: 'plain' } } });
+  assert.deepEqual([made.status, made.json.value], [201, 0], made.text);
+  assert.equal((await merge(`${classes}/plain`, { metadata: { labels: { a: 'b' } } })).status, 200);
+  assert.deepEqual((await door.call('POST', '/apis/resource.k8s.io/v1/deviceclasses', { body: { metadata: { name: 'plain' } } })).json.spec, {});
+  const slice = await door.call('POST', '/apis/resource.k8s.io/v1/resourceslices', { body: { metadata: { name: 'plain' }, spec: { nodeName: 'n', driver: 'a.example', pool: { name: 'n', resourceSliceCount: 1 } } } });
+  assert.equal(slice.json.spec.pool?.generation, 0, slice.text);
+});
+
+test('events are deleted at once, whatever is asked of their dependents: nobody looks after them', async () => {
+  const events = '/api/v1/namespaces/default/events';
+  for (const propagationPolicy of ['Foreground', 'Orphan']) {
+    assert.equal((await door.call('POST', events, { body: { metadata: { name: 'told' }, involvedObject: { namespace: 'default' } } })).status, 201);
+    assert.equal((await door.call('DELETE', `${events}/told?propagationPolicy=${propagationPolicy}`)).status, 200);
+    assert.equal((await door.call('GET', `${events}/told`)).status, 404);
+  }
+  assert.equal((await door.call('POST', events, { body: { metadata: { name: 'held', finalizers: ['example.com/held', 'foregroundDeletion'] }, involvedObject: { namespace: 'default' } } })).status, 201);
+  assert.deepEqual((await door.call('DELETE', `${events}/held?propagationPolicy=Foreground`)).json.metadata.finalizers, ['example.com/held']);
+});
+
 test('an update that says no version is the last word elsewhere, and makes no Ingress', async () => {
   const map = { metadata: { name: 'one' }, data: { a: 'b' } };
   await door.call('POST', '/api/v1/namespaces/default/configmaps', { body: map });

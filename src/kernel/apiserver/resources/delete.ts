@@ -119,6 +119,7 @@ function graceOf(kind: Kind, object: KubeObject, options: DeleteRequest): number
 
 /** The garbage collector reads the propagation policy from finalizers. */
 function finalizersAfter(kind: Kind, finalizers: readonly string[], options: DeleteRequest): string[] {
+  if (kind.rules.ownsNothing === true) return finalizers.filter((each) => each !== FOREGROUND && each !== ORPHAN);
   const decided = finalizers.includes(FOREGROUND) || finalizers.includes(ORPHAN);
   const usual = kind.rules.orphansDependents === true && !decided ? 'Orphan' : undefined;
   const policy = options.propagationPolicy ?? (options.orphanDependents === undefined ? usual : options.orphanDependents ? 'Orphan' : 'Background');
