@@ -5,28 +5,15 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { KubeObject } from '../../src/api/meta.ts';
 import { realClock } from '../../src/base/clock.ts';
 import { silentLog } from '../../src/base/log.ts';
-import { isStoreError, openStore, restoreBackup, StoreError, type Store, type StoreEvent } from '../../src/kernel/store/index.ts';
+import { isStoreError, openStore, restoreBackup, type Store, type StoreEvent } from '../../src/kernel/store/index.ts';
 import type { Random } from './random.ts';
-import { StoreModel, type ModelChange, type Verdict } from './store-model.ts';
+import { StoreModel, type Verdict } from './store-model.ts';
+import { watchBeside, type ComparedWatch } from './store-watch.ts';
 
 const RESOURCES = ['/core/configmaps/', '/core/pods/', '/apps/deployments/', '/core/nodes/'];
 const NAMESPACES = ['a/', 'b/', 'b-c/', ''];
 const NAMES = ['0', '1', '10', '2', 'a', 'a-b', 'a.b', 'z'];
 const RAISE = 1_000;
-
-interface Watching {
-  prefix: string;
-  /** The place in the model's changes of the next that it must see. */
-  place: number;
-  got: StoreEvent[];
-  pauseChance: number;
-  paused: boolean;
-  maxBehind: number;
-  error: StoreError | undefined;
-  revision(): number;
-  resume(): void;
-  stop(): void;
-}
 
 interface Finished {
   order: number;
@@ -52,7 +39,7 @@ export function createDriver(folder: string, random: Random): Driver {
   const pausing = random.fork();
   let store = open();
   let model = new StoreModel();
-  let watches: Watching[] = [];
+  let watches: ComparedWatch[] = [];
   let finished: Finished[] = [];
   let flying: Promise<unknown>[] = [];
   let order = 0;
@@ -130,45 +117,19 @@ export function createDriver(folder: string, random: Random): Driver {
     }
     finished = [];
     assert.equal(store.revision, model.revision, 'the newest revision');
-    for (const watching of watches) check(watching);
+    for (const watching of watches) watching.check();
     watches = watches.filter((watching) => watching.error === undefined);
-  }
-
-  function check(watching: Watching): void {
-    const { prefix } = watching;
-    for (const event of watching.got.splice(0)) assertEvent(event, following(watching));
-    const { error } = watching;
-    if (error === undefined) return;
-    const position = watching.revision();
-    if (error.code === 'compacted') assert.ok(position < store.compactedRevision, `the watch of ${prefix} at ${position} ended: ${error.message}`);
-    else if (error.code === 'slow') assert.ok(watching.paused && missed(watching) > watching.maxBehind, `the watch of ${prefix} was not slow: ${missed(watching)}`);
-    else assert.equal(error.code, 'closed', error.message);
-  }
-
-  /** The next change that a watch must see; it is taken as seen. */
-  function following(watching: Watching): ModelChange | undefined {
-    for (; watching.place < model.changes.length; watching.place++) {
-      const change = model.changes[watching.place] as ModelChange;
-      if (!change.key.startsWith(watching.prefix)) continue;
-      watching.place += 1;
-      return change;
-    }
-    return undefined;
-  }
-
-  function missed({ prefix, place }: Watching): number {
-    return model.changes.slice(place).filter(({ key }) => key.startsWith(prefix)).length;
   }
 
   /** Nothing under way: every watch that is not paused has seen all. */
   async function quiet(): Promise<void> {
     await landed();
-    for (let turns = 0; watches.some((watching) => !watching.paused && watching.error === undefined && watching.revision() < store.revision); turns++) {
+    for (let turns = 0; watches.some((watching) => !watching.isPaused && watching.error === undefined && watching.revision < store.revision); turns++) {
       assert.ok(turns < 10_000, 'a watch does not catch up');
       await nextTurn();
     }
     settle();
-    for (const watching of watches) if (!watching.paused) assert.equal(following(watching), undefined, `the watch of ${watching.prefix} missed an event`);
+    for (const watching of watches) if (!watching.isPaused) assert.equal(watching.following(), undefined, `the watch of ${watching.prefix} missed an event`);
     compareState();
   }
 
@@ -231,28 +192,11 @@ export function createDriver(folder: string, random: Random): Driver {
     const prefix = anyPrefix();
     const fromRevision = random.chance(0.3) ? undefined : anyRevision();
     const problem = fromRevision === undefined ? undefined : problemOf(fromRevision);
-    const ending = new AbortController();
-    const paused = random.chance(0.3);
-    const watching: Watching = {
-      prefix, got: [], paused: false, error: undefined, pauseChance: paused ? 0.05 : 0, maxBehind: paused ? 20 + random.int(200) : 10_000,
-      place: model.placeAfter(fromRevision ?? store.revision), revision: () => 0, resume: () => {}, stop: () => ending.abort(),
-    };
+    const isPausing = random.chance(0.3);
+    const maxBehind = isPausing ? 20 + random.int(200) : 10_000;
     try {
-      const opened = store.watch(prefix, { fromRevision, signal: ending.signal, maxBehind: watching.maxBehind }, {
-        event(event) {
-          watching.got.push(event);
-          watching.paused = pausing.chance(watching.pauseChance);
-          return !watching.paused;
-        },
-        error(error) { watching.error = error; },
-      });
-      watching.revision = () => opened.revision;
-      watching.resume = () => {
-        watching.paused = false;
-        opened.resume();
-      };
+      watches.push(watchBeside(store, model, { prefix, fromRevision, maxBehind, pauses: () => pausing.chance(isPausing ? 0.05 : 0) }));
       assert.equal(problem, undefined, `a watch from ${fromRevision} began`);
-      watches.push(watching);
     } catch (error) {
       if (!isStoreError(error) || error.code !== problem) throw error;
     }
@@ -379,7 +323,7 @@ export function createDriver(folder: string, random: Random): Driver {
     } else if (dice < 7_800) read();
     else if (dice < 8_600) list();
     else if (dice < 9_300) watch();
-    else if (dice < 9_600) for (const watching of watches) if (watching.paused && pausing.chance(0.5)) watching.resume();
+    else if (dice < 9_600) for (const watching of watches) if (watching.isPaused && pausing.chance(0.5)) watching.resume();
     if (dice >= 9_600 && dice < 9_760) await compact();
     else if (dice >= 9_760 && dice < 9_850) await quiet();
     else if (dice >= 9_850 && dice < 9_890) await restart();
@@ -403,13 +347,6 @@ export function createDriver(folder: string, random: Random): Driver {
       await store.close();
     },
   };
-}
-
-function assertEvent(event: StoreEvent, change: ModelChange | undefined): void {
-  assert.ok(change !== undefined, `an event of ${event.key} at ${event.revision} that never was`);
-  const seen = { revision: event.revision, type: event.type, key: event.key, json: event.stored.bytes.toString(), previous: event.previous?.bytes.toString() };
-  const { revision, type, key, json, previous } = change;
-  if (seen.revision !== revision || seen.type !== type || seen.key !== key || seen.json !== json || seen.previous !== previous) assert.deepEqual(seen, { revision, type, key, json, previous });
 }
 
 function unversioned(json: string): string {
