@@ -58,6 +58,8 @@ export function createEngine(context: ModuleContext, configuration: QueueConfigu
   /** The slice that waits to stand in the place of a workload, by that one's key. */
   const slices = new Map<string, string>();
   const dirty = new Set<string>();
+  /** Of those that are to be queued again at a time. */
+  const requeues = new Map<string, NodeJS.Timeout>();
   let rebuild = true;
   let timer: NodeJS.Timeout | undefined;
   let wakeTimer: NodeJS.Timeout | undefined;
@@ -211,8 +213,7 @@ export function createEngine(context: ModuleContext, configuration: QueueConfigu
   const syncWaiting = (key: string, workload: Workload, now: number): void => {
     const found = view.queueFor(workload, clock.nowMs());
     const queue = 'queue' in found ? queues.get(found.queue.metadata.name ?? '') : undefined;
-    const requeueAt = Date.parse(workload.status?.requeueState?.requeueAt ?? '');
-    if (requeueAt > clock.nowMs()) setTimeout(() => look(key), Math.min(0x7fffffff, requeueAt - clock.nowMs() + 5)).unref();
+    lookWhenRequeued(key, workload);
     if ('refusal' in found || queue === undefined) {
       withdraw(key, now);
       explainer.refused(key, 'refusal' in found ? found.refusal : 'its ClusterQueue is part of a Cohort that is its own ancestor');
@@ -230,6 +231,18 @@ export function createEngine(context: ModuleContext, configuration: QueueConfigu
     placed.set(key, queue);
     demands.set(job, { spec: workload.spec, before: before?.spec });
     admission.submit(job, now);
+  };
+
+  /** One timer a workload, however often it is written meanwhile. */
+  const lookWhenRequeued = (key: string, { status }: Workload): void => {
+    clearTimeout(requeues.get(key));
+    requeues.delete(key);
+    const inMs = Date.parse(status?.requeueState?.requeueAt ?? '') - clock.nowMs();
+    if (!(inMs > 0)) return;
+    requeues.set(key, setTimeout(() => {
+      requeues.delete(key);
+      look(key);
+    }, Math.min(0x7fffffff, inMs + 5)).unref());
   };
 
   const demands = new WeakMap<object, { spec: Workload['spec']; before: Workload['spec'] | undefined }>();
@@ -322,8 +335,7 @@ export function createEngine(context: ModuleContext, configuration: QueueConfigu
       kick();
       await new Promise<void>((resolve) => (signal.aborted ? resolve() : signal.addEventListener('abort', () => resolve(), { once: true })));
       for (const stop of stops) stop();
-      clearTimeout(timer);
-      clearTimeout(wakeTimer);
+      for (const each of [timer, wakeTimer, ...requeues.values()]) clearTimeout(each);
       await Promise.allSettled([writes.settled(), explainer.stop()]);
     },
   };
