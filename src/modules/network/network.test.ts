@@ -124,6 +124,13 @@ function inside(host: string): void {
     slices.set(slice('web', pods.map((pod) => pod.address)));
   });
 
+  test('a packet of a known connection passes no rule but those that have to see each', async () => {
+    const { nftables } = JSON.parse(await run('nft', ['-j', 'list', 'table', 'ip', bridgeOf(facts)])) as { nftables: { chain?: { name: string; type?: string; hook?: string }; rule?: { chain: string } }[] };
+    // Those of nat are for first packets.
+    const passed = nftables.flatMap(({ chain }) => (chain?.hook === undefined || chain.type === 'nat' ? [] : [`${chain.hook} ${chain.name}: ${nftables.filter(({ rule }) => rule?.chain === chain.name).length}`]));
+    assert.deepEqual(passed.sort(), ['forward strays: 1', 'output patience: 1', 'prerouting guard: 2']);
+  });
+
   test('a node port answers on the addresses of the machine', async () => {
     services.set(service('web', { type: 'NodePort', clusterIP: '10.62.0.20', ports: [{ port: 80, protocol: 'TCP', nodePort: 30080 }] }));
     await sync.idle();

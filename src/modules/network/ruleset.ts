@@ -174,13 +174,22 @@ ${family === 'ip' ? guard(bridge) : ''}${facts.gatewayIp === undefined ? '' : pa
     ${family} daddr . meta l4proto . th dport vmap @services
     ${family === 'ip' ? '' : NOT_LOOPBACK}fib daddr type local meta l4proto . th dport vmap @nodeports
   }
+  # Whatever still bears a service's address here has no endpoint. It is refused before it is routed, since a redirect of the routing
+  # would use up the sender's allowance of ICMP messages; and in the hooks of nat, which packets of known connections do not pass.
+  chain unanswered {
+    ${family} daddr . meta l4proto . th dport @refused reject
+    ${family} daddr { ${serviceCidr}, ${loadBalancerCidr} } reject
+    fib daddr type local meta l4proto . th dport @refusedports reject
+  }
   chain prerouting {
     type nat hook prerouting priority dstnat; policy accept;
     jump dispatch
+    jump unanswered
   }
   chain output {
     type nat hook output priority -100; policy accept;
     jump dispatch
+    jump unanswered
   }
   chain postrouting {
     type nat hook postrouting priority srcnat; policy accept;
@@ -189,26 +198,13 @@ ${family === 'ip' ? `    oifname "${bridge}" ip saddr 127.0.0.0/8 masquerade\n` 
     oifname != "${bridge}" ct status dnat ${family} daddr @elsewhere masquerade
   }
   # What belongs to no connection is not translated: its sender's own address would reach the client, who would reset the connection.
+  chain stray {
+    iifname "${bridge}" drop
+    oifname "${bridge}" drop
+  }
   chain strays {
     type filter hook forward priority filter; policy accept;
-    ct state invalid iifname "${bridge}" drop
-    ct state invalid oifname "${bridge}" drop
-  }
-  # Whatever still bears a service's address here has no endpoint. It is refused before it is routed, since a redirect of the routing
-  # would use up the sender's allowance of ICMP messages.
-  chain unanswered {
-    ct state established,related return
-    ${family} daddr . meta l4proto . th dport @refused reject
-    ${family} daddr { ${serviceCidr}, ${loadBalancerCidr} } reject
-    fib daddr type local meta l4proto . th dport @refusedports reject
-  }
-  chain refuse-incoming {
-    type filter hook prerouting priority filter; policy accept;
-    jump unanswered
-  }
-  chain refuse-outgoing {
-    type filter hook output priority filter; policy accept;
-    jump unanswered
+    ct state invalid jump stray
   }
 }`;
 }
@@ -223,7 +219,7 @@ const PROXY_PORTS = wordsOf({ first: GATEWAY_PORTS.first, last: SERVICE_PORTS.la
 function patience(family: Family, gatewayIp: string): string {
   return `  chain patience {
     type filter hook output priority raw; policy accept;
-    ${family} saddr ${gatewayIp} tcp sport ${PROXY_PORTS} tcp flags & (rst | ack) == rst | ack tcp sequence 0 drop
+    tcp flags & (rst | ack) == rst | ack ${family} saddr ${gatewayIp} tcp sport ${PROXY_PORTS} tcp sequence 0 drop
   }
 `;
 }
@@ -232,8 +228,8 @@ function patience(family: Family, gatewayIp: string): string {
 function guard(bridge: string): string {
   return `  chain guard {
     type filter hook prerouting priority raw; policy accept;
-    iifname "${bridge}" ip daddr 127.0.0.0/8 drop
-    iifname "${bridge}" ip saddr 127.0.0.0/8 drop
+    ip daddr 127.0.0.0/8 iifname "${bridge}" drop
+    ip saddr 127.0.0.0/8 iifname "${bridge}" drop
   }
 `;
 }
