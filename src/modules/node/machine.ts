@@ -1,6 +1,7 @@
 /** What the node must know of the machine beyond MachineFacts. */
-import { writeFileSync } from 'node:fs';
+import { statSync, writeFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
+import { dirname } from 'node:path';
 import { capabilitiesOfMask } from './bundle/capabilities.ts';
 import { textOf } from './read-files.ts';
 
@@ -25,11 +26,16 @@ export function openFilesLimit(limits: string = textOf('/proc/self/limits')): nu
  * crun refuses a hybrid machine while the v2 hierarchy is mounted beside v1.
  * Gives what to do about it, or undefined when all is well.
  */
-export function hybridComplaint(mounts: string = textOf('/proc/self/mounts')): string | undefined {
-  const hybrid = mounts.split('\n').some((line) => line.split(' ')[1] === '/sys/fs/cgroup/unified');
-  if (!hybrid) return undefined;
+export function hybridComplaint(unified = '/sys/fs/cgroup/unified'): string | undefined {
+  if (!isMountPoint(unified)) return undefined;
   return 'this machine mounts cgroup v1 and v2 at once, which crun refuses: start llmos with ./llmos, which gives it a mount namespace of its own without /sys/fs/cgroup/unified '
     + '(by hand: unshare --mount sh -c "umount /sys/fs/cgroup/unified; exec ...")';
+}
+
+/** By its device: the table of mounts has some lines for each pod, and is asked for at every heartbeat. Bind mounts of the same file system are not seen. */
+function isMountPoint(path: string): boolean {
+  const [own, parent] = [path, dirname(path)].map((each) => statSync(each, { throwIfNoEntry: false })?.dev);
+  return own !== undefined && own !== parent;
 }
 
 const SCORE_FILE = '/proc/self/oom_score_adj';

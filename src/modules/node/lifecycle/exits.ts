@@ -2,7 +2,7 @@
 import { existsSync, readFileSync, statSync, watch } from 'node:fs';
 import { join } from 'node:path';
 import { isRunning } from '../../../base/sys/is-running.ts';
-import { textOf } from '../read-files.ts';
+import { namesIn, textOf } from '../read-files.ts';
 import { processTicks, type ContainerRecord } from './record.ts';
 
 export interface ExitWatch {
@@ -33,8 +33,9 @@ export function watchExits(options: { folder: string; pollMs?: number }): ExitWa
   watcher.on('error', () => {}); // the poll goes on
 
   const timer = setInterval(() => {
+    const written = new Set(followed.size === 0 ? [] : namesIn(options.folder)); // one call for all, as nearly all of them run
     for (const [id, entry] of followed) {
-      if (look(id) || (entry.record.pid !== undefined && processTicks(entry.record.pid) === entry.record.pidTicks)) continue;
+      if ((written.has(id) && look(id)) || (entry.record.pid !== undefined && processTicks(entry.record.pid) === entry.record.pidTicks)) continue;
       // The process is gone, and so is its monitor, or it wrote nothing twice in a row: it was killed.
       if ((hasMonitor(entry.record) && ++entry.missing < 2) || look(id)) continue;
       followed.delete(id);

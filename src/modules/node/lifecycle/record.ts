@@ -74,8 +74,10 @@ export function listRecords(bundles: string): { records: ContainerRecord[]; brok
 export function processTicks(pid: number): number | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    return fields[0] === 'Z' || fields[0] === 'X' ? undefined : Number(fields[19]);
+    let at = stat.lastIndexOf(')') + 2; // field 3, the state
+    if (stat[at] === 'Z' || stat[at] === 'X') return undefined;
+    for (let field = 3; field < 22; field++) at = stat.indexOf(' ', at) + 1;
+    return Number(stat.slice(at, stat.indexOf(' ', at)));
   } catch {
     return undefined;
   }
