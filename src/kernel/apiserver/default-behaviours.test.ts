@@ -124,6 +124,27 @@ test('events are deleted at once, whatever is asked of their dependents: nobody 
   assert.deepEqual((await door.call('DELETE', `${events}/held?propagationPolicy=Foreground`)).json.metadata.finalizers, ['example.com/held']);
 });
 
+test('a pod whose grace lasts takes a shorter one, and no other wish; what has no grace takes another policy', async () => {
+  const finalizers = ['example.com/held'];
+  const again = async (path: string, object: object, options: object): Promise<[changed: boolean, finalizers: string[]]> => {
+    assert.equal((await door.call('POST', path, { body: object })).status, 201);
+    const first = await door.call('DELETE', `${path}/going`);
+    assert.equal(first.status, 200, first.text);
+    const second = (await door.call('DELETE', `${path}/going`, { body: options })).json;
+    await merge(`${path}/going`, { metadata: { finalizers: null } });
+    await door.call('DELETE', `${path}/going?gracePeriodSeconds=0`);
+    return [second.metadata.resourceVersion !== first.json.metadata.resourceVersion, second.metadata.finalizers];
+  };
+  const pod = { metadata: { name: 'going', finalizers }, spec: { nodeName: 'n1', containers: [{ name: 'c', image: 'i' }] } };
+  const account = { metadata: { name: 'going', finalizers } };
+  const [pods, accounts] = ['/api/v1/namespaces/default/pods', '/api/v1/namespaces/default/serviceaccounts'];
+  for (const propagationPolicy of ['Orphan', 'Foreground']) assert.deepEqual(await again(pods, pod, { propagationPolicy }), [false, finalizers]);
+  assert.deepEqual(await again(pods, pod, { gracePeriodSeconds: 60 }), [false, finalizers]);
+  assert.deepEqual(await again(pods, pod, { gracePeriodSeconds: 5 }), [true, finalizers]);
+  assert.deepEqual(await again(accounts, account, {}), [false, finalizers]);
+  assert.deepEqual(await again(accounts, account, { propagationPolicy: 'Orphan' }), [true, [...finalizers, 'orphan']]);
+});
+
 test('an update that says no version is the last word elsewhere, and makes no Ingress', async () => {
   const map = { metadata: { name: 'one' }, data: { a: 'b' } };
   await door.call('POST', '/api/v1/namespaces/default/configmaps', { body: map });

@@ -97,7 +97,9 @@ function marked(kind: Kind, object: KubeObject, options: DeleteRequest, nowMs: n
   const already = old.deletionTimestamp !== undefined;
   const shorter = already && graceSeconds < (old.deletionGracePeriodSeconds ?? 0);
   const changed = finalizers.length !== (old.finalizers ?? []).length || finalizers.some((each) => !old.finalizers?.includes(each));
-  if (already && !shorter && !changed) return undefined;
+  // While a pod's grace lasts nothing but a shorter one counts (upstream: BeforeDelete, gracefulPending).
+  const isPending = already && kind.rules.gracePeriodSeconds !== undefined && old.deletionGracePeriodSeconds !== undefined;
+  if (already && !shorter && (isPending || !changed)) return undefined;
   const next = { ...object, metadata: { ...old, finalizers } } as KubeObject;
   if (finalizers.length === 0) delete next.metadata.finalizers;
   const blocked = graceSeconds > 0 || finalizersOf(kind, next).length > 0;
