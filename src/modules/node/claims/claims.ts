@@ -4,6 +4,7 @@ import type { Container, Pod } from '../../../api/generated/core-v1.ts';
 import type { ResourceClaim } from '../../../api/generated/resource-v1.ts';
 import type { Log } from '../../../base/log.ts';
 import { claimReferences, foreignClaim, isReservedFor } from '../../../api/resource/claim-uses.ts';
+import { SetUpFault } from '../set-up-fault.ts';
 import type { ClaimDrivers } from './drivers.ts';
 import type { PreparedDevice } from './api.ts';
 
@@ -123,7 +124,7 @@ export function podClaims({ file, drivers, claim, log, signal }: PodClaimsOption
   }
 
   return {
-    prepare: (pod) => ((pod.spec?.resourceClaims ?? []).length === 0 ? Promise.resolve() : inTurn(() => prepare(pod).catch((error: unknown) => { throw new Error(`Failed to prepare dynamic resources: ${(error as Error).message}`, { cause: error }); }))),
+    prepare: (pod) => ((pod.spec?.resourceClaims ?? []).length === 0 ? Promise.resolve() : inTurn(() => prepare(pod).catch((error: unknown) => { throw new SetUpFault('FailedPrepareDynamicResources', `Failed to prepare dynamic resources: ${(error as Error).message}`, { cause: error }); }))),
     cdiDevices(pod, { resources }) {
       const names = new Map(claimReferences(pod).map(({ name, claimName }) => [name, claimName]));
       const used = (resources?.claims ?? []).flatMap(({ name, request }) => [...all().values()].filter((each) => each.namespace === pod.metadata.namespace && each.name === names.get(name)).map((each) => ({ each, request })));

@@ -5,11 +5,13 @@
 import type { PersistentVolume, Pod } from '../../../api/generated/core-v1.ts';
 import { mirrored, onNode } from '../mirror.ts';
 import type { NodeParts } from '../parts.ts';
+import { SetUpFault } from '../set-up-fault.ts';
 import { podLimits } from '../cgroup/resources.ts';
 import { adopt } from './adopt.ts';
 import { ignoredSpec } from './admit-spec.ts';
 import { endContainers, forget, release } from './end-pod.ts';
 import { isTerminal, RETRY_MS, tell, type PodRun, type Stop } from './pod-run.ts';
+import { podTimes } from './pod-times.ts';
 import { preparePod, refreshVolumes } from './prepare-pod.ts';
 import type { ContainerRecord } from './record.ts';
 import { isCause } from './restart-all.ts';
@@ -51,10 +53,10 @@ export interface PodWorker {
 }
 
 const DEFAULT_GRACE_SECONDS = 30;
+/** Between two tries to prepare the pod, doubling. */
+const FIRST_PAUSE_MS = 500;
 const MOST_PAUSE_MS = 60_000;
 const ADMIT_AGAIN_MS = 250;
-/** What goes wrong before a sandbox does, by its first words, and the reason of the event. */
-const SET_UP_FAULTS = [['MountVolume', 'FailedMount'], ['Failed to prepare dynamic resources', 'FailedPrepareDynamicResources']] as const;
 
 export function podWorker(parts: NodeParts, first: Pod, adopted: readonly ContainerRecord[]): PodWorker {
   const { clock, log } = parts.context;
@@ -72,12 +74,9 @@ export function podWorker(parts: NodeParts, first: Pod, adopted: readonly Contai
   let refreshWanted = false;
   let setUpFailures = 0;
   let admitted = false;
-  const seenMs = performance.now();
   const isNew = adopted.length === 0 && first.status?.containerStatuses === undefined;
-  let turned = false;
-  let turnFromMs: number | undefined;
+  const times = podTimes(run, { isNew });
   let updates = true;
-  let counted = !isNew;
   adopt(run, adopted);
 
   /** A turn may be held up by a runtime that hangs: it is not waited for when the pod is to end. */
@@ -85,17 +84,10 @@ export function podWorker(parts: NodeParts, first: Pod, adopted: readonly Contai
     if (run.gone || run.failed !== undefined || run.pod.metadata.deletionTimestamp !== undefined) ending.abort();
   }
 
-  async function turn(): Promise<void> {
-    const fromMs = (turnFromMs = performance.now());
-    if (!turned && isNew) parts.counts.took('kubelet_pod_worker_start_duration_seconds', (fromMs - seenMs) / 1_000);
-    const operation = run.gone || run.pod.metadata.deletionTimestamp !== undefined ? 'kill' : !turned ? 'create' : updates ? 'update' : 'sync';
-    [turned, updates] = [true, false];
-    try {
-      await doTurn();
-    } finally {
-      turnFromMs = undefined;
-      parts.counts.took('kubelet_pod_worker_duration_seconds', (performance.now() - fromMs) / 1_000, { operation_type: operation });
-    }
+  function turn(): Promise<void> {
+    const isUpdate = updates;
+    updates = false;
+    return times.during(doTurn, { isUpdate });
   }
 
   async function doTurn(): Promise<void> {
@@ -193,9 +185,9 @@ export function podWorker(parts: NodeParts, first: Pod, adopted: readonly Contai
       const { message } = error as Error;
       awaitImage(error);
       if (run.prepared === undefined) parts.counts.add('kubelet_started_pods_errors_total');
-      const [, reason] = SET_UP_FAULTS.find(([words]) => message.startsWith(words)) ?? [];
-      tell(run, 'Warning', reason ?? 'FailedCreatePodSandBox', reason === undefined ? `Failed to create pod sandbox: ${message}` : message);
-      run.wakeAt(clock.nowMs() + Math.min(MOST_PAUSE_MS, 500 * 2 ** setUpFailures++));
+      if (error instanceof SetUpFault) tell(run, 'Warning', error.eventReason, message);
+      else tell(run, 'Warning', 'FailedCreatePodSandBox', `Failed to create pod sandbox: ${message}`);
+      run.wakeAt(clock.nowMs() + Math.min(MOST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** setUpFailures++));
       return run.prepared !== undefined;
     }
   }
@@ -230,20 +222,8 @@ export function podWorker(parts: NodeParts, first: Pod, adopted: readonly Contai
     return run.prepared?.ips ?? run.pod.status?.podIPs?.map((each) => each.ip ?? '') ?? [];
   }
 
-  /** Once, when all that belongs to the application runs. */
-  function countStart(): void {
-    if (counted || run.slots.some(({ role, record }) => (role === 'app' || role === 'sidecar') && record?.startedMs === undefined)) return;
-    counted = true;
-    const createdMs = Date.parse(run.pod.metadata.creationTimestamp ?? '');
-    const totalMs = Math.max(0, clock.nowMs() - createdMs);
-    const initMs = run.slots.reduce((sum, { role, record }) => sum + (role === 'init' && record?.exit !== undefined ? record.exit.finishedMs - (record.startedMs ?? record.exit.finishedMs) : 0), 0);
-    parts.counts.took('kubelet_pod_start_duration_seconds', (performance.now() - seenMs) / 1_000);
-    parts.counts.took('kubelet_pod_start_total_duration_seconds', totalMs / 1_000);
-    parts.counts.took('kubelet_pod_start_sli_duration_seconds', Math.max(0, totalMs - initMs - (run.pulledMs ?? 0)) / 1_000);
-  }
-
   function publish(): void {
-    countStart();
+    times.countStart();
     const { slots } = run;
     if (run.gone || (isTerminal(run.pod) && run.stop === undefined && slots.every((slot) => slot.record === undefined))) return;
     const worthWriting = run.stop !== undefined || slots.some((slot) => slot.record !== undefined || (slot.waiting !== undefined && slot.waiting.reason !== 'ContainerCreating'));
@@ -293,7 +273,7 @@ export function podWorker(parts: NodeParts, first: Pod, adopted: readonly Contai
       return Promise.race([evicted.promise, finished.promise]);
     },
     record: (container) => run.slots.find((slot) => slot.container.name === container)?.record,
-    turnHeldMs: () => (turnFromMs === undefined ? 0 : performance.now() - turnFromMs),
+    turnHeldMs: times.heldMs,
     records: () => run.slots.flatMap((slot) => slot.record ?? []),
     async detach() {
       for (const slot of run.slots) slot.probes?.abort();

@@ -6,6 +6,7 @@ import type { PodFacts } from '../bundle/downward.ts';
 import { detachVolumeFile } from '../../../base/sys/volume-file.ts';
 import type { CsiVolumes, CsiWish } from '../csi/volumes.ts';
 import { namesIn, textOf } from '../read-files.ts';
+import { SetUpFault } from '../set-up-fault.ts';
 import { writePayload } from './atomic-writer.ts';
 import { claimPlace, type ClaimPlace, type ClaimSources } from './claim.ts';
 import type { VolumeOptions } from './container-mounts.ts';
@@ -34,12 +35,12 @@ export interface VolumesInPlace {
   renewAtMs?: number;
 }
 
-export class VolumeSetUpError extends Error {
+export class VolumeSetUpError extends SetUpFault {
   override name = 'VolumeSetUpError';
   readonly volume: string;
 
   constructor(volume: string, cause: Error) {
-    super(`MountVolume.SetUp failed for volume "${volume}" : ${cause.message}`, { cause });
+    super('FailedMount', `MountVolume.SetUp failed for volume "${volume}" : ${cause.message}`, { cause });
     this.volume = volume;
   }
 }
