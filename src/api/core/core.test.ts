@@ -134,6 +134,12 @@ test('namespaces: phase, finalizer, label', () => {
 test('other kinds', () => {
   assert.deepEqual(judge(Node, { metadata: { name: 'n' }, spec: { taints: [{ key: 'a', effect: 'Maybe' }] } }), ['spec.taints[0].effect: Unsupported value: "Maybe": supported values: "NoExecute", "NoSchedule", "PreferNoSchedule"']);
   assert.deepEqual(judge(Endpoints, { metadata, subsets: [{ addresses: [{ ip: 'x' }], ports: [{ port: 80 }] }] }), ['subsets[0].addresses[0].ip: Invalid value: "x": must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)']);
+  const topological = { metadata, addressType: 'IPv4', endpoints: [{ addresses: ['10.0.0.1'], deprecatedTopology: { a: 'b' } }], ports: [] } as unknown as EndpointSlice;
+  const kept = structuredClone(topological);
+  EndpointSlice.rules.prepareForUpdate!(kept, topological);
+  assert.deepEqual(kept.endpoints![0]!.deprecatedTopology, { a: 'b' }, 'what is not touched stays');
+  EndpointSlice.rules.prepareForUpdate!(kept, { ...topological, endpoints: [] });
+  assert.deepEqual(kept.endpoints, [{ addresses: ['10.0.0.1'] }]);
   assert.deepEqual(judge(EndpointSlice, { metadata, addressType: 'IPv4', endpoints: [{ addresses: ['fd00::1'] }], ports: [{ port: 80 }] }), ['endpoints[0].addresses[0]: Invalid value: "fd00::1": must be a valid IPv4 address']);
   assert.deepEqual(judge(Lease, { metadata, spec: { leaseDurationSeconds: 0 } }), ['spec.leaseDurationSeconds: Invalid value: 0: must be greater than 0']);
   assert.deepEqual(judge(PriorityClass, { metadata: { name: 'p' }, value: 2_000_000_000 }), ['value: Forbidden: maximum allowed value of a user defined priority is 1000000000']);

@@ -4,6 +4,7 @@ import { isIP, specialAddressErrors } from '../ip.ts';
 import type { Endpoint, EndpointPort, EndpointSlice as EndpointSliceType } from '../generated/discovery-v1.ts';
 import { AGE, column, NAME, showSome } from '../columns.ts';
 import { duplicate, invalid, notSupported, required, type FieldError } from '../field-error.ts';
+import { equalJson } from '../json.ts';
 import { defineKind, type Kind } from '../kind.ts';
 import { validateLabels } from '../metadata-validation.ts';
 import { dns1123LabelErrors, dns1123SubdomainErrors, labelKeyErrors, labelValueErrors, portNumberErrors } from '../names.ts';
@@ -30,6 +31,10 @@ export const EndpointSlice: Kind<EndpointSlice> = defineKind<EndpointSlice>({
         port.protocol ??= 'TCP';
       }
     },
+    prepareForCreate: dropTopology,
+    prepareForUpdate(slice, old) {
+      if (!equalJson(slice.endpoints, old.endpoints)) dropTopology(slice);
+    },
     validate: sliceErrors,
     // Those of the controllers are of no concern to who changes something else about them.
     warnings: (slice) => (slice.metadata.labels?.[MANAGED_BY]?.endsWith('-controller.k8s.io') === true || slice.addressType === 'FQDN' as string ? [] : (slice.endpoints ?? []).flatMap(({ addresses }, index) => (addresses ?? []).flatMap((each, at) => ipWarnings(`endpoints[${index}].addresses[${at}]`, each)))),
@@ -42,6 +47,16 @@ export const EndpointSlice: Kind<EndpointSlice> = defineKind<EndpointSlice>({
     AGE,
   ],
 });
+
+/** What v1beta1 had is no part of v1: it goes, unsaid (upstream: registry/discovery/endpointslice, dropTopologyOnV1). */
+function dropTopology(slice: EndpointSlice): void {
+  if (slice.endpoints?.some(({ deprecatedTopology }) => deprecatedTopology !== undefined) !== true) return;
+  slice.endpoints = slice.endpoints.map((each) => {
+    const endpoint = { ...each };
+    delete endpoint.deprecatedTopology;
+    return endpoint;
+  });
+}
 
 function sliceErrors(slice: EndpointSlice, old: EndpointSlice | undefined): FieldError[] {
   const errors: FieldError[] = [];

@@ -3,8 +3,9 @@ import { AGE, column, NAME } from '../columns.ts';
 import { forbidden, invalid, notSupported, required, tooLong, type FieldError } from '../field-error.ts';
 import type { IngressClass as IngressClassType } from '../generated/networking-v1.ts';
 import { defineKind, type Kind } from '../kind.ts';
-import { dns1123SubdomainErrors } from '../names.ts';
+import { dns1123LabelErrors, dns1123SubdomainErrors } from '../names.ts';
 import { schemaOf } from '../schema/facts.ts';
+import { referenceErrors } from './typed-reference.ts';
 
 export type IngressClass = IngressClassType;
 
@@ -42,9 +43,11 @@ function classErrors({ spec = {} }: IngressClass, old: IngressClass | undefined)
   else if (rest.join('/') === '') errors.push(invalid('spec.controller', controller, 'must be a domain-prefixed path (such as "acme.io/foo")'));
   else errors.push(...dns1123SubdomainErrors(domain).map((error) => invalid('spec.controller', domain, error)));
   if (parameters === undefined) return errors;
-  if (!parameters.kind) errors.push(required('spec.parameters.kind'));
-  if (!parameters.name) errors.push(required('spec.parameters.name'));
-  if (parameters.scope === 'Namespace' && !parameters.namespace) errors.push(required('spec.parameters.namespace', '`parameters.scope` is set to \'Namespace\''));
+  errors.push(...referenceErrors(parameters, 'spec.parameters'));
+  if (parameters.scope === 'Namespace') {
+    if (parameters.namespace === undefined) errors.push(required('spec.parameters.namespace', '`parameters.scope` is set to \'Namespace\''));
+    else errors.push(...dns1123LabelErrors(parameters.namespace).map((error) => invalid('spec.parameters.namespace', parameters.namespace, error)));
+  }
   if (parameters.scope === 'Cluster' && parameters.namespace !== undefined) errors.push(forbidden('spec.parameters.namespace', '`parameters.scope` is set to \'Cluster\''));
   if (parameters.scope !== 'Namespace' && parameters.scope !== 'Cluster') errors.push(notSupported('spec.parameters.scope', parameters.scope ?? '', ['Cluster', 'Namespace']));
   return errors;

@@ -33,6 +33,17 @@ test('an annotation must not name another class', () => {
   assert.match(errorsOf({ defaultBackend: backend, ingressClassName: 'a' }, { 'kubernetes.io/ingress.class': 'b' })[0]!, /must match `ingressClassName`/);
 });
 
+test('what is named by group, kind and name', () => {
+  const at = 'spec.defaultBackend.resource';
+  assert.deepEqual(errorsOf({ defaultBackend: { resource: { apiGroup: 'a.b', kind: 'Bucket', name: 'x' } } }), []);
+  assert.deepEqual(errorsOf({ defaultBackend: { resource: { kind: '', name: '' } } }), [`${at}.kind: Required value: kind is required`, `${at}.name: Required value: name is required`]);
+  assert.deepEqual(errorsOf({ defaultBackend: { resource: { kind: 'a/b', name: '..' } } }), [`${at}.kind: Invalid value: "a/b": may not contain '/'`, `${at}.name: Invalid value: "..": may not be '..'`]);
+  const of = (parameters: object): string[] => (IngressClass.rules.validate?.({ metadata: { name: 'c' }, spec: { controller: 'acme.io/foo', parameters } } as IngressClass, undefined) ?? []).map(({ field, message }) => `${field}: ${message.slice(0, 24)}`);
+  assert.deepEqual(of({ kind: 'K', name: 'n', scope: 'Namespace', namespace: 'a' }), []);
+  assert.deepEqual(of({ apiGroup: 'A b', kind: 'K', name: 'n', scope: 'Namespace', namespace: 'a.b' }), ['spec.parameters.apiGroup: Invalid value: "A b": a ', 'spec.parameters.namespace: Invalid value: "a.b": mu']);
+  assert.deepEqual(of({ kind: 'K', scope: 'Namespace' }), ['spec.parameters.name: Required value: name is ', 'spec.parameters.namespace: Required value: `paramet']);
+});
+
 test('what kubectl shows', () => {
   const ingress = { metadata, spec: { rules: ['a', 'b', 'c', 'd'].map((host) => rule({}, host)), tls: [{}] }, status: { loadBalancer: { ingress: [{ ip: '10.0.0.1' }, { hostname: 'x.y' }] } } } as Ingress;
   const cells = columnsOf(Ingress).slice(0, 5).map((column): Json => column.cell(ingress, 0));

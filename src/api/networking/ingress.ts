@@ -7,6 +7,7 @@ import { defineKind, type Kind } from '../kind.ts';
 import { dns1123LabelErrors, dns1123SubdomainErrors, portNameErrors, portNumberErrors, wrongShape } from '../names.ts';
 import { schemaOf } from '../schema/facts.ts';
 import { loadBalancerErrors } from './load-balancer-status.ts';
+import { referenceErrors } from './typed-reference.ts';
 
 export type Ingress = IngressType;
 
@@ -99,7 +100,7 @@ function pathErrors({ path = '', pathType, backend }: HTTPIngressPath, at: strin
 
 function backendErrors({ service, resource }: IngressBackend, path: string): FieldError[] {
   if (service !== undefined && resource !== undefined) return [invalid(path, '', 'cannot set both resource and service backends')];
-  if (resource !== undefined) return (['kind', 'name'] as const).filter((field) => !resource[field]).map((field) => required(`${path}.resource.${field}`));
+  if (resource !== undefined) return referenceErrors(resource, `${path}.resource`);
   if (service === undefined) return [invalid(path, '', 'resource or service backend is required')];
   const errors = service.name ? dns1123LabelErrors(service.name).map((error) => invalid(`${path}.service.name`, service.name, error)) : [required(`${path}.service.name`)];
   const { name = '', number = 0 } = service.port ?? {};

@@ -11,7 +11,7 @@ const wrong = (cidrs: string[], old?: string[]): string => {
 test('a range of Services has one CIDR a family, which stay', () => {
   for (const cidrs of [['10.9.8.0/24'], ['2001:db8::/64'], ['10.9.8.0/24', '2001:db8::/64']]) assert.equal(wrong(cidrs), '', cidrs.join());
   for (const [cidrs, text] of [
-    [[], /at least one CIDR/], [['10.0.0.0/8', '2001:db8::/64', '11.0.0.0/8'], /must have at most 2/], [['10.9.8.1/24'], /must be in canonical form \("10\.9\.8\.0\/24"\)/], [['2001:DB8::/64'], /canonical form \("2001:db8::\/64"\)/],
+    [[], /at least one CIDR/], [['10.0.0.0/8', '2001:db8::/64', '11.0.0.0/8'], /must have at most 2/], [['10.9.8.1/24'], /must not have bits set beyond the prefix length/], [['010.9.8.0/24'], /must not have leading 0s in IP or prefix length/], [['2001:DB8::/64'], /canonical form \("2001:db8::\/64"\)/],
     [['none'], /must be a valid CIDR/], [['10.0.0.0/8', '11.0.0.0/8'], /no more than one IP for each IP family/],
   ] as const) assert.match(wrong([...cidrs]), text, cidrs.join());
   assert.equal(wrong(['10.9.8.0/24', '2001:db8::/64'], ['10.9.8.0/24']), '', 'a second family is added');

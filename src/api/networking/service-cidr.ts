@@ -2,6 +2,7 @@
 import type { ServiceCIDR as ServiceCIDRType } from '../generated/networking-v1.ts';
 import { AGE, column, NAME } from '../columns.ts';
 import { invalid, required, tooMany, type FieldError } from '../field-error.ts';
+import { cidrErrors } from '../ip-validation.ts';
 import { canonicalCidr, rangeValue } from '../ip.ts';
 import { equalJson } from '../json.ts';
 import { defineKind, type Kind } from '../kind.ts';
@@ -39,11 +40,10 @@ function rangeErrors({ spec }: ServiceCIDR, old: ServiceCIDR | undefined): Field
   if (old !== undefined && !equalJson(cidrs, before) && !(before.length === 1 && cidrs.length === 2 && cidrs[0] === before[0])) return [invalid(at, cidrs, 'field is immutable')];
   if (cidrs.length === 0) return [required(at, 'at least one CIDR required')];
   if (cidrs.length > MOST) return [tooMany(at, cidrs.length, MOST)];
-  const errors = cidrs.flatMap((each, index) => {
+  if (cidrs.length === MOST && new Set(cidrs.map((each) => rangeValue(each)?.family)).size < MOST) return [invalid(at, spec, 'may specify no more than one IP for each IP family, i.e 192.168.0.0/24 and 2001:db8::/64')];
+  return cidrs.flatMap((each, index) => {
+    const malformed = cidrErrors(`${at}[${index}]`, each);
     const right = canonicalCidr(each);
-    if (right === undefined) return [invalid(`${at}[${index}]`, each, 'must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)')];
-    return right === each ? [] : [invalid(`${at}[${index}]`, each, `must be in canonical form ("${right}")`)];
+    return malformed.length > 0 || right === each ? malformed : [invalid(`${at}[${index}]`, each, `must be in canonical form ("${right}")`)];
   });
-  if (errors.length === 0 && cidrs.length === MOST && rangeValue(cidrs[0]!)?.family === rangeValue(cidrs[1]!)?.family) errors.push(invalid(at, cidrs, 'may specify no more than one IP for each IP family, i.e 192.168.0.0/24 and 2001:db8::/64'));
-  return errors;
 }
