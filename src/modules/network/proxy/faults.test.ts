@@ -137,6 +137,55 @@ describe('HAProxy before ill servers', { skip: existsSync('/usr/sbin/haproxy') ?
     }
   });
 
+  it('HTTP/2: no request fails while HAProxy is replaced again and again, of clients that ask no more over a connection when they are told so', async () => {
+    const server = http2.createServer().on('stream', (stream: http2.ServerHttp2Stream) => void (stream.respond({ ':status': 200 }), stream.end('well')));
+    await new Promise<void>((resolve) => server.listen(PORT, net(52), resolve));
+    const other = await well(53);
+    const port = await carry('ill', { 'load-balancing': 'least-connection' }, [net(52)], 'kubernetes.io/h2c');
+    const counts: Record<string, number> = {};
+    let going = true;
+    let sessions = 0;
+    const client = async (): Promise<void> => {
+      let session: http2.ClientHttp2Session | undefined;
+      const current = (): http2.ClientHttp2Session => {
+        if (session !== undefined) return session;
+        sessions += 1;
+        const own = http2.connect(`http://${net(1)}:${port}`);
+        const leave = (): void => { if (session === own) session = undefined; };
+        own.on('goaway', leave).on('close', leave).on('error', leave);
+        return (session = own);
+      };
+      // Not idempotent: HAProxy asks each once.
+      const one = (): Promise<string | undefined> => new Promise((settle) => {
+        const stream = current().request({ ':path': '/', ':method': 'POST' }).setEncoding('utf8');
+        let text = '';
+        // What was not taken any more may be asked again (RFC 9113, 8.7).
+        stream.on('data', (chunk: string) => (text += chunk)).on('end', () => settle(text)).on('error', (error: NodeJS.ErrnoException) => settle(stream.rstCode === http2.constants.NGHTTP2_REFUSED_STREAM ? undefined : `${error.code ?? error.message} ${stream.rstCode}`)).end();
+      });
+      await Promise.all([1, 2, 3, 4, 5].map(async () => {
+        while (going) {
+          const told = await one();
+          if (told !== undefined) counts[told] = (counts[told] ?? 0) + 1;
+        }
+      }));
+      session?.close();
+    };
+    const clients = Promise.all([1, 2, 3].map(client));
+    try {
+      // Another slow start, of another Service, is another configuration.
+      for (let round = 1; round <= 8; round++) {
+        const before = proxies.pid();
+        await carry('busy', { 'load-balancing': 'least-connection', 'slow-start': `${round}s` }, [other], 'http');
+        assert.notEqual(proxies.pid(), before);
+      }
+    } finally {
+      going = false;
+      await clients;
+      server.close();
+    }
+    assert.deepEqual([Object.keys(counts), sessions > 3], [['well'], true], `${sessions} sessions, ${JSON.stringify(counts)}`);
+  });
+
   it('leads pods of further nodes to their own endpoints, where these alone are for them', async () => {
     const addresses = await Promise.all([18, 19].map(well));
     const service = { metadata: { name: 'near', namespace: 'shop', annotations: { 'llmos.dev/load-balancing': 'least-connection' } }, spec: { type: 'NodePort', clusterIP: '10.2.0.9', internalTrafficPolicy: 'Local', ports: [{ port: 80, protocol: 'TCP' }] } } as Service;
