@@ -238,6 +238,15 @@ test('goes when its time after the end is over', async () => {
   });
 });
 
+test('says that somebody else has a Job of a name that it needs, and goes on when that is gone', async () => {
+  await client.create(Job, { metadata: { name: 'late-a-0', ...NS }, ...template() } as Job);
+  await make('late', [{ name: 'a', replicas: 2, template: template() }]);
+  await eventually('it is told', async () => (await client.list(Event, NS)).items.some(({ reason, message, involvedObject }) => involvedObject.name === 'late' && reason === 'JobCreationFailed' && /"late-a-0" already exists/.test(message ?? '')));
+  await client.delete(Job, 'late-a-0', { ...NS, propagationPolicy: 'Background' });
+  await eventuallyJobs('late-a-0', 'late-a-1');
+  assert.equal((await client.get(Job, 'late-a-0', NS)).metadata.ownerReferences?.[0]?.name, 'late');
+});
+
 test('is left to whoever manages it', async () => {
   await make('theirs', [{ name: 'a', template: template() }], { managedBy: 'acme.io/queue' });
   await make('ours', [{ name: 'a', template: template() }], { managedBy: 'jobset.sigs.k8s.io/jobset-controller' });

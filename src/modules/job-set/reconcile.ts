@@ -103,9 +103,13 @@ async function create(jobSet: JobSet, children: Children, draft: Draft, context:
   return waitsInOrder ? withJobSetCondition(draft, STARTED, nowMs) : draft;
 }
 
-async function createOf(jobSet: JobSet, replicated: ReplicatedJob, there: ReadonlySet<string | undefined>, { client, events, signal }: ReconcileContext): Promise<void> {
+async function createOf(jobSet: JobSet, replicated: ReplicatedJob, there: ReadonlySet<string | undefined>, { client, caches, events, signal }: ReconcileContext): Promise<void> {
   for (let index = 0; index < (replicated.replicas ?? 1) && !signal.aborted; index++) {
-    if (!there.has(jobName(jobSet, replicated, index))) await client.create(Job, jobOf(jobSet, replicated, index)).catch(orTell('JobCreationFailed', jobSet, events));
+    const name = jobName(jobSet, replicated, index);
+    if (there.has(name)) continue;
+    // One that is seen and is not among its own is somebody else's.
+    const isTaken = caches.of(Job).get(`${jobSet.metadata.namespace}/${name}`) !== undefined;
+    await client.create(Job, jobOf(jobSet, replicated, index)).catch(orTell('JobCreationFailed', jobSet, events, { isTaken }));
   }
 }
 
