@@ -109,6 +109,15 @@ test('slices and Endpoints follow pods: ready, not ready, gone', async () => {
   await eventually('all gone', async () => (await slicesOf('web')).length === 0 && (await world.client.get(Endpoints, 'web', { namespace }).catch(() => undefined)) === undefined);
 });
 
+test('a slice is of another generation when its labels change, of the same one when its annotations do', async () => {
+  await world.client.create(EndpointSlice, { apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice', metadata: { name: 'own', namespace }, addressType: 'IPv4' as never, endpoints: [{ addresses: ['192.0.2.7'], deprecatedTopology: { a: 'b' } }], ports: [] });
+  const patched = (body: object): Promise<EndpointSlice> => world.client.patch(EndpointSlice, 'own', { type: 'merge', body: body as never }, { namespace });
+  assert.equal((await patched({ metadata: { annotations: { a: 'b' } } })).metadata.generation, 1);
+  assert.equal((await patched({ metadata: { labels: { 'kubernetes.io/service-name': 'x' } } })).metadata.generation, 2);
+  const changed = await patched({ metadata: { labels: { a: 'b' } }, endpoints: [{ addresses: ['192.0.2.8'] }] });
+  assert.deepEqual([changed.metadata.generation, changed.endpoints], [3, [{ addresses: ['192.0.2.8'] }]]);
+});
+
 test('Endpoints kept by hand are mirrored for a service without a selector', async () => {
   await world.client.create(Service, { ...service('hand'), spec: { ports: [{ port: 80 }] } } as Service);
   await world.client.create(Endpoints, { apiVersion: 'v1', kind: 'Endpoints', metadata: { name: 'hand', namespace }, subsets: [{ addresses: [{ ip: '192.0.2.7' }], ports: [{ port: 8080 }] }] });

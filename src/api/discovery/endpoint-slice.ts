@@ -34,6 +34,8 @@ export const EndpointSlice: Kind<EndpointSlice> = defineKind<EndpointSlice>({
     prepareForCreate: dropTopology,
     prepareForUpdate(slice, old) {
       if (!equalJson(slice.endpoints, old.endpoints)) dropTopology(slice);
+      // Whose slice it is says a label, so a change of labels counts.
+      if (old.metadata.generation !== undefined && !equalJson(slice.metadata.labels ?? {}, old.metadata.labels ?? {})) slice.metadata.generation = old.metadata.generation + 1;
     },
     validate: sliceErrors,
     // Those of the controllers are of no concern to who changes something else about them.
