@@ -242,7 +242,9 @@ test('says that somebody else has a Job of a name that it needs, and goes on whe
   await client.create(Job, { metadata: { name: 'late-a-0', ...NS }, ...template() } as Job);
   await make('late', [{ name: 'a', replicas: 2, template: template() }]);
   await eventually('it is told', async () => (await client.list(Event, NS)).items.some(({ reason, message, involvedObject }) => involvedObject.name === 'late' && reason === 'JobCreationFailed' && /"late-a-0" already exists/.test(message ?? '')));
+  await eventuallyJobs('late-a-0', 'late-a-1'); // the other is made all the same
   await client.delete(Job, 'late-a-0', { ...NS, propagationPolicy: 'Background' });
+  await eventually('its own is there', async () => (await client.get(Job, 'late-a-0', NS).catch(() => undefined))?.metadata.ownerReferences !== undefined);
   await eventuallyJobs('late-a-0', 'late-a-1');
   assert.equal((await client.get(Job, 'late-a-0', NS)).metadata.ownerReferences?.[0]?.name, 'late');
 });

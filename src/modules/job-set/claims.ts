@@ -35,10 +35,10 @@ export async function ensureService(jobSet: JobSet, name: string, { client, cach
   await client.create(Service, service).catch(orTell('HeadlessServiceCreationFailed', jobSet, events));
 }
 
-/** What is there already is as well, unless the name is known to be taken; all else is told, and tried again. */
-export function orTell(reason: string, jobSet: JobSet, events: ReconcileContext['events'], { isTaken = false } = {}): (error: unknown) => void {
+/** What is there already is as well; all else is told, and tried again. */
+function orTell(reason: string, jobSet: JobSet, events: ReconcileContext['events']): (error: unknown) => void {
   return (error) => {
-    if (!isTaken && isApiError(error, 'AlreadyExists')) return;
+    if (isApiError(error, 'AlreadyExists')) return;
     events.event(jobSet, 'Warning', reason, (error as Error).message);
     throw error;
   };

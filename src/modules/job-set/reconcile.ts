@@ -8,9 +8,9 @@ import { CONTROLLER_NAME } from '../../api/jobset/names.ts';
 import type { ReplicatedJob } from '../../api/jobset/types.ts';
 import type { Json } from '../../api/meta.ts';
 import { ifThere } from '../../sdk/if-there.ts';
-import type { Caches, Controller, ReconcileContext, ReconcileResult } from '../../sdk/index.ts';
+import { isApiError, type Caches, type Controller, type ReconcileContext, type ReconcileResult } from '../../sdk/index.ts';
 import { childrenOf, replicatedJobOf, statusesOf, type Children } from './children.ts';
-import { ensureClaims, ensureService, orTell } from './claims.ts';
+import { ensureClaims, ensureService } from './claims.ts';
 import { COMPLETED, RESUMED, STARTED, STARTING, SUSPENDED, withJobSetCondition, type Draft } from './conditions.ts';
 import { afterFailure } from './failure.ts';
 import { hasHostnames, jobName, jobOf, subdomainOf } from './job.ts';
@@ -103,14 +103,20 @@ async function create(jobSet: JobSet, children: Children, draft: Draft, context:
   return waitsInOrder ? withJobSetCondition(draft, STARTED, nowMs) : draft;
 }
 
+/** One that cannot be made keeps none of the others from it; of all that is wrong one event tells. */
 async function createOf(jobSet: JobSet, replicated: ReplicatedJob, there: ReadonlySet<string | undefined>, { client, caches, events, signal }: ReconcileContext): Promise<void> {
+  const failures: Error[] = [];
   for (let index = 0; index < (replicated.replicas ?? 1) && !signal.aborted; index++) {
     const name = jobName(jobSet, replicated, index);
     if (there.has(name)) continue;
     // One that is seen and is not among its own is somebody else's.
     const isTaken = caches.of(Job).get(`${jobSet.metadata.namespace}/${name}`) !== undefined;
-    await client.create(Job, jobOf(jobSet, replicated, index)).catch(orTell('JobCreationFailed', jobSet, events, { isTaken }));
+    await client.create(Job, jobOf(jobSet, replicated, index)).catch((error: Error) => void ((isTaken || !isApiError(error, 'AlreadyExists')) && failures.push(error)));
   }
+  const [first, ...more] = failures;
+  if (first === undefined) return;
+  events.event(jobSet, 'Warning', 'JobCreationFailed', more.length === 0 ? first.message : `${first.message}, and ${more.length} more`);
+  throw first;
 }
 
 async function resumeAll(jobSet: JobSet, children: Children, draft: Draft, context: ReconcileContext): Promise<Draft> {
