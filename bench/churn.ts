@@ -98,9 +98,9 @@ async function underChanges({ client }: Instance, { name, ips, target }: { name:
   await without(0);
   await sleep(DRAIN_MS);
   const before = await connectionsTo(gone);
-  const { rate, failed } = await asked;
+  const { rate, failed, how } = await asked;
   const late = (await connectionsTo(gone)) - before;
-  process.stderr.write(`${name}: ${Math.round(rate)} requests a second, ${failed} failed, ${Math.round(perSecond)} changes a second, ${late} connections after the drain\n`);
+  process.stderr.write(`${name}: ${Math.round(rate)} requests a second, ${failed} failed${how}, ${Math.round(perSecond)} changes a second, ${late} connections after the drain\n`);
   return { [`${name}Rate`]: figureOf('requests/s', [rate]), [`${name}Failed`]: figureOf('requests', [failed]), [`${name}Changes`]: figureOf('changes/s', [perSecond]), [`${name}Late`]: figureOf('connections', [late]) };
 }
 
@@ -111,12 +111,12 @@ async function connectionsTo(ip: string): Promise<number> {
   return Number(row[head.replace(/^# /, '').split(',').indexOf('conn_tot')]);
 }
 
-/** Connections stay open, as those of clients do: what was begun at a pod that leaves goes on there. */
-async function wrk(target: string, more: readonly string[] = []): Promise<{ rate: number; failed: number }> {
+/** Connections stay open, as those of clients do: what was begun at a pod that leaves goes on there. An answer that takes more than 2 s is a timeout to wrk. */
+async function wrk(target: string, more: readonly string[] = []): Promise<{ rate: number; failed: number; how: string }> {
   const { stdout } = await exec('wrk', ['-t1', `-c${CONNECTIONS}`, `-d${SECONDS}s`, ...more, `http://${target}/`]);
   const [, ...errors] = /Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)/.exec(stdout) ?? [];
   const failed = errors.reduce((sum, each) => sum + Number(each), Number(/Non-2xx or 3xx responses: (\d+)/.exec(stdout)?.[1] ?? 0));
-  return { rate: Number(/Requests\/sec:\s+([\d.]+)/.exec(stdout)?.[1]), failed };
+  return { rate: Number(/Requests\/sec:\s+([\d.]+)/.exec(stdout)?.[1]), failed, how: failed === 0 ? '' : ` (${stdout.match(/Socket errors: .*|Non-2xx.*/g)?.join('; ')})` };
 }
 
 async function ok(result: ReturnType<Instance['kubectl']>): Promise<string> {
