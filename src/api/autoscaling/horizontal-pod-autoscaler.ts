@@ -81,7 +81,7 @@ export const SCALE_DOWN: HPAScalingRules = { selectPolicy: 'Max', policies: [{ t
 
 export function specErrors(spec: HorizontalPodAutoscaler['spec']): FieldError[] {
   if (spec === undefined) return [required('spec')];
-  const { scaleTargetRef: target, minReplicas, maxReplicas, metrics = [], behavior } = spec;
+  const { scaleTargetRef: target, minReplicas, maxReplicas = 0, metrics = [], behavior } = spec;
   const errors: FieldError[] = [];
   errors.push(...referenceErrors(target, 'spec.scaleTargetRef'));
   const toZero = metrics.some(({ type }) => type === 'Object' || type === 'External');

@@ -160,7 +160,7 @@ const HASH_BITS = 60;
 function levelErrors({ metadata, spec }: PriorityLevelConfiguration): FieldError[] {
   if (spec === undefined) return [required('spec')];
   const errors: FieldError[] = [];
-  if (spec.type !== 'Limited' && spec.type !== 'Exempt') return [notSupported('spec.type', spec.type, ['Exempt', 'Limited'])];
+  if (spec.type !== 'Limited' && spec.type !== 'Exempt') return [notSupported('spec.type', spec.type ?? '', ['Exempt', 'Limited'])];
   if ((spec.type === 'Exempt') !== (metadata.name === 'exempt')) errors.push(invalid('spec.type', spec.type, "type must be 'Exempt' if and only if name is 'exempt'"));
   if (spec.type === 'Exempt') {
     if (spec.limited !== undefined) errors.push(forbidden('spec.limited', 'must be nil if the type is not Limited'));

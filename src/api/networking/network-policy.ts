@@ -26,6 +26,7 @@ export const NetworkPolicy: Kind<NetworkPolicy> = defineKind<NetworkPolicy>({
 function defaultPolicy(policy: NetworkPolicy): void {
   const { spec } = policy;
   if (spec === undefined) return;
+  spec.podSelector ??= {}; // all pods: in Go it is no pointer
   if ((spec.policyTypes ?? []).length === 0) spec.policyTypes = (spec.egress ?? []).length > 0 ? ['Ingress', 'Egress'] : ['Ingress'];
   for (const rule of [...(spec.ingress ?? []), ...(spec.egress ?? [])]) for (const port of rule.ports ?? []) port.protocol ??= 'TCP';
 }

@@ -65,7 +65,7 @@ test('descriptions come from where they are', () => {
   const document = openapiV3([builtIn('', 'Pod', 'pods')], { describe: (type, field) => (type.endsWith('.Pod') ? (field ?? 'a pod') : undefined) });
   const pod = at(document, 'components', 'schemas', 'io.k8s.api.core.v1.Pod');
   assert.equal(pod['description'], 'a pod');
-  assert.deepEqual(at(pod, 'properties', 'spec'), { description: 'spec', allOf: [{ $ref: '#/components/schemas/io.k8s.api.core.v1.PodSpec' }] });
+  assert.deepEqual(at(pod, 'properties', 'spec'), { description: 'spec', allOf: [{ $ref: '#/components/schemas/io.k8s.api.core.v1.PodSpec' }], default: {} });
 });
 
 const idsOf = (document: JsonObject): Record<string, string> => Object.fromEntries(Object.entries(at(document, 'paths')).flatMap(([path, item]) =>

@@ -64,11 +64,16 @@ function addFields(type: FactType, into: StructFields): void {
     const inner = field.name === '' ? factType(field.type.slice(1)) : undefined;
     if (inner !== undefined) addFields(inner, into);
     else if (field.name !== '') {
-      into.properties[field.name] = fieldSchema(field);
+      into.properties[field.name] = fieldSchema(type.topLevel === 'object' && isPlainSpec(field) ? { ...field, default: field.default ?? {} } : field);
       if (field.required) into.required.push(field.name);
       if (field.omitempty && !field.pointer && hasEmpty(field.type) && field.name !== SEEN_EMPTY) into.omitEmpty.add(field.name);
     }
   }
+}
+
+/** Go's encoder writes a struct that is no pointer whether anything was said of it or not: an object always has its spec, and that has its defaults. */
+function isPlainSpec({ name, type, pointer }: FactField): boolean {
+  return name === 'spec' && type.startsWith('@') && !pointer;
 }
 
 /** An empty list of managers is a client's wish to have them forgotten, and has to be seen where managers are kept. */

@@ -255,6 +255,19 @@ test('preconditions of a delete', async () => {
   assert.deepEqual([gone.json.status, gone.json.details], ['Success', { name: 'pre', kind: 'configmaps', uid: metadata.uid }]);
 });
 
+test('an object of which nothing was said has a spec with its defaults, as what Go writes has', async () => {
+  for (const [path, spec] of [
+    ['/apis/coordination.k8s.io/v1/namespaces/default/leases', {}], ['/api/v1/namespaces/default/resourcequotas', {}], ['/apis/policy/v1/namespaces/default/poddisruptionbudgets', {}], [CONFIG_MAPS, undefined],
+    ['/apis/networking.k8s.io/v1/namespaces/default/networkpolicies', { podSelector: {}, policyTypes: ['Ingress'] }],
+    ['/apis/storage.k8s.io/v1/csidrivers', { attachRequired: true, fsGroupPolicy: 'ReadWriteOnceWithFSType', podInfoOnMount: false, requiresRepublish: false, seLinuxMount: false, storageCapacity: false, volumeLifecycleModes: ['Persistent'] }],
+  ] as const) assert.deepEqual((await door.call('POST', `${path}?dryRun=All`, { body: { metadata: { name: 'bare' } } })).json.spec, spec, path);
+  for (const [path, message] of [
+    ['/apis/autoscaling/v2/namespaces/default/horizontalpodautoscalers', /spec\.maxReplicas: Invalid value: 0: must be greater than 0/],
+    ['/apis/flowcontrol.apiserver.k8s.io/v1/prioritylevelconfigurations', /spec\.type: Unsupported value: ""/],
+    ['/api/v1/namespaces/default/pods', /^Pod "bare" is invalid: spec.containers: Required value$/],
+  ] as const) assert.match((await door.call('POST', path, { body: { metadata: { name: 'bare' } } })).json.message, message);
+});
+
 test('the answer to a deletion is the object that was, for kinds that are answered so, else a Status', async () => {
   for (const [path, kind, body] of [
     ['/apis/storage.k8s.io/v1/storageclasses', 'StorageClass', { provisioner: 'p' }], ['/apis/storage.k8s.io/v1/csidrivers', 'CSIDriver', { spec: {} }], ['/apis/resource.k8s.io/v1/deviceclasses', 'DeviceClass', { spec: {} }],
