@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import type { CustomResourceDefinition } from '../../api/apiextensions/custom-resource-definition.ts';
 import type { Client } from '../../sdk/client.ts';
 import type { Kind } from '../../api/kind.ts';
-import { findConflict } from './names.ts';
+import { acceptNames, type NameConflict, type Naming } from './names.ts';
 import { servedDefinitions } from './served.ts';
 import { statusOf, terminatingStatus } from './status.ts';
 
@@ -22,19 +22,34 @@ function definition(change: Partial<CustomResourceDefinition['metadata']> = {}):
 test('names that another resource of the group has are not accepted', () => {
   const other = { group: 'example.com', version: 'v1', kind: 'Shed', plural: 'sheds', singular: 'shed', shortNames: ['sh'], namespaced: true };
   const { names } = definition().spec;
-  assert.deepEqual(findConflict(names, 'example.com', [other]), { reason: 'ShortNamesConflict', message: '"sh" is already in use' });
-  assert.deepEqual(findConflict({ ...names, shortNames: [], listKind: 'Shed' }, 'example.com', [other]), { reason: 'ListKindConflict', message: '"Shed" is already in use' });
-  assert.equal(findConflict(names, 'other.com', [other]), undefined);
-  assert.equal(findConflict(names, 'example.com', [{ ...other, plural: 'shops', kind: 'Shop' }]), undefined, 'itself in another version');
+  const conflictOf = (...args: Parameters<typeof acceptNames>): NameConflict | undefined => acceptNames(...args).conflict;
+  assert.deepEqual(conflictOf(names, undefined, 'example.com', [other]), { reason: 'ShortNamesConflict', message: '"sh" is already in use' });
+  assert.deepEqual(conflictOf({ ...names, shortNames: [], listKind: 'Shed' }, undefined, 'example.com', [other]), { reason: 'ListKindConflict', message: '"Shed" is already in use' });
+  assert.deepEqual(conflictOf({ ...names, singular: 'sh', shortNames: ['sheds', 'sh', 'x'] }, undefined, 'example.com', [other]), { reason: 'ShortNamesConflict', message: '["sheds" is already in use, "sh" is already in use]' }, 'the last conflict is told');
+  assert.equal(conflictOf(names, undefined, 'other.com', [other]), undefined);
+  assert.equal(conflictOf(names, undefined, 'example.com', [{ ...other, plural: 'shops', kind: 'Shop' }]), undefined, 'itself in another version');
+});
+
+test('names are accepted one by one, and what was accepted before stays', () => {
+  const other = { group: 'example.com', version: 'v1', kind: 'Shed', plural: 'sheds', singular: 'shed', shortNames: ['sh'], namespaced: true };
+  const { names } = definition().spec;
+  const first = acceptNames(names, { plural: '', kind: '' }, 'example.com', [other]);
+  assert.deepEqual(first.names, { plural: 'shops', singular: 'shop', kind: 'Shop', listKind: 'ShopList' });
+  const before = { ...names, shortNames: ['s'], categories: ['all'] };
+  assert.deepEqual(acceptNames({ ...names, kind: 'Shed', shortNames: ['sh'] }, before, 'example.com', [other]).names, { ...names, shortNames: ['s'] });
+  assert.deepEqual(acceptNames(before, first.names, 'example.com', [other]), { names: before, conflict: undefined });
+  assert.equal(acceptNames(names, names, 'example.com', [other]).conflict, undefined, 'who had it first keeps it');
 });
 
 test('the status says what was accepted, and keeps the time of transitions', () => {
   const crd = definition();
-  crd.status = statusOf(crd, undefined, NOW);
+  const { names } = crd.spec;
+  const good: Naming = { names, conflict: undefined };
+  crd.status = statusOf(crd, good, NOW);
   assert.deepEqual(crd.status.conditions?.map(({ type, status, reason }) => [type, status, reason]), [['NamesAccepted', 'True', 'NoConflicts'], ['Established', 'True', 'InitialNamesAccepted']]);
   assert.deepEqual([crd.status.acceptedNames?.kind, crd.status.storedVersions], ['Shop', ['v1']]);
-  assert.deepEqual(statusOf(crd, undefined, '2027-01-01T00:00:00Z'), crd.status);
-  const refused = statusOf(definition(), { reason: 'KindConflict', message: '"Shop" is already in use' }, NOW);
+  assert.deepEqual(statusOf(crd, good, '2027-01-01T00:00:00Z'), crd.status);
+  const refused = statusOf(definition(), { names: { ...names, kind: '' }, conflict: { reason: 'KindConflict', message: '"Shop" is already in use' } }, NOW);
   assert.deepEqual(refused.conditions?.map(({ status, reason }) => [status, reason]), [['False', 'KindConflict'], ['False', 'NotAccepted']]);
   assert.equal(terminatingStatus(crd, NOW).conditions?.at(-1)?.reason, 'InstanceDeletionInProgress');
 });

@@ -2,7 +2,7 @@
 import type { CustomResourceDefinition } from '../../api/apiextensions/custom-resource-definition.ts';
 import type { KindNames, Kind } from '../../api/kind.ts';
 
-type Names = CustomResourceDefinition['spec']['names'];
+export type Names = CustomResourceDefinition['spec']['names'];
 
 export interface NameConflict {
   /** PluralConflict, SingularConflict, ShortNamesConflict, KindConflict or ListKindConflict. */
@@ -10,18 +10,37 @@ export interface NameConflict {
   message: string;
 }
 
-/** The first name that another resource of the group has already; undefined when all are free. */
-export function findConflict(names: Names, group: string, served: readonly Pick<Kind, keyof KindNames | 'singular' | 'shortNames'>[]): NameConflict | undefined {
-  const others = served.filter((kind) => kind.group === group && kind.plural !== names.plural);
+export interface Naming {
+  /** Those that are free or are its own already, one by one; the others as they were accepted before. */
+  names: Names;
+  /** The last name that another resource of the group has; undefined when all are accepted. */
+  conflict: NameConflict | undefined;
+}
+
+/** `accepted` is what was accepted before. */
+export function acceptNames(wanted: Names, accepted: Names | undefined, group: string, served: readonly Pick<Kind, keyof KindNames | 'singular' | 'shortNames'>[]): Naming {
+  const others = served.filter((kind) => kind.group === group && kind.plural !== wanted.plural);
   const resources = new Set(others.flatMap((kind) => [kind.plural, kind.singular, ...kind.shortNames]));
   const kinds = new Set(others.flatMap((kind) => [kind.kind, `${kind.kind}List`]));
-  const checks: [string, Set<string>, readonly string[]][] = [
-    ['PluralConflict', resources, [names.plural]], ['SingularConflict', resources, [names.singular ?? '']], ['ShortNamesConflict', resources, names.shortNames ?? []],
-    ['KindConflict', kinds, [names.kind]], ['ListKindConflict', kinds, [names.listKind ?? '']],
-  ];
-  for (const [reason, taken, wanted] of checks) {
-    const name = wanted.find((each) => taken.has(each));
-    if (name !== undefined) return { reason, message: `${JSON.stringify(name)} is already in use` };
-  }
-  return undefined;
+  const names: Names = { ...(accepted ?? { plural: '', kind: '' }) };
+  let conflict: NameConflict | undefined;
+  const take = <Field extends keyof Names>(field: Field, taken: ReadonlySet<string>, reason: string): void => {
+    const mine = new Set([accepted?.[field] ?? []].flat());
+    const inUse = [wanted[field] ?? []].flat().filter((name) => taken.has(name) && !mine.has(name));
+    if (inUse.length > 0) conflict = { reason, message: shown(inUse.map((name) => `${JSON.stringify(name)} is already in use`)) };
+    else if (wanted[field] === undefined) delete names[field];
+    else names[field] = wanted[field];
+  };
+  take('plural', resources, 'PluralConflict');
+  take('singular', resources, 'SingularConflict');
+  take('shortNames', resources, 'ShortNamesConflict');
+  take('kind', kinds, 'KindConflict');
+  take('listKind', kinds, 'ListKindConflict');
+  take('categories', new Set(), '');
+  return { names, conflict };
+}
+
+/** As upstream says several errors at once. */
+function shown(errors: readonly string[]): string {
+  return errors.length === 1 ? errors[0]! : `[${errors.join(', ')}]`;
 }

@@ -10,7 +10,7 @@ import { ifThere } from '../../sdk/if-there.ts';
 import type { Client } from '../../sdk/client.ts';
 import type { Controller, ReconcileContext, ReconcileResult } from '../../sdk/controller.ts';
 import type { ServedKinds } from '../../sdk/module.ts';
-import { findConflict } from './names.ts';
+import { acceptNames } from './names.ts';
 import type { ServedDefinitions } from './served.ts';
 import { isEstablished, statusOf, terminatingStatus } from './status.ts';
 
@@ -35,10 +35,11 @@ async function establish(definition: CustomResourceDefinition, served: ServedDef
     await client.update(CustomResourceDefinition, { ...definition, metadata: { ...metadata, finalizers: [...(metadata.finalizers ?? []), FINALIZER] } });
     return;
   }
-  const conflict = findConflict(spec.names, spec.group, kinds.list());
+  const naming = acceptNames(spec.names, definition.status?.acceptedNames, spec.group, kinds.list());
+  const { conflict } = naming;
   // Served before the condition says so: whoever waited for Established finds it.
   if (conflict === undefined || isEstablished(definition)) served.serve(definition);
-  const status = statusOf(definition, conflict, rfc3339(clock.nowMs()));
+  const status = statusOf(definition, naming, rfc3339(clock.nowMs()));
   if (!isDeepStrictEqual(status, definition.status)) await client.update(CustomResourceDefinition, { ...definition, status }, { subresource: 'status' });
   return conflict === undefined ? undefined : { requeueAfterMs: CONFLICT_AGAIN_MS };
 }

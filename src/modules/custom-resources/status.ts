@@ -1,13 +1,13 @@
 /** The status of a definition: which names were accepted, whether it is served, which versions were ever stored. */
 import type { CustomResourceDefinition } from '../../api/apiextensions/custom-resource-definition.ts';
 import { withCondition } from '../../api/conditions.ts';
-import type { NameConflict } from './names.ts';
+import type { Naming } from './names.ts';
 
 type Status = NonNullable<CustomResourceDefinition['status']>;
 type Condition = NonNullable<Status['conditions']>[number];
 
 /** The status as it should be; the same object when nothing changes. */
-export function statusOf(definition: CustomResourceDefinition, conflict: NameConflict | undefined, now: string): Status {
+export function statusOf(definition: CustomResourceDefinition, { names, conflict }: Naming, now: string): Status {
   const before: Status = definition.status ?? { storedVersions: [], acceptedNames: { plural: '', kind: '' } };
   const accepted: Condition = conflict === undefined
     ? { type: 'NamesAccepted', status: 'True', reason: 'NoConflicts', message: 'no conflicts found' }
@@ -21,7 +21,7 @@ export function statusOf(definition: CustomResourceDefinition, conflict: NameCon
   return {
     ...before,
     conditions: withCondition(withCondition(before.conditions ?? [], accepted, now), established, now),
-    acceptedNames: conflict === undefined ? definition.spec.names : (before.acceptedNames ?? { plural: '', kind: '' }),
+    acceptedNames: names,
     storedVersions: storage === undefined || stored.includes(storage) ? stored : [...stored, storage],
   };
 }
