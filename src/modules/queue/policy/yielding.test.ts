@@ -62,6 +62,18 @@ describe('a resumable job', () => {
   });
 });
 
+it('is looked at again though times are fractions of a second', () => {
+  const admission = queue();
+  // From a power of two on numbers are told apart half as finely, so after a minute less than a minute has passed, by less than can be waited for.
+  const startedAt = 2 ** 22 - 30 + 2 ** -31;
+  const now = startedAt + 60;
+  assert.ok(now - startedAt < 60 && now + (60 - (now - startedAt)) === now);
+  admission.submit(job('long', 10 * HOUR, { submittedAt: startedAt }), startedAt);
+  admission.decide(startedAt);
+  admission.submit(job('short', 60, { submittedAt: now }), now);
+  assert.deepEqual(said(admission.decide(now)), ['stop long', 'start short']);
+});
+
 it('who has waited for longer than anybody would under EASY gets the places of those that have not', () => {
   const admission = queue();
   admission.submit(job('first', HOUR, { request: [2] }), 0);

@@ -96,7 +96,8 @@ export class Yielding {
     this.#running.splice(this.#placeOf(entry), 0, entry);
     let next = FIRST_LOOK_SECONDS;
     while (next <= ranSeconds) next *= LOOKS_AFTER_TIMES;
-    this.#looks.push({ at: now + next - ranSeconds, entry, startedAt: entry.startedAt });
+    // Past a power of two what is left until the next look can be less than the clock can tell, and it would be looked at for ever.
+    this.#looks.push({ at: now + Math.max(1, next - ranSeconds), entry, startedAt: entry.startedAt });
   }
 
   #placeOf(entry: Entry): number {
