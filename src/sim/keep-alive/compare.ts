@@ -3,6 +3,7 @@ import { clairvoyant } from './clairvoyant.ts';
 import { fixed, hybridHistogram, learned, type KeepAlivePolicy } from './policies.ts';
 import { simulateKeepAlive, type KeepAliveRun } from './simulate.ts';
 import type { InvocationTrace } from './trace.ts';
+import { worthOf } from './worth.ts';
 
 /** What a minute is worth, for the frontier of our own policy. */
 const PRICES = [0.001, 0.002, 0.004, 0.006, 0.01, 0.02, 0.05];
@@ -14,6 +15,8 @@ export const KEEP_ALIVE_POLICIES: Readonly<Record<string, (trace: InvocationTrac
   'clairvoyant-rate-75': (trace) => clairvoyant(trace, { rate75: 0.15 }),
   learned: () => learned(),
   ...Object.fromEntries(PRICES.map((price) => [`learned-at-${price}`, () => learned({ price })])),
+  'learned-at-idle-of-fixed-10': (trace) => learned({ price: worthOf(trace, { idleMinutes: simulateKeepAlive(trace, fixed(10)).idleMinutes }) }),
+  'learned-at-starts-of-hybrid': (trace) => learned({ price: worthOf(trace, { coldStarts: simulateKeepAlive(trace, hybridHistogram()).coldStarts }) }),
 };
 
 export interface KeepAliveComparison {

@@ -5,9 +5,11 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { clairvoyant } from './clairvoyant.ts';
 import { compareKeepAlive } from './compare.ts';
-import { fixed, hybridHistogram } from './policies.ts';
+import { fixed, hybridHistogram, learned } from './policies.ts';
+import { generator } from '../random.ts';
 import { simulateKeepAlive } from './simulate.ts';
 import { readInvocations, type InvocationTrace } from './trace.ts';
+import { worthOf } from './worth.ts';
 
 const trace = (minutes: number, ...units: number[][]): InvocationTrace => ({ name: 't', minutes, units: units.map((each, index) => ({ id: `u${index}`, facts: {}, minutes: each })) });
 
@@ -27,6 +29,15 @@ describe('the machine of the simulator', () => {
     assert.deepEqual([coldStarts, idleMinutes], [2, 2 + 4]);
     const units = [[0, 2, 5, 40], [0, 50], [0, 3], [0, 4]];
     assert.deepEqual([0.15, 0.5].map((rate75) => simulateKeepAlive(trace(60, ...units), clairvoyant(trace(60, ...units), { rate75 })).idleMinutes), [2 + 3 + 1 + 2 + 34, 2 + 3 + 1 + 2]);
+  });
+  it('the worth of a minute is found at which there are as many cold starts, or idle minutes, as are wanted, and hardly fewer', () => {
+    const random = generator(5);
+    const chances = Array.from({ length: 16 }, (_, unit) => 0.003 * (1 + unit));
+    const busy = trace(1_500, ...chances.map((chance) => Array.from({ length: 1_500 }, (_, minute) => minute).filter((minute) => minute === 0 || random() < chance)));
+    const ten = simulateKeepAlive(busy, fixed(10));
+    const [atStarts, atIdle] = [{ coldStarts: ten.coldStarts }, { idleMinutes: ten.idleMinutes }].map((wanted) => simulateKeepAlive(busy, learned({ price: worthOf(busy, wanted) }))) as [typeof ten, typeof ten];
+    assert.ok(atStarts.coldStarts <= ten.coldStarts && atStarts.coldStarts > 0.95 * ten.coldStarts, `${atStarts.coldStarts} of ${ten.coldStarts}`);
+    assert.ok(atIdle.idleMinutes <= ten.idleMinutes && atIdle.idleMinutes > 0.95 * ten.idleMinutes, `${atIdle.idleMinutes} of ${ten.idleMinutes}`);
   });
   it('names that are not known are refused', () => assert.throws(() => compareKeepAlive(trace(1, [0]), ['best']), /there is no policy 'best'; there are fixed-5/));
 });
