@@ -5,11 +5,12 @@
  */
 import { registerHooks } from 'node:module';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { openTranslatedSources } from './translated-sources.ts';
 
 const SOURCES = new URL('..', import.meta.url);
 const cache = process.env['NODE_COMPILE_CACHE'];
-const translated = cache === undefined ? undefined : openTranslatedSources(join(cache, 'sources'), SOURCES.pathname);
+const translated = cache === undefined ? undefined : openTranslatedSources(join(cache, 'sources'), fileURLToPath(SOURCES));
 
 registerHooks({
   resolve(specifier, context, next) {

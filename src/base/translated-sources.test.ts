@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
+import { pathToFileURL } from 'node:url';
 import { openTranslatedSources, writeTranslatedSources } from './translated-sources.ts';
 
 describe('translated sources', () => {
@@ -20,15 +22,29 @@ describe('translated sources', () => {
     assert.equal(sources?.read('c.ts'), undefined);
   });
 
-  it('are not those of a source that has changed, in size or in time, or is gone', () => {
-    for (const name of ['size.ts', 'time.ts', 'gone.ts', 'same.ts']) put(name, 'x');
-    writeTranslatedSources(file, folder, ['size.ts', 'time.ts', 'gone.ts', 'same.ts'], () => 'y');
+  it('are not those of a source that has changed, in size or in time, or in neither as an archive unpacks it, or is gone', () => {
+    const names = ['size.ts', 'time.ts', 'text.ts', 'gone.ts', 'same.ts'];
+    for (const name of names) {
+      put(name, 'x');
+      utimesSync(folder + name, 2, 2);
+    }
+    writeTranslatedSources(file, folder, names, () => 'y');
     const sources = openTranslatedSources(file, folder);
     put('size.ts', 'xx');
-    utimesSync(join(folder, 'time.ts'), 1, 1);
+    changed('time.ts', 'x', 1);
+    changed('text.ts', 'z', 2);
     rmSync(join(folder, 'gone.ts'));
-    assert.deepEqual(['size.ts', 'time.ts', 'gone.ts', 'same.ts'].map((name) => sources?.read(name)), [undefined, undefined, undefined, 'y']);
+    assert.deepEqual(names.map((name) => sources?.read(name)), [undefined, undefined, undefined, undefined, 'y']);
   });
+
+  /** With this time of its own. The kernel's clock for files ticks each few ms. */
+  function changed(name: string, text: string, atSeconds: number): void {
+    const before = statSync(folder + name).ctimeMs;
+    do {
+      put(name, text);
+      utimesSync(folder + name, atSeconds, atSeconds);
+    } while (statSync(folder + name).ctimeMs === before);
+  }
 
   it('go on as they were for who has opened them when others take their place', () => {
     put('a.ts', 'a');
@@ -38,9 +54,30 @@ describe('translated sources', () => {
     assert.deepEqual([before?.read('a.ts'), openTranslatedSources(file, folder)?.read('a.ts')], ['first', 'second']);
   });
 
-  it('are none where there is no file, or only a part of its first line', () => {
+  it('are none where there is no file, or only a part of its first line, or another first line', () => {
     assert.equal(openTranslatedSources(join(folder, 'none'), folder), undefined);
-    writeFileSync(file, '{"a.ts":[1');
-    assert.equal(openTranslatedSources(file, folder), undefined);
+    for (const text of ['{"a.ts":[1', '{"a.ts":[1\n', '\0\0\0\n']) {
+      writeFileSync(file, text);
+      assert.equal(openTranslatedSources(file, folder), undefined);
+    }
+  });
+
+  it('leave nothing beside where they cannot take their place', () => {
+    put('a.ts', 'a');
+    mkdirSync(join(folder, 'taken'));
+    assert.throws(() => writeTranslatedSources(join(folder, 'taken'), folder, ['a.ts'], () => 'x'), { code: 'EISDIR' });
+    assert.deepEqual(readdirSync(folder).filter((name) => name.startsWith('taken.')), []);
+  });
+
+  it('are found in a folder whose name is not as URLs write it', () => {
+    const root = join(folder, 'some folder (é)');
+    for (const name of ['resolve-sources.ts', 'translated-sources.ts']) {
+      mkdirSync(join(root, 'src/base'), { recursive: true });
+      copyFileSync(join(import.meta.dirname, name), join(root, 'src/base', name));
+    }
+    writeFileSync(join(root, 'src/said.ts'), "console.log('source' as string);\n");
+    writeTranslatedSources(join(root, 'sources'), join(root, 'src/'), ['said.ts'], () => "console.log('translated');\n");
+    const { stdout, stderr } = spawnSync(process.execPath, ['--import', pathToFileURL(join(root, 'src/base/resolve-sources.ts')).href, join(root, 'src/said.ts')], { encoding: 'utf8', env: { ...process.env, NODE_COMPILE_CACHE: root, NODE_OPTIONS: '' } });
+    assert.equal(stdout, 'translated\n', stderr);
   });
 });

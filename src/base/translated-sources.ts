@@ -2,9 +2,10 @@
  * The sources as JavaScript, in one file beside Node's compile cache. Node would keep such a translation of each source for as long as the process lives, beside the
  * one that V8 keeps, and read both files at each start; this one is read where V8 wants it. What is not in it, or was changed since, is Node's to translate.
  *
- * Shape: a line of JSON, {name: [size of the source in bytes, its time of change in ms, where it begins after this line in bytes, its length in bytes]}, then the texts.
+ * Shape: a line of JSON, {name: [size of the source in bytes, when its inode changed in ms, where it begins after this line in bytes, its length in bytes]}, then the texts. Nobody can set
+ * when an inode changed: archives and copies give a new version of a source the time of an old one, and the same size by chance.
  */
-import { closeSync, openSync, readSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { closeSync, openSync, readSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 type Entry = readonly [sizeBytes: number, changedMs: number, offsetBytes: number, lengthBytes: number];
@@ -17,7 +18,7 @@ export interface TranslatedSources {
   read(name: string): string | undefined;
 }
 
-/** undefined where there is no such file. `folder` is that of the sources, with a slash at its end. */
+/** undefined where there is no such file, or one that cannot be read: llmos starts without it all the same. `folder` is that of the sources, with a slash at its end. */
 export function openTranslatedSources(file: string, folder: string): TranslatedSources | undefined {
   let opened: number;
   try {
@@ -26,8 +27,8 @@ export function openTranslatedSources(file: string, folder: string): TranslatedS
     return undefined;
   }
   const line = firstLine(opened);
-  if (line === undefined) return void closeSync(opened);
-  const entries = new Map(Object.entries(JSON.parse(line.toString()) as Record<string, Entry>));
+  const entries = line === undefined ? undefined : entriesOf(line);
+  if (line === undefined || entries === undefined) return void closeSync(opened);
   const textsAt = line.length + 1;
   return {
     read(name) {
@@ -35,27 +36,41 @@ export function openTranslatedSources(file: string, folder: string): TranslatedS
       if (entry === undefined) return undefined;
       const [sizeBytes, changedMs, offsetBytes, lengthBytes] = entry;
       const now = statSync(folder + name, { throwIfNoEntry: false });
-      if (now?.size !== sizeBytes || now.mtimeMs !== changedMs) return undefined;
+      if (now?.size !== sizeBytes || now.ctimeMs !== changedMs) return undefined;
       const bytes = Buffer.allocUnsafe(lengthBytes);
       return readSync(opened, bytes, 0, lengthBytes, textsAt + offsetBytes) === lengthBytes ? bytes.toString() : undefined;
     },
   };
 }
 
-/** Takes the place of what was there at once: a process that reads goes on with what it opened. */
+/** Takes the place of what was there at once, and when it is on the disk: a process that reads goes on with what it opened, and a power cut leaves no part of it. */
 export function writeTranslatedSources(file: string, folder: string, names: readonly string[], translate: (name: string) => string): void {
   const entries: Record<string, Entry> = {};
   const texts: Buffer[] = [];
   let offsetBytes = 0;
   for (const name of names) {
-    const { size, mtimeMs } = statSync(join(folder, name));
+    const { size, ctimeMs } = statSync(join(folder, name));
     const text = Buffer.from(translate(name));
-    entries[name] = [size, mtimeMs, offsetBytes, text.length];
+    entries[name] = [size, ctimeMs, offsetBytes, text.length];
     offsetBytes += text.length;
     texts.push(text);
   }
-  writeFileSync(`${file}.${process.pid}`, Buffer.concat([Buffer.from(`${JSON.stringify(entries)}\n`), ...texts]));
-  renameSync(`${file}.${process.pid}`, file);
+  const fresh = `${file}.${process.pid}`;
+  try {
+    writeFileSync(fresh, Buffer.concat([Buffer.from(`${JSON.stringify(entries)}\n`), ...texts]), { flush: true });
+    renameSync(fresh, file);
+  } catch (error) {
+    rmSync(fresh, { force: true }); // a full disk would fill up further at each start
+    throw error;
+  }
+}
+
+function entriesOf(line: Buffer): Map<string, Entry> | undefined {
+  try {
+    return new Map(Object.entries(JSON.parse(line.toString()) as Record<string, Entry>));
+  } catch {
+    return undefined;
+  }
 }
 
 function firstLine(file: number): Buffer | undefined {
