@@ -23,7 +23,7 @@ export const Endpoints: Kind<Endpoints> = defineKind<Endpoints>({
     defaults(endpoints) {
       for (const subset of endpoints.subsets ?? []) for (const port of subset.ports ?? []) port.protocol ??= 'TCP';
     },
-    validate: (endpoints, old) => (endpoints.subsets ?? []).flatMap((subset, index) => subsetErrors(subset, `subsets[${index}]`, addressesOf(old).map(({ ip }) => ip))),
+    validate: endpointsErrors,
     // The controller's own are of no concern to who changes something else about them.
     warnings: (endpoints) => (endpoints.metadata.labels?.[MANAGED_BY] === CONTROLLER ? [] : addressesOf(endpoints).flatMap(({ ip, path }) => ipWarnings(path, ip))),
     deprecation: 'v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice',
@@ -41,7 +41,12 @@ function addressesOf(endpoints: Endpoints | undefined): { ip: string; path: stri
   return (endpoints?.subsets ?? []).flatMap((subset, index) => (['addresses', 'notReadyAddresses'] as const).flatMap((field) => (subset[field] ?? []).map(({ ip }, at) => ({ ip, path: `subsets[${index}].${field}[${at}].ip` }))));
 }
 
-function subsetErrors(subset: EndpointSubset, path: string, kept: readonly string[]): FieldError[] {
+function endpointsErrors({ subsets = [] }: Endpoints, old: Endpoints | undefined): FieldError[] {
+  const kept = new Set(addressesOf(old).map(({ ip }) => ip));
+  return subsets.flatMap((subset, index) => subsetErrors(subset, `subsets[${index}]`, kept));
+}
+
+function subsetErrors(subset: EndpointSubset, path: string, kept: ReadonlySet<string>): FieldError[] {
   const errors: FieldError[] = [];
   const { addresses = [], notReadyAddresses = [], ports = [] } = subset;
   if (addresses.length === 0 && notReadyAddresses.length === 0) errors.push(required(path, 'must specify `addresses` or `notReadyAddresses`'));
@@ -51,7 +56,7 @@ function subsetErrors(subset: EndpointSubset, path: string, kept: readonly strin
   return errors;
 }
 
-function addressErrors(address: EndpointAddress, path: string, kept: readonly string[]): FieldError[] {
+function addressErrors(address: EndpointAddress, path: string, kept: ReadonlySet<string>): FieldError[] {
   const { ip = '' } = address;
   const malformed = ipErrors(`${path}.ip`, ip, kept);
   const errors = malformed.length > 0 ? malformed : specialAddressErrors(ip).map((error) => invalid(`${path}.ip`, ip, error));

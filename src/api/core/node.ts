@@ -78,7 +78,7 @@ const EFFECTS = ['NoSchedule', 'PreferNoSchedule', 'NoExecute'];
 
 function rangeErrors(node: Node, old: Node | undefined): FieldError[] {
   const rangesOf = ({ spec }: Node): readonly string[] => spec?.podCIDRs ?? (spec?.podCIDR ? [spec.podCIDR] : []);
-  const [ranges, kept] = [rangesOf(node), old === undefined ? [] : rangesOf(old)];
+  const [ranges, kept] = [rangesOf(node), new Set(old === undefined ? [] : rangesOf(old))];
   const errors = ranges.flatMap((range, index) => cidrErrors(`spec.podCIDRs[${index}]`, range, kept));
   const families = new Set(ranges.map((range) => range.includes(':')));
   return ranges.length > families.size ? [...errors, invalid('spec.podCIDRs', ranges, 'may specify no more than one CIDR for each IP family')] : errors;

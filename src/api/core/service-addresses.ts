@@ -39,15 +39,18 @@ function pairErrors({ clusterIP = '', clusterIPs = [] }: ServiceSpec): FieldErro
 
 function familyErrors({ ipFamilies = [], ipFamilyPolicy }: ServiceSpec): FieldError[] {
   const errors: FieldError[] = [];
+  const seen = new Set<string>();
   for (const [index, family] of ipFamilies.entries()) {
     if (!FAMILIES.includes(family)) errors.push(notSupported(`${IP_FAMILIES}[${index}]`, family, FAMILIES));
-    if (ipFamilies.indexOf(family) !== index) errors.push(duplicate(`${IP_FAMILIES}[${index}]`, family));
+    if (seen.has(family)) errors.push(duplicate(`${IP_FAMILIES}[${index}]`, family));
+    seen.add(family);
   }
   if (ipFamilyPolicy !== undefined && !FAMILY_POLICIES.includes(ipFamilyPolicy)) errors.push(notSupported(POLICY, ipFamilyPolicy, FAMILY_POLICIES));
   return errors;
 }
 
-function eachErrors(clusterIPs: readonly string[], kept: readonly string[] = []): FieldError[] {
+function eachErrors(clusterIPs: readonly string[], before: readonly string[] = []): FieldError[] {
+  const kept = new Set(before);
   return clusterIPs.flatMap((ip, index) => {
     if (index > 0 || ip !== 'None') return ipErrors(`${IPS}[${index}]`, ip, kept);
     return clusterIPs.length > 1 ? [invalid(IPS, clusterIPs, "'None' must be the first and only value")] : [];

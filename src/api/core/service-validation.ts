@@ -108,8 +108,9 @@ function affinityErrors(spec: ServiceSpec): FieldError[] {
 
 function externalErrors(spec: ServiceSpec, old: ServiceSpec | undefined): FieldError[] {
   const errors: FieldError[] = [];
+  const kept = new Set(old?.externalIPs);
   for (const [index, ip] of (spec.externalIPs ?? []).entries()) {
-    const [at, malformed] = [`spec.externalIPs[${index}]`, ipErrors(`spec.externalIPs[${index}]`, ip, old?.externalIPs)];
+    const [at, malformed] = [`spec.externalIPs[${index}]`, ipErrors(`spec.externalIPs[${index}]`, ip, kept)];
     errors.push(...(malformed.length > 0 ? malformed : specialAddressErrors(ip).map((error) => invalid(at, ip, error))));
   }
   if (spec.externalTrafficPolicy !== undefined) {
@@ -133,7 +134,7 @@ function sourceRangeErrors({ metadata, spec = {} }: Service, old: Service | unde
   const at = ranges.length > 0 ? 'spec.LoadBalancerSourceRanges' : `metadata.annotations[${SOURCE_RANGES}]`;
   const misplaced = spec.type === 'LoadBalancer' ? [] : [forbidden(at, "may only be used when `type` is 'LoadBalancer'")];
   if (ranges.length === 0) return old?.metadata.annotations?.[SOURCE_RANGES] === annotated ? misplaced : [...misplaced, ...sourceRangesOf({ metadata, spec }).flatMap((each) => cidrErrors(at, each))];
-  const kept = (old?.spec?.loadBalancerSourceRanges ?? []).map((each) => each.trim());
+  const kept = new Set((old?.spec?.loadBalancerSourceRanges ?? []).map((each) => each.trim()));
   return [...misplaced, ...ranges.flatMap((range, index) => cidrErrors(`${at}[${index}]`, range.trim(), kept))];
 }
 

@@ -33,7 +33,7 @@ export const EndpointSlice: Kind<EndpointSlice> = defineKind<EndpointSlice>({
     },
     prepareForCreate: dropTopology,
     prepareForUpdate(slice, old) {
-      if (!equalJson(slice.endpoints, old.endpoints)) dropTopology(slice);
+      if (hasTopology(slice) && !equalJson(slice.endpoints, old.endpoints)) dropTopology(slice);
       // Whose slice it is says a label, so a change of labels counts.
       if (old.metadata.generation !== undefined && !equalJson(slice.metadata.labels ?? {}, old.metadata.labels ?? {})) slice.metadata.generation = old.metadata.generation + 1;
     },
@@ -52,12 +52,16 @@ export const EndpointSlice: Kind<EndpointSlice> = defineKind<EndpointSlice>({
 
 /** What v1beta1 had is no part of v1: it goes, unsaid (upstream: registry/discovery/endpointslice, dropTopologyOnV1). */
 function dropTopology(slice: EndpointSlice): void {
-  if (slice.endpoints?.some(({ deprecatedTopology }) => deprecatedTopology !== undefined) !== true) return;
-  slice.endpoints = slice.endpoints.map((each) => {
+  if (!hasTopology(slice)) return;
+  slice.endpoints = (slice.endpoints ?? []).map((each) => {
     const endpoint = { ...each };
     delete endpoint.deprecatedTopology;
     return endpoint;
   });
+}
+
+function hasTopology({ endpoints }: EndpointSlice): boolean {
+  return endpoints?.some(({ deprecatedTopology }) => deprecatedTopology !== undefined) === true;
 }
 
 function sliceErrors(slice: EndpointSlice, old: EndpointSlice | undefined): FieldError[] {
@@ -68,14 +72,14 @@ function sliceErrors(slice: EndpointSlice, old: EndpointSlice | undefined): Fiel
   const { endpoints = [], ports = [] } = slice;
   if (endpoints.length > MAX_ENDPOINTS) return [...errors, tooMany('endpoints', endpoints.length, MAX_ENDPOINTS)];
   if (ports.length > MAX_PORTS) return [...errors, tooMany('ports', ports.length, MAX_PORTS)];
-  const kept = (old?.endpoints ?? []).flatMap(({ addresses }) => addresses);
+  const kept = new Set((old?.endpoints ?? []).flatMap(({ addresses }) => addresses));
   endpoints.forEach((endpoint, index) => errors.push(...endpointErrors(endpoint, slice.addressType, `endpoints[${index}]`, kept)));
   const names = new Set<string>();
   ports.forEach((port, index) => errors.push(...portErrors(port, names, `ports[${index}]`)));
   return errors;
 }
 
-function endpointErrors(endpoint: Endpoint, addressType: string, path: string, kept: readonly string[]): FieldError[] {
+function endpointErrors(endpoint: Endpoint, addressType: string, path: string, kept: ReadonlySet<string>): FieldError[] {
   const errors: FieldError[] = [];
   const addresses = endpoint.addresses ?? [];
   if (addresses.length === 0) errors.push(required(`${path}.addresses`, 'must contain at least 1 address'));

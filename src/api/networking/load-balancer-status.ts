@@ -11,7 +11,7 @@ const MODES = ['Proxy', 'VIP'];
 interface Status { loadBalancer?: { ingress?: readonly Point[] } }
 
 export function loadBalancerErrors(status: Status | undefined, old?: Status): FieldError[] {
-  const kept = (old?.loadBalancer?.ingress ?? []).map(({ ip }) => ip);
+  const kept = new Set((old?.loadBalancer?.ingress ?? []).map(({ ip }) => ip));
   return (status?.loadBalancer?.ingress ?? []).flatMap(({ ip, hostname, ipMode }, index) => {
     const path = `status.loadBalancer.ingress[${index}]`;
     const errors = ip ? ipErrors(`${path}.ip`, ip, kept) : [];

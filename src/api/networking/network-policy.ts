@@ -32,7 +32,7 @@ function defaultPolicy(policy: NetworkPolicy): void {
 }
 
 function policyErrors({ spec = {} }: NetworkPolicy, old: NetworkPolicy | undefined): FieldError[] {
-  const kept = blocksOf(old).flatMap(({ block: { cidr, except = [] } }) => [cidr, ...except]);
+  const kept = new Set(blocksOf(old).flatMap(({ block: { cidr, except = [] } }) => [cidr, ...except]));
   const errors = validateLabelSelector(spec.podSelector, 'spec.podSelector');
   (spec.ingress ?? []).forEach(({ ports, from }, index) => errors.push(...ruleErrors({ ports, peers: from, path: `spec.ingress[${index}]`, side: 'from', kept })));
   (spec.egress ?? []).forEach(({ ports, to }, index) => errors.push(...ruleErrors({ ports, peers: to, path: `spec.egress[${index}]`, side: 'to', kept })));
@@ -42,7 +42,7 @@ function policyErrors({ spec = {} }: NetworkPolicy, old: NetworkPolicy | undefin
   return errors;
 }
 
-function ruleErrors({ ports = [], peers = [], path, side, kept }: { ports: NetworkPolicyPort[] | undefined; peers: NetworkPolicyPeer[] | undefined; path: string; side: 'from' | 'to'; kept: readonly string[] }): FieldError[] {
+function ruleErrors({ ports = [], peers = [], path, side, kept }: { ports: NetworkPolicyPort[] | undefined; peers: NetworkPolicyPeer[] | undefined; path: string; side: 'from' | 'to'; kept: ReadonlySet<string> }): FieldError[] {
   return [
     ...ports.flatMap((port, index) => portErrors(port, `${path}.ports[${index}]`)),
     ...peers.flatMap((peer, index) => peerErrors(peer, `${path}.${side}[${index}]`, kept)),
@@ -64,7 +64,7 @@ function portErrors({ protocol, port, endPort }: NetworkPolicyPort, path: string
   return errors;
 }
 
-function peerErrors({ podSelector, namespaceSelector, ipBlock }: NetworkPolicyPeer, path: string, kept: readonly string[]): FieldError[] {
+function peerErrors({ podSelector, namespaceSelector, ipBlock }: NetworkPolicyPeer, path: string, kept: ReadonlySet<string>): FieldError[] {
   const errors: FieldError[] = [];
   if (podSelector !== undefined) errors.push(...validateLabelSelector(podSelector, `${path}.podSelector`));
   if (namespaceSelector !== undefined) errors.push(...validateLabelSelector(namespaceSelector, `${path}.namespaceSelector`));
@@ -74,7 +74,7 @@ function peerErrors({ podSelector, namespaceSelector, ipBlock }: NetworkPolicyPe
   return errors;
 }
 
-function blockErrors({ cidr, except = [] }: IPBlock, path: string, kept: readonly string[]): FieldError[] {
+function blockErrors({ cidr, except = [] }: IPBlock, path: string, kept: ReadonlySet<string>): FieldError[] {
   if (!cidr) return [required(`${path}.cidr`)];
   const errors = cidrErrors(`${path}.cidr`, cidr, kept);
   if (!isCidr(cidr)) return errors;

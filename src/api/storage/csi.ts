@@ -62,9 +62,11 @@ function driverErrors({ metadata, spec }: CSIDriver, old: CSIDriver | undefined)
 }
 
 function tokenErrors({ tokenRequests = [], serviceAccountTokenInSecrets: inSecrets }: NonNullable<CSIDriver['spec']>): FieldError[] {
+  const seen = new Set<string>();
   const errors = tokenRequests.flatMap(({ audience, expirationSeconds }, index): FieldError[] => {
     const path = `spec.tokenRequests[${index}]`;
-    if (tokenRequests.findIndex((each) => each.audience === audience) < index) return [duplicate(`${path}.audience`, audience)];
+    if (seen.has(audience)) return [duplicate(`${path}.audience`, audience)];
+    seen.add(audience);
     if (expirationSeconds === undefined) return [];
     if (Number(expirationSeconds) < LEAST_TOKEN_SECONDS) return [invalid(`${path}.expirationSeconds`, expirationSeconds, 'may not specify a duration less than 10 minutes')];
     return Number(expirationSeconds) > MOST_TOKEN_SECONDS ? [invalid(`${path}.expirationSeconds`, expirationSeconds, 'may not specify a duration larger than 2^32 seconds')] : [];

@@ -98,7 +98,9 @@ const MOST_DIGITS = 19;
 export function numberOf(query: URLSearchParams, name: string): number | undefined {
   const text = query.get(name);
   if (text === null) return undefined;
-  const [, sign, digits] = /^([-+]?)0*(\d+)$/.exec(text) ?? [];
+  const [, sign, written] = /^([-+]?)(\d+)$/.exec(text) ?? [];
+  // In two steps: an expression that looks for leading zeros and digits at once takes time by the square of a long row of zeros.
+  const digits = written?.replace(/^0+(?=\d)/, '');
   const refuse = (why: string): never => { throw badRequest(`strconv.ParseInt: parsing ${JSON.stringify(text.slice(0, 50))}: ${why}`); };
   if (digits === undefined) return refuse('invalid syntax');
   if (digits.length > MOST_DIGITS) return refuse('value out of range');
