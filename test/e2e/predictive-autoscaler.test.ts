@@ -114,8 +114,8 @@ interface Said { status: number; value: string; atMs: () => number }
 
 describe('a predictive autoscaler on another cluster, whose source of metrics is faulty', () => {
   let cluster: Instance;
-  let server: Server;
-  let attached: ChildProcess;
+  let server: Server | undefined;
+  let attached: ChildProcess | undefined;
   let log = '';
   const said: Said = { status: 200, value: '10', atMs: () => Date.now() };
   before(async () => {
@@ -136,12 +136,14 @@ describe('a predictive autoscaler on another cluster, whose source of metrics is
     await applied(cluster, { apiVersion: 'llmos.dev/v1alpha1', kind: 'PredictiveAutoscaler', metadata: { name: 'web', ...NS }, spec: spec('web', { type: 'External', external: { metric: { name: 'requests' }, target: { type: 'AverageValue', averageValue: '5' } } }) });
   });
   after(async () => {
-    const ended = new Promise((settled) => attached.once('exit', settled));
-    attached.kill('SIGTERM');
-    await ended;
-    server.close();
-    server.closeAllConnections();
-    await cluster.destroy();
+    if (attached !== undefined) { // there is none where something before it failed
+      const ended = new Promise((settled) => attached!.once('exit', settled));
+      attached.kill('SIGTERM');
+      await ended;
+    }
+    server?.close();
+    server?.closeAllConnections();
+    await cluster?.destroy();
   });
 
   const status = async (): Promise<PredictiveAutoscaler['status']> => (await cluster.client.get(PredictiveAutoscaler, 'web', NS)).status;

@@ -84,7 +84,7 @@ function schema(): Schema {
     type: 'object', required: ['spec'],
     properties: {
       spec: {
-        ...spec, name: undefined, goType: undefined,
+        ...spec, name: undefined, goType: undefined, default: undefined, // it has to be given
         properties: {
           ...spec.properties,
           objective: {

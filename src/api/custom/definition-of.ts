@@ -10,13 +10,18 @@ type JsonObject = Record<string, Json>;
 export function definitionOf(versions: readonly Kind[]): CustomResourceDefinition {
   const { group, plural, singular, kind, shortNames, categories, namespaced } = versions[0]!;
   return {
-    apiVersion: 'apiextensions.k8s.io/v1', kind: 'CustomResourceDefinition', metadata: { name: `${plural}.${group}` },
+    apiVersion: 'apiextensions.k8s.io/v1', kind: 'CustomResourceDefinition', metadata: { name: `${plural}.${group}`, ...approvalOf(group) },
     spec: {
       group, scope: namespaced ? 'Namespaced' : 'Cluster',
       names: { plural, singular, kind, ...(shortNames.length === 0 ? {} : { shortNames: [...shortNames] }), ...(categories.length === 0 ? {} : { categories: [...categories] }) },
       versions: versions.map((each, index) => ({ name: each.version, served: true, storage: index === 0, schema: { openAPIV3Schema: wholeSchema(each.schema()) as never }, ...subresourcesOf(each) })),
     },
   };
+}
+
+/** Groups of the Kubernetes project want to hear who agreed to a definition (KEP-1111); to ours, which is made of what llmos serves itself, nobody did. */
+function approvalOf(group: string): { annotations?: Record<string, string> } {
+  return /\.(?:k8s|kubernetes)\.io$/.test(group) ? { annotations: { 'api-approved.kubernetes.io': 'unapproved, as llmos serves it' } } : {};
 }
 
 function subresourcesOf({ subresources: { status, scale } }: Kind): object {
