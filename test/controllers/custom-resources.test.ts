@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { isDeepStrictEqual } from 'node:util';
 import type { Kind } from '../../src/api/kind.ts';
 import { CustomResourceDefinition, Event, Namespace } from '../../src/api/kinds.ts';
 import type { Json, KubeObject } from '../../src/api/meta.ts';
@@ -73,6 +74,23 @@ test('a definition is established, its objects are served by its schema, and a c
   await assert.rejects(client.create(Widgets(), widget('b', { size: 'x' })), /spec.size: Invalid value: "string": spec.size in body must be of type integer: "string"/);
   await client.patch(CustomResourceDefinition, 'widgets.example.com', { type: 'merge', body: { spec: definition({ size: { type: 'integer' }, colour: { type: 'string', default: 'red' } }).spec as unknown as Json } });
   await eventually('the new default', async () => 'colour' in ((await client.create(Widgets(), widget('c', {}), { dryRun: true })).spec ?? {}));
+});
+
+test('a name that somebody else has is not served, and the one before it stays, until a free one is wanted', async () => {
+  const sheds = definition({});
+  await client.create(CustomResourceDefinition, { ...sheds, metadata: { name: 'sheds.example.com' }, spec: { ...sheds.spec, names: { plural: 'sheds', kind: 'Shed', shortNames: ['sh'] } } });
+  await eventually('sheds are served', () => door.kinds.find('example.com', 'Shed') !== undefined);
+  const want = async (...shortNames: string[]): Promise<void> => {
+    await client.patch(CustomResourceDefinition, 'widgets.example.com', { type: 'merge', body: { spec: { names: { shortNames } } } });
+  };
+  await want('wd');
+  await eventually('a first short name', () => isDeepStrictEqual(Widgets().shortNames, ['wd']));
+  await want('sh', 'wd');
+  await eventually('refused', async () => (await condition('NamesAccepted')) === 'False');
+  assert.deepEqual([Widgets().shortNames, door.kinds.find('example.com', 'Shed')?.shortNames], [['wd'], ['sh']]);
+  await want('wt');
+  await eventually('another one', async () => (await condition('NamesAccepted')) === 'True' && isDeepStrictEqual(Widgets().shortNames, ['wt']));
+  await client.delete(CustomResourceDefinition, 'sheds.example.com');
 });
 
 test('a definition that goes takes its objects with it, and waits for their finalizers', async () => {

@@ -38,7 +38,7 @@ async function establish(definition: CustomResourceDefinition, served: ServedDef
   const naming = acceptNames(spec.names, definition.status?.acceptedNames, spec.group, kinds.list());
   const { conflict } = naming;
   // Served before the condition says so: whoever waited for Established finds it.
-  if (conflict === undefined || isEstablished(definition)) served.serve(definition);
+  if (conflict === undefined || isEstablished(definition)) served.serve(definition, naming.names);
   const status = statusOf(definition, naming, rfc3339(clock.nowMs()));
   if (!isDeepStrictEqual(status, definition.status)) await client.update(CustomResourceDefinition, { ...definition, status }, { subresource: 'status' });
   return conflict === undefined ? undefined : { requeueAfterMs: CONFLICT_AGAIN_MS };

@@ -4,12 +4,14 @@ import { kindsOfDefinition } from '../../api/custom/custom-kind.ts';
 import type { Kind } from '../../api/kind.ts';
 import { conversionOf } from './conversion.ts';
 import type { ModuleContext } from '../../sdk/module.ts';
+import type { Names } from './names.ts';
+import { servedNames } from './status.ts';
 
 interface Entry { version: string; kinds: readonly Kind[]; withdraw: readonly (() => void)[] }
 
 export interface ServedDefinitions {
-  /** Serves what the definition says now; gives its kinds, the storage version first. */
-  serve(definition: CustomResourceDefinition): readonly Kind[];
+  /** Serves what the definition says now, under these names or those of {@link servedNames}; gives its kinds, the storage version first. */
+  serve(definition: CustomResourceDefinition, names?: Names): readonly Kind[];
   withdraw(name: string): void;
   /** Whether objects of the kind may no longer be created because its definition is being deleted. */
   isEnding(kind: Kind): boolean;
@@ -20,12 +22,12 @@ export function servedDefinitions({ serve, client, signal }: Pick<ModuleContext,
   const entries = new Map<string, Entry>();
   const ending = new Set<string>();
   return {
-    serve(definition) {
+    serve(definition, names = servedNames(definition)) {
       const { name = '', uid, generation } = definition.metadata;
-      const version = `${uid}/${generation}`;
+      const version = `${uid}/${generation}/${JSON.stringify(names)}`;
       const before = entries.get(name);
       if (before?.version === version) return before.kinds;
-      const kinds = kindsOfDefinition(definition, conversionOf(definition, client, signal));
+      const kinds = kindsOfDefinition({ ...definition, spec: { ...definition.spec, names } }, conversionOf(definition, client, signal));
       // New kinds take the place of the old ones first, so that no request falls between.
       entries.set(name, { version, kinds, withdraw: kinds.map((kind) => serve(kind)) });
       for (const stop of before?.withdraw ?? []) stop();

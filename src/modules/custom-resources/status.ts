@@ -1,7 +1,7 @@
 /** The status of a definition: which names were accepted, whether it is served, which versions were ever stored. */
 import type { CustomResourceDefinition } from '../../api/apiextensions/custom-resource-definition.ts';
 import { withCondition } from '../../api/conditions.ts';
-import type { Naming } from './names.ts';
+import type { Names, Naming } from './names.ts';
 
 type Status = NonNullable<CustomResourceDefinition['status']>;
 type Condition = NonNullable<Status['conditions']>[number];
@@ -35,4 +35,9 @@ export function terminatingStatus(definition: CustomResourceDefinition, now: str
 
 export function isEstablished(definition: CustomResourceDefinition): boolean {
   return definition.status?.conditions?.some(({ type, status }) => type === 'Established' && status === 'True') === true;
+}
+
+/** Under which it is served: once it is established those that were accepted, whatever it wants meanwhile (apiextensions: discovery and handler). */
+export function servedNames(definition: CustomResourceDefinition): Names {
+  return (isEstablished(definition) ? definition.status?.acceptedNames : undefined) ?? definition.spec.names;
 }
