@@ -16,7 +16,7 @@ export interface Drivers {
   /** Throws in the kubelet's words when it is not registered. */
   get(name: string): Driver;
   list(): readonly Driver[];
-  /** Asks a driver again how many volumes the node may have, and tells the cluster when that is another number. Rejects as {@link get} throws, and with GrpcError. */
+  /** Asks a driver again how many volumes the node may have, and tells the cluster when that is another number. Rejects as {@link get} throws, with GrpcError, and with what kept the cluster from hearing it. */
   refresh(name: string): Promise<void>;
   readonly sort: PluginSort;
 }
@@ -42,9 +42,13 @@ export function csiDrivers({ announce }: DriversOptions): Drivers {
     async refresh(name) {
       const driver = get(name);
       const { maxVolumes } = await infoOf(driver.call);
-      if (maxVolumes === driver.info.maxVolumes) return;
-      driver.info = { ...driver.info, maxVolumes };
-      await announce(list());
+      const before = driver.info;
+      if (maxVolumes === before.maxVolumes) return;
+      driver.info = { ...before, maxVolumes };
+      await announce(list()).catch((error: Error) => {
+        driver.info = before; // so that it is told when it is asked next
+        throw error;
+      });
     },
     sort: {
       type: 'CSIPlugin',
