@@ -35,13 +35,16 @@ export function createWrites({ caches, clock, signal, log }: Pick<ModuleContext,
   const underWay = new Map<string, Promise<void>>();
   /** The version that a write was based on: news are later ones. */
   const outdated = new Map<string, string>();
-  const paused = new Set<string>();
+  /** By the pause that holds it: another workload may have its name by the end of one. */
+  const paused = new Map<string, object>();
   const failures = exponentialBackoff({ baseMs: FIRST_PAUSE_MS, maxMs: LONGEST_PAUSE_MS });
   const isOutdated = (key: string): boolean => outdated.has(key) && workloads.get(key)?.metadata.resourceVersion === outdated.get(key);
 
   const pause = async (key: string): Promise<void> => {
-    paused.add(key);
+    const own = {};
+    paused.set(key, own);
     await clock.sleep(failures.next(key), signal);
+    if (paused.get(key) !== own) return;
     paused.delete(key);
     changed(key);
   };
@@ -64,7 +67,10 @@ export function createWrites({ caches, clock, signal, log }: Pick<ModuleContext,
     isAhead: (key) => underWay.has(key) || isOutdated(key),
     isPaused: (key) => paused.has(key),
     seen: (key) => void outdated.delete(key),
-    forget: (key) => failures.forget(key),
+    forget(key) {
+      failures.forget(key);
+      paused.delete(key);
+    },
     write(key, workload, act, conflicted = () => {}) {
       const written = (): void => {
         outdated.set(key, workload.metadata.resourceVersion ?? '');
