@@ -90,6 +90,8 @@ export interface Rules<T extends KubeObject> {
   generation?: boolean;
   /** Whether update may create; default false. */
   allowCreateOnUpdate?: boolean;
+  /** Whether objects over HTTP have to say their apiVersion and kind, which else the path tells: custom resources do. Default false. */
+  namesItself?: boolean;
   /** Whether an update may leave out which version of the object it changes; default true. */
   allowUnconditionalUpdate?: boolean;
   /** Whether a delete that names no propagation policy leaves the dependents (Job and ReplicationController do, for what was before 1.8). */

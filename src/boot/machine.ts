@@ -120,7 +120,7 @@ async function core(machine: Machine, stop: (reason: StopReason) => void): Promi
   });
   writeKubeconfig(config, identity.kubeconfig(serverUrlOf(config)));
   if (config.audit !== undefined) machine.audit = await (await import('./audit.ts')).openAudit(config.audit, { clock: realClock, log: log.child('audit') });
-  machine.door = createApiServer({ store, identity, clock: realClock, log: log.child('door'), limits: config.apiServer, descriptions: config.apiServer.descriptions, flags: flagsOf(config, identity.tokens.issuer), ...(machine.audit === undefined ? {} : { audit: machine.audit.audit }) });
+  machine.door = createApiServer({ store, identity, clock: realClock, log: log.child('door'), version: { llmos: VERSION }, limits: config.apiServer, descriptions: config.apiServer.descriptions, flags: flagsOf(config, identity.tokens.issuer), ...(machine.audit === undefined ? {} : { audit: machine.audit.audit }) });
   machine.loader = createLoader({
     clock: realClock,
     log: log.child('loader'),

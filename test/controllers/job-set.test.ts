@@ -276,12 +276,18 @@ test('refuses what makes no sense, in the words of upstream', async () => {
     [{ replicatedJobs: [a], volumeClaimPolicies: [{ templates: [{ metadata: { name: 'd' }, spec: {} }] }] }, /no container of a replicatedJob mounts the volume d/],
   ];
   for (const [spec, wanted] of cases) assert.match(await refusal(client.create(JobSet, { metadata: { name: 'odd', ...NS }, spec })), wanted);
-  const made = await make('fine', [a]);
-  const change = (edit: (spec: JobSetSpec) => void): Promise<unknown> => {
-    const next = structuredClone(made);
-    delete next.metadata.resourceVersion;
-    edit(next.spec!);
-    return client.update(JobSet, next);
+  await make('fine', [a]);
+  // The controller writes its status meanwhile.
+  const change = async (edit: (spec: JobSetSpec) => void): Promise<unknown> => {
+    for (;;) {
+      const next = structuredClone(await client.get(JobSet, 'fine', NS));
+      edit(next.spec!);
+      try {
+        return await client.update(JobSet, next);
+      } catch (error) {
+        if (!isApiError(error, 'Conflict')) throw error;
+      }
+    }
   };
   assert.match(await refusal(change((spec) => void (spec.successPolicy = { operator: 'Any' }))), /Value is immutable/);
   assert.match(await refusal(change((spec) => void (spec.replicatedJobs![0]!.template.spec!.template.spec!.nodeSelector = { a: 'b' }))), /field is immutable/);

@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { isApiError } from '../../src/api/errors.ts';
 import { Event } from '../../src/api/kinds.ts';
 import { realClock } from '../../src/base/clock.ts';
 import { createLog, silentLog } from '../../src/base/log.ts';
@@ -66,11 +67,23 @@ export async function startWorld(modules: readonly Module[]): Promise<World> {
   }
 }
 
-/** Tests play the node, which is the only one to write a pod's or node's status: no other write to the object makes theirs stale. */
+/** Tests play the node, which is the only one to write a pod's or node's status: theirs is written upon the newest object, so that no other write makes it stale. */
 function lastStatusCounts(client: Client): Client {
   return {
     ...client,
-    update: (kind, object, options) => client.update(kind, options?.subresource === 'status' && kind.rules.allowUnconditionalUpdate !== false ? { ...object, metadata: { ...object.metadata, resourceVersion: undefined } } : object, options),
+    async update(kind, object, options) {
+      if (options?.subresource !== 'status') return client.update(kind, object, options);
+      const { name = '', namespace, uid } = object.metadata;
+      for (;;) {
+        const newest = await client.get(kind, name, { namespace });
+        if (uid !== undefined && newest.metadata.uid !== uid) return client.update(kind, object, options);
+        try {
+          return await client.update(kind, { ...object, metadata: newest.metadata }, options);
+        } catch (error) {
+          if (!isApiError(error, 'Conflict')) throw error;
+        }
+      }
+    },
   };
 }
 

@@ -1,6 +1,7 @@
 /** VerticalPodAutoscaler and its checkpoints (autoscaling.k8s.io/v1). Source: kubernetes/autoscaler, vertical-pod-autoscaler/pkg/apis. */
 import { AGE, column, NAME } from '../columns.ts';
 import { invalid, notSupported, required, type FieldError } from '../field-error.ts';
+import { CUSTOM_RULES } from '../custom/custom-rules.ts';
 import { defineKind, type Kind } from '../kind.ts';
 import type { KubeObject } from '../meta.ts';
 import { compareQuantities, isQuantity, parseQuantity, WRONG_FORMAT } from '../quantity.ts';
@@ -99,9 +100,7 @@ function policyErrors({ containerName, mode, minAllowed = {}, maxAllowed = {}, c
 
 export const VerticalPodAutoscaler: Kind<VerticalPodAutoscaler> = defineKind<VerticalPodAutoscaler>({
   group: GROUP, version: 'v1', kind: 'VerticalPodAutoscaler', plural: 'verticalpodautoscalers', namespaced: true, shortNames: ['vpa'], schema, subresources: { status: true },
-  rules: {
-    validate: ({ spec }) => specErrors(spec),
-  },
+  rules: { ...CUSTOM_RULES, validate: ({ spec }) => specErrors(spec) },
   columns: [
     NAME, column('Mode', ({ spec }) => spec?.updatePolicy?.updateMode ?? 'Auto'), column('CPU', (vpa) => first(vpa, 'cpu')), column('Mem', (vpa) => first(vpa, 'memory')),
     column('Provided', ({ status }) => status?.conditions?.find(({ type }) => type === 'RecommendationProvided')?.status ?? ''), AGE,
@@ -109,7 +108,7 @@ export const VerticalPodAutoscaler: Kind<VerticalPodAutoscaler> = defineKind<Ver
 });
 
 export const VerticalPodAutoscalerCheckpoint: Kind<VerticalPodAutoscalerCheckpoint> = defineKind<VerticalPodAutoscalerCheckpoint>({
-  group: GROUP, version: 'v1', kind: 'VerticalPodAutoscalerCheckpoint', plural: 'verticalpodautoscalercheckpoints', namespaced: true, shortNames: ['vpacheckpoint'], subresources: { status: true },
+  group: GROUP, version: 'v1', kind: 'VerticalPodAutoscalerCheckpoint', plural: 'verticalpodautoscalercheckpoints', namespaced: true, shortNames: ['vpacheckpoint'], subresources: { status: true }, rules: CUSTOM_RULES,
   schema: objectSchema(() => ({
     spec: struct({ vpaObjectName: text, containerName: text }),
     status: struct({ lastUpdateTime: time, version: text, cpuHistogram: histogram, memoryHistogram: histogram, firstSampleStart: time, lastSampleStart: time, totalSamplesCount: { type: 'integer' } }),

@@ -10,6 +10,7 @@ import type { Json, KubeObject } from '../meta.ts';
 import { dropNulls } from '../schema/drop-nulls.ts';
 import { prune } from '../schema/prune.ts';
 import type { Schema } from '../schema/schema.ts';
+import { CUSTOM_RULES } from './custom-rules.ts';
 import { schemaOfCustomResource } from './custom-schema.ts';
 
 /** One Kind for every served version, the storage version first. The schema is made when first asked for. `convert` is given where versions differ by more than their name. */
@@ -54,8 +55,8 @@ function kindOfVersion(definition: CustomResourceDefinition, version: CustomReso
     ...(convert === undefined ? {} : { conversion: { storageApiVersion: `${group}/${definition.spec.versions.find((each) => each.storage)?.name ?? version.name}`, convert } }),
     ...(hasDefaults(version.schema?.openAPIV3Schema) ? { completes: (object: KubeObject) => deepFreeze(applyDefaults(schemaOf(), object)) } : {}),
     rules: {
-      allowUnconditionalUpdate: false,
-      statusKeeps: 'metadata',
+      ...CUSTOM_RULES,
+      namesItself: true,
       anyFinalizers: true,
       warnings: finalizerWarnings,
       defaults: (object) => dropNulls(schemaOf(), object as unknown as Json),

@@ -1,5 +1,6 @@
 /** The kinds of the Gateway API, in every version that the specification serves. They behave as the custom resources that they are elsewhere. */
 import { AGE, column, NAME } from '../columns.ts';
+import { CUSTOM_RULES } from '../custom/custom-rules.ts';
 import { invalid, type FieldError } from '../field-error.ts';
 import { defineKind, type Column, type Kind } from '../kind.ts';
 import type { KubeObject } from '../meta.ts';
@@ -36,7 +37,7 @@ function versionsOf<T extends KubeObject>({ kind, plural, versions, schema, colu
   return versions.map((version) => defineKind<T>({
     group: GROUP, version, kind, plural, namespaced, schema: () => schema(version), columns: [NAME as Column<T>, ...columns, AGE as Column<T>], shortNames, categories: ['gateway-api'],
     ...(versions.length > 1 ? { storageVersion: versions[0] } : {}),
-    rules: { statusKeeps: 'metadata', anyFinalizers: true, ...(validate === undefined ? {} : { validate }), ...(status ? { prepareForCreate: (object: T) => { delete (object as { status?: unknown }).status; } } : {}) },
+    rules: { ...CUSTOM_RULES, anyFinalizers: true, ...(validate === undefined ? {} : { validate }), ...(status ? { prepareForCreate: (object: T) => { delete (object as { status?: unknown }).status; } } : {}) },
     subresources: status ? { status: true } : {},
   })) as [Kind<T>, ...Kind<T>[]];
 }

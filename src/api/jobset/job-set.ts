@@ -1,5 +1,6 @@
 /** JobSet (jobset.x-k8s.io/v1alpha2): Jobs that run as one, and are begun anew as one. */
 import { AGE, column, NAME } from '../columns.ts';
+import { CUSTOM_RULES } from '../custom/custom-rules.ts';
 import { defineKind, type Kind } from '../kind.ts';
 import { conditions, count, flag, int32, listByKey, objectSchema, oneOf, struct, text, textMap, texts } from '../schema/build.ts';
 import { schemaOfType } from '../schema/facts.ts';
@@ -40,6 +41,7 @@ export const JobSet: Kind<JobSet> = defineKind<JobSet>({
   })),
   subresources: { status: true },
   rules: {
+    ...CUSTOM_RULES,
     defaults: defaultJobSet,
     prepareForCreate: (jobSet) => void delete jobSet.status,
     validate: jobSetErrors,

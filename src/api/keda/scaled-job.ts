@@ -1,6 +1,7 @@
 /** ScaledJob (keda.sh/v1alpha1): Jobs by the work that waits, a job for so much of it. */
 import type { JobSpec } from '../generated/batch-v1.ts';
 import { AGE, column, NAME } from '../columns.ts';
+import { CUSTOM_RULES } from '../custom/custom-rules.ts';
 import { defineKind, type Kind } from '../kind.ts';
 import type { KubeObject } from '../meta.ts';
 import { schemaOfType } from '../schema/facts.ts';
@@ -50,7 +51,7 @@ const each = (spec: ScaledJobSpec | undefined, read: (trigger: TriggerSpec) => s
 
 export const ScaledJob: Kind<ScaledJob> = defineKind<ScaledJob>({
   group: GROUP, version: VERSION, kind: 'ScaledJob', plural: 'scaledjobs', namespaced: true, shortNames: ['sj'], schema, subresources: { status: true },
-  rules: { validate: ({ spec }) => triggerErrors(spec?.triggers ?? []) },
+  rules: { ...CUSTOM_RULES, validate: ({ spec }) => triggerErrors(spec?.triggers ?? []) },
   columns: [
     NAME, column('Min', ({ spec }) => spec?.minReplicaCount ?? null, { type: 'integer' }), column('Max', ({ spec }) => spec?.maxReplicaCount ?? null, { type: 'integer' }),
     column('Triggers', ({ spec }) => each(spec, ({ type }) => type)), column('Authentication', ({ spec }) => each(spec, ({ authenticationRef }) => authenticationRef?.name)),

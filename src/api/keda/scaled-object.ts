@@ -2,6 +2,7 @@
 import type { HorizontalPodAutoscalerBehavior } from '../generated/autoscaling-v2.ts';
 import { AGE, column, NAME } from '../columns.ts';
 import { invalid, required, type FieldError } from '../field-error.ts';
+import { CUSTOM_RULES } from '../custom/custom-rules.ts';
 import { defineKind, type Kind } from '../kind.ts';
 import type { KubeObject } from '../meta.ts';
 import { schemaOfType } from '../schema/facts.ts';
@@ -85,7 +86,7 @@ const schema = objectSchema(() => ({
 
 export const ScaledObject: Kind<ScaledObject> = defineKind<ScaledObject>({
   group: GROUP, version: VERSION, kind: 'ScaledObject', plural: 'scaledobjects', namespaced: true, shortNames: ['so'], schema, subresources: { status: true },
-  rules: { validate: ({ spec }) => (spec === undefined ? [required('spec')] : validateBounds(spec)) },
+  rules: { ...CUSTOM_RULES, validate: ({ spec }) => (spec === undefined ? [required('spec')] : validateBounds(spec)) },
   columns: [
     NAME, column('ScaleTargetKind', ({ status }) => status?.scaleTargetKind ?? ''), column('ScaleTargetName', ({ spec }) => spec?.scaleTargetRef?.name ?? ''),
     column('Min', ({ spec }) => spec?.minReplicaCount ?? null, { type: 'integer' }), column('Max', ({ spec }) => spec?.maxReplicaCount ?? null, { type: 'integer' }),

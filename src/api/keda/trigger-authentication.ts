@@ -3,6 +3,7 @@
  * of the target, tokens of service accounts, files, OAuth 2 clients and HashiCorp Vault are known; providers of clouds are kept and refused when they are used.
  */
 import { column, NAME } from '../columns.ts';
+import { CUSTOM_RULES } from '../custom/custom-rules.ts';
 import { defineKind, type Kind } from '../kind.ts';
 import type { KubeObject } from '../meta.ts';
 import { objectSchema, oneOf, struct, text, textMap, texts } from '../schema/build.ts';
@@ -60,9 +61,9 @@ const columns = [
 ];
 
 export const TriggerAuthentication: Kind<TriggerAuthentication> = defineKind<TriggerAuthentication>({
-  group: GROUP, version: VERSION, kind: 'TriggerAuthentication', plural: 'triggerauthentications', namespaced: true, shortNames: ['ta', 'triggerauth'], schema, columns, subresources: { status: true },
+  group: GROUP, version: VERSION, kind: 'TriggerAuthentication', plural: 'triggerauthentications', namespaced: true, shortNames: ['ta', 'triggerauth'], schema, columns, subresources: { status: true }, rules: CUSTOM_RULES,
 });
 
 export const ClusterTriggerAuthentication: Kind<ClusterTriggerAuthentication> = defineKind<ClusterTriggerAuthentication>({
-  group: GROUP, version: VERSION, kind: 'ClusterTriggerAuthentication', plural: 'clustertriggerauthentications', namespaced: false, shortNames: ['cta', 'clustertriggerauth'], schema, columns, subresources: { status: true },
+  group: GROUP, version: VERSION, kind: 'ClusterTriggerAuthentication', plural: 'clustertriggerauthentications', namespaced: false, shortNames: ['cta', 'clustertriggerauth'], schema, columns, subresources: { status: true }, rules: CUSTOM_RULES,
 });

@@ -1,4 +1,5 @@
 /** One kind of Kueue in all of its versions. */
+import { CUSTOM_RULES } from '../custom/custom-rules.ts';
 import { defineKind, type Column, type Kind, type KindInput, type Rules } from '../kind.ts';
 import type { KubeObject } from '../meta.ts';
 import type { Schema } from '../schema/schema.ts';
@@ -26,12 +27,12 @@ export function defineKueueKind<T extends KubeObject>({ newSchema, rules = {}, c
   const prepareForCreate = (object: T): void => {
     if (input.subresources?.status === true) delete (object as { status?: unknown }).status;
   };
-  const ofVersion = (version: string): Kind<T> => defineKind<T>({ ...input, group: GROUP, version, conversion, columns, rules: { prepareForCreate, ...(validate !== undefined && { validate }) } });
+  const ofVersion = (version: string): Kind<T> => defineKind<T>({ ...input, group: GROUP, version, conversion, columns, rules: { ...CUSTOM_RULES, prepareForCreate, ...(validate !== undefined && { validate }) } });
   const v1beta1 = ofVersion('v1beta1');
   const v1beta2 = defineKind<T>({
     ...input, group: GROUP, version: 'v1beta2', conversion, schema: newSchema ?? input.schema,
     columns: columns.map((each) => ({ ...each, cell: (object, nowMs) => each.cell(older(object), nowMs) })),
-    rules: { prepareForCreate, ...(validate !== undefined && { validate: (object, old) => validate(older(object), old === undefined ? undefined : older(old)) }) },
+    rules: { ...CUSTOM_RULES, prepareForCreate, ...(validate !== undefined && { validate: (object, old) => validate(older(object), old === undefined ? undefined : older(old)) }) },
   });
   return alpha === true ? [v1beta1, v1beta2, ofVersion('v1alpha1')] : [v1beta1, v1beta2];
 }

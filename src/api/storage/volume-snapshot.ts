@@ -2,6 +2,7 @@
 import { AGE, column, NAME } from '../columns.ts';
 import { forbidden, invalid, notSupported, required, type FieldError } from '../field-error.ts';
 import { equalJson } from '../json.ts';
+import { CUSTOM_RULES } from '../custom/custom-rules.ts';
 import { defineKind, type Kind } from '../kind.ts';
 import type { KubeObject } from '../meta.ts';
 import { withObjectMeta } from '../custom/custom-schema.ts';
@@ -47,7 +48,7 @@ export const VolumeSnapshot: Kind<VolumeSnapshot> = defineKind<VolumeSnapshot>({
       status: { type: 'object', properties: { boundVolumeSnapshotContentName: text, creationTime: { type: 'string', format: 'date-time' }, readyToUse: { type: 'boolean' }, restoreSize: { type: 'string', format: 'quantity' }, error } },
     },
   })),
-  rules: { validate: snapshotErrors },
+  rules: { ...CUSTOM_RULES, validate: snapshotErrors },
   subresources: { status: true },
   columns: [
     NAME,
@@ -70,7 +71,7 @@ function snapshotErrors({ spec }: VolumeSnapshot, old: VolumeSnapshot | undefine
 }
 
 export const VolumeSnapshotContent: Kind<VolumeSnapshotContent> = defineKind<VolumeSnapshotContent>({
-  group: GROUP, version: 'v1', kind: 'VolumeSnapshotContent', plural: 'volumesnapshotcontents', namespaced: false, shortNames: ['vsc', 'vscs'],
+  group: GROUP, version: 'v1', kind: 'VolumeSnapshotContent', plural: 'volumesnapshotcontents', namespaced: false, shortNames: ['vsc', 'vscs'], rules: CUSTOM_RULES,
   schema: once(() => ({
     type: 'object', required: ['spec'], properties: {
       spec: {
@@ -99,6 +100,7 @@ export const VolumeSnapshotClass: Kind<VolumeSnapshotClass> = defineKind<VolumeS
   group: GROUP, version: 'v1', kind: 'VolumeSnapshotClass', plural: 'volumesnapshotclasses', namespaced: false, shortNames: ['vsclass', 'vsclasses'],
   schema: once(() => ({ type: 'object', required: ['driver', 'deletionPolicy'], properties: { driver: text, deletionPolicy: policy, parameters: map } })),
   rules: {
+    ...CUSTOM_RULES,
     generation: false,
     validate({ driver, deletionPolicy }) {
       return [...(driver ? [] : [required('driver')]), ...(POLICIES.includes(deletionPolicy) ? [] : [notSupported('deletionPolicy', deletionPolicy, POLICIES)])];

@@ -71,6 +71,17 @@ test('an update that says no version is refused where it must, by any way but a 
   assert.equal(put.status, 200, put.text);
 });
 
+test('a custom resource says what it is', async () => {
+  const metadata = { name: 'nameless' };
+  for (const [body, message] of [
+    [{ apiVersion: 'pond.example/v1', metadata }, `the object provided is unrecognized (must be of type Toad): Object 'Kind' is missing in '{"apiVersion":"pond.example/v1","metadata":{"name":"nameless"}}' ({"apiVersion":"pond.example/v1 ...)`],
+    [{ kind: 'Toad', metadata }, 'the API version in the data () does not match the expected API version (pond.example/v1)'],
+  ] as const) for (const [method, path] of [['POST', TOADS], ['PUT', `${TOADS}/nameless`], ['PUT', `${TOADS}/nameless/status`]] as const) {
+    const { status, json } = await door.call(method, path, { body });
+    assert.deepEqual([status, json.message], [400, message], method);
+  }
+});
+
 test('what of the metadata /status writes', async () => {
   const toad = { apiVersion: 'pond.example/v1', kind: 'Toad', metadata: { name: 'two' } };
   const pod = { metadata: { name: 'two' }, spec: { containers: [{ name: 'c', image: 'i' }] } };
@@ -92,6 +103,15 @@ test('what of the metadata /status writes', async () => {
   assert.deepEqual(await written('/api/v1/namespaces/default/pods', pod), ['labels', 'annotations', 'finalizers']);
   assert.deepEqual(await written('/apis/apps/v1/namespaces/default/deployments', workload), ['annotations', 'finalizers', 'ownerReferences']);
   assert.deepEqual(await written('/apis/apps/v1/namespaces/default/statefulsets', { ...workload, spec: { ...workload.spec, serviceName: 's' } }), all);
+});
+
+test('a PUT of the status that says no version is the last word on the metadata, too', async () => {
+  const sets = '/apis/apps/v1/namespaces/default/replicasets';
+  const template = { metadata: { labels: { a: 'b' } }, spec: { containers: [{ name: 'c', image: 'i' }] } };
+  const made = await door.call('POST', sets, { body: { metadata: { name: 'last', labels: { kept: 'no' } }, spec: { selector: { matchLabels: { a: 'b' } }, template } } });
+  assert.equal(made.status, 201, made.text);
+  const put = await door.call('PUT', `${sets}/last/status`, { body: { metadata: { name: 'last', annotations: { by: 'status' } }, status: { replicas: 3 } } });
+  assert.deepEqual([put.status, put.json.metadata.labels, put.json.metadata.annotations, put.json.status.replicas, put.json.spec.replicas], [200, undefined, { by: 'status' }, 3, 1], put.text);
 });
 
 test('an object that is deleted goes when /status takes its last finalizer away', async () => {

@@ -41,6 +41,7 @@ export async function encodeList(door: Door, kind: Kind, list: ListOutcome, form
   if (list.remainingItemCount !== undefined) metadata.remainingItemCount = list.remainingItemCount;
   const head = { kind: `${kind.kind}List`, apiVersion: apiVersionOfKind(kind), metadata };
   if (form.encoding === 'json' && !form.pretty) return { contentType: MEDIA_TYPES.json, chunks: await inPieces(door, kind, head, list, form, include, pace) };
+  if (form.encoding === 'json' && form.as === undefined) return { contentType: MEDIA_TYPES.json, chunks: await prettyPieces(kind, head, list, pace) };
   const objects: KubeObject[] = [];
   for (const stored of list.items) {
     objects.push(asKind(kind, stored.object));
@@ -74,6 +75,21 @@ async function inPieces(door: Door, kind: Kind, head: Head, list: ListOutcome, f
     if (turn !== undefined) await turn;
   }
   chunks.push(END);
+  return chunks;
+}
+
+/** The same as of all at once, which would hold up the others for as long as it takes. */
+async function prettyPieces(kind: Kind, head: Head, list: ListOutcome, pace: Pace): Promise<Buffer[]> {
+  const outer = JSON.stringify({ ...head, items: [] }, undefined, 2);
+  if (list.items.length === 0) return [Buffer.from(`${outer}\n`)];
+  const chunks = [Buffer.from(outer.slice(0, -']\n}'.length))];
+  for (const [index, { object }] of list.items.entries()) {
+    const text = JSON.stringify(asKind(kind, object), undefined, 2).replaceAll('\n', '\n    ');
+    chunks.push(Buffer.from(`${index === 0 ? '' : ','}\n    ${text}`));
+    const turn = pace();
+    if (turn !== undefined) await turn;
+  }
+  chunks.push(Buffer.from('\n  ]\n}\n'));
   return chunks;
 }
 

@@ -43,10 +43,10 @@ export interface Exchange {
 
 const protobufKinds = new WeakMap<Kind, boolean>();
 
-export function formOf({ http, info, kind }: Exchange): Form {
+export function formOf({ http, info, kind, resource }: Exchange): Form {
   let protobuf = protobufKinds.get(kind);
   if (protobuf === undefined) protobufKinds.set(kind, (protobuf = hasProtobuf(kind)));
-  return negotiate(http.headers.accept, info.query, { protobuf });
+  return negotiate(http.headers.accept, info.query, { protobuf, userAgent: http.headers['user-agent'], isList: resource.verb !== 'create' && resource.name === undefined });
 }
 
 export function includeOf(exchange: Exchange): IncludeObject {
@@ -133,7 +133,7 @@ function tellAudit({ audit, kind }: Exchange, { object }: Outcome): void {
 /** The Scale of an object: JSON, protobuf or a Table, as the client wishes. */
 export async function answerScale(exchange: Exchange, scale: Scale): Promise<void> {
   exchange.audit?.response(() => scale);
-  const form = negotiate(exchange.http.headers.accept, exchange.info.query, { protobuf: true });
+  const form = negotiate(exchange.http.headers.accept, exchange.info.query, { protobuf: true, userAgent: exchange.http.headers['user-agent'] });
   respond(exchange.http, exchange.response, 200, await encodeObject(exchange.door, ScaleView, { object: scale }, form, includeOf(exchange)), { warnings: exchange.warnings });
 }
 
@@ -141,6 +141,6 @@ export async function answerScale(exchange: Exchange, scale: Scale): Promise<voi
 export async function answerValue(exchange: Exchange, code: number, value: unknown, how: { plain?: boolean } = {}): Promise<void> {
   exchange.audit?.response(() => value);
   if ((value as Status).kind === 'Status') exchange.audit?.status({ ...(value as Status), code });
-  const { as: _as, ...form } = negotiate(exchange.http.headers.accept, exchange.info.query, { protobuf: true, plain: how.plain === true });
+  const { as: _as, ...form } = negotiate(exchange.http.headers.accept, exchange.info.query, { protobuf: true, plain: how.plain === true, userAgent: exchange.http.headers['user-agent'] });
   respond(exchange.http, exchange.response, code, await encodeValue(value, form), { warnings: exchange.warnings });
 }

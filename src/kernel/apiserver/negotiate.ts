@@ -17,6 +17,11 @@ export const MEDIA_TYPES: Record<Encoding, string> = { json: 'application/json',
 const ACCEPTED = ['application/json', 'application/yaml', 'application/vnd.kubernetes.protobuf'];
 const TRANSFORMS = new Set(['Table', 'PartialObjectMetadata', 'PartialObjectMetadataList']);
 
+/** Programs whose users read what comes; their texts are laid out without being asked for. */
+const READ_BY_PEOPLE = /^(?:curl|Wget)/;
+const BROWSER = 'Mozilla/5.0';
+const TRUE = new Set(['1', 't', 'T', 'true', 'TRUE', 'True']);
+
 interface Clause {
   type: string;
   parameters: Record<string, string>;
@@ -29,9 +34,8 @@ const parsed = new Map<string, Clause[]>();
  * `protobuf` says whether the answer can be written so, `plain` that it cannot be a Table or metadata alone; otherwise the next wish of the
  * client counts. Throws NotAcceptable.
  */
-export function negotiate(accept: string | undefined, query: URLSearchParams, options: { protobuf: boolean; plain?: boolean; userAgent?: string }): Form {
-  const wishes = query.get('pretty');
-  const pretty = wishes === null ? false : wishes !== 'false' && wishes !== '0';
+export function negotiate(accept: string | undefined, query: URLSearchParams, options: { protobuf: boolean; plain?: boolean } & Reader): Form {
+  const pretty = isPretty(query, options);
   if ((accept === undefined || accept === '*/*' || accept === 'application/json' || accept === '') && !pretty) return JSON_FORM;
   for (const clause of clausesOf(accept ?? '*/*')) {
     const encoding = encodingOf(clause.type);
@@ -46,6 +50,20 @@ export function negotiate(accept: string | undefined, query: URLSearchParams, op
     return { encoding, pretty, as: as as 'Table', version };
   }
   throw notAcceptable(ACCEPTED);
+}
+
+/** Who reads the answer. */
+export interface Reader {
+  userAgent?: string | undefined;
+  /** Of many objects, which pages in browsers read themselves. */
+  isList?: boolean;
+}
+
+/** Whether JSON is laid out for people: as the query asks, else by who reads it (upstream: endpoints/handlers/negotiation, isPrettyPrint, which does so for lists in browsers, too). */
+export function isPretty(query: URLSearchParams, { userAgent = '', isList = false }: Reader): boolean {
+  const asked = query.get('pretty');
+  if (asked !== null && asked !== '') return TRUE.has(asked);
+  return READ_BY_PEOPLE.test(userAgent) || (!isList && userAgent.startsWith(BROWSER));
 }
 
 /** The clauses of an Accept header, best first; kept, since clients send few different ones. */

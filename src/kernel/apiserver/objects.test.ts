@@ -137,6 +137,7 @@ const REFUSALS: [string, string, string, unknown, number, RegExp, Record<string,
   ['a timeout that is a word', 'GET', `${CONFIG_MAPS}?timeoutSeconds=soon`, undefined, 400, /^strconv\.ParseInt: parsing "soon": invalid syntax$/],
   ['a limit that says nothing', 'GET', `${CONFIG_MAPS}?limit=`, undefined, 400, /^strconv\.ParseInt: parsing "": invalid syntax$/],
   ['a limit beyond an int64', 'GET', `${CONFIG_MAPS}?limit=9223372036854775808`, undefined, 400, /^strconv\.ParseInt: parsing "9223372036854775808": value out of range$/],
+  ['a limit of many zeros that is none', 'GET', `${CONFIG_MAPS}?limit=${'0'.repeat(12_000)}x`, undefined, 400, /^strconv\.ParseInt: parsing "0{50}": invalid syntax$/],
   ['a grace beyond an int64', 'DELETE', `${CONFIG_MAPS}/none?gracePeriodSeconds=-9223372036854775809`, undefined, 400, /^strconv\.ParseInt: parsing "-9223372036854775809": value out of range$/],
   ['a bad propagation policy', 'DELETE', `${CONFIG_MAPS}/x?propagationPolicy=Sideways`, undefined, 422, /^DeleteOptions.meta.k8s.io "" is invalid: propagationPolicy: Unsupported value: "Sideways"/],
 ];
@@ -265,6 +266,7 @@ test('an object of which nothing was said has a spec with its defaults, as what 
     ['/apis/autoscaling/v2/namespaces/default/horizontalpodautoscalers', /spec\.maxReplicas: Invalid value: 0: must be greater than 0/],
     ['/apis/flowcontrol.apiserver.k8s.io/v1/prioritylevelconfigurations', /spec\.type: Unsupported value: ""/],
     ['/api/v1/namespaces/default/pods', /^Pod "bare" is invalid: spec.containers: Required value$/],
+    ['/apis/batch/v1/namespaces/default/jobs', /^Job\.batch "bare" is invalid: spec\.template: Required value$/],
   ] as const) assert.match((await door.call('POST', path, { body: { metadata: { name: 'bare' } } })).json.message, message);
 });
 

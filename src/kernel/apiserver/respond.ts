@@ -6,7 +6,7 @@ import { encodeProtobuf, PROTOBUF_MEDIA_TYPE } from '../../api/protobuf/envelope
 import type { Encoded } from './encode.ts';
 import { isGone } from './gone.ts';
 import { paceOf, type Pace } from './flow-control/turns.ts';
-import { clausesOf } from './negotiate.ts';
+import { clausesOf, isPretty } from './negotiate.ts';
 
 const GZIP_FROM_BYTES = 128 * 1024;
 const PIECE_BYTES = 128 * 1024;
@@ -128,7 +128,9 @@ function statusFor(http: IncomingMessage, error: ApiError): { contentType: strin
   const status = error.toStatus();
   const wants = http.headers.accept?.includes(PROTOBUF_MEDIA_TYPE) === true ? clausesOf(http.headers.accept)[0] : undefined;
   const protobuf = wants?.type === PROTOBUF_MEDIA_TYPE && wants.parameters['as'] === undefined ? encodeProtobuf(status) : undefined;
-  return protobuf === undefined ? { contentType: 'application/json', body: Buffer.from(`${JSON.stringify(status)}\n`) } : { contentType: PROTOBUF_MEDIA_TYPE, body: protobuf };
+  if (protobuf !== undefined) return { contentType: PROTOBUF_MEDIA_TYPE, body: protobuf };
+  const pretty = isPretty(new URLSearchParams(/\?.*/s.exec(http.url ?? '')?.[0]), { userAgent: http.headers['user-agent'] });
+  return { contentType: 'application/json', body: Buffer.from(`${JSON.stringify(status, undefined, pretty ? 2 : 0)}\n`) };
 }
 
 /**

@@ -13,6 +13,7 @@ import { takeTurn, workedFor, workFor } from './flow-control/turns.ts';
 import { impersonated } from './impersonate.ts';
 import { shareOf } from './limits.ts';
 import type { Handler } from './listen.ts';
+import { isPretty } from './negotiate.ts';
 import type { Incoming, Parts } from './parts.ts';
 import { bodyDone } from './read-body.ts';
 import { parseRequest, type RequestInfo } from './request-info.ts';
@@ -257,7 +258,9 @@ async function serveOther(parts: Parts, http: IncomingMessage, response: ServerR
     return;
   }
   const headers: Record<string, string> = found.etag === undefined ? {} : { ETag: found.etag, 'Cache-Control': 'public', Vary: 'Accept' };
-  respond(http, response, 200, { contentType: found.contentType, chunks: [found.body] }, { headers });
+  const pretty = isPretty(info.query, { userAgent: http.headers['user-agent'], isList: true });
+  const body = pretty ? Buffer.from(`${JSON.stringify(JSON.parse(found.body.toString()), undefined, 2)}\n`) : found.body;
+  respond(http, response, 200, { contentType: found.contentType, chunks: [body] }, { headers });
 }
 
 function rootPaths(parts: Parts): string[] {

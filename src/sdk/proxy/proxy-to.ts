@@ -60,7 +60,7 @@ export function mayProxyTo(address: string): boolean {
  * nothing answers there; a connection must stand after 10 s. The certificate of an https server is not checked, as upstream: it is reached by its address.
  */
 export async function proxyTo(request: RouteRequest, target: Target): Promise<void> {
-  if (!mayProxyTo(target.address)) throw new ApiError('BadRequest', `address ${target.address} is not allowed: it is no address of a pod or node`);
+  if (!mayProxyTo(target.address)) throw new ApiError('BadRequest', `address not allowed: ${target.address} is no address of a pod or node`);
   const { before, path, query } = split(request);
   if (path === '' && request.upgrade === undefined && (request.method === 'GET' || request.method === 'HEAD')) return withSlash(request, `${before}/${query}`);
   const asked = request.http.headers[':authority'] ?? request.http.headers.host ?? '';

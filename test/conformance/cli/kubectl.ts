@@ -92,6 +92,9 @@ export function kubectlClient(): void {
     for (const text of ['Client Version:', 'Server Version:']) assert.ok(version.includes(text), version);
     const { serverVersion } = JSON.parse(await kubectl('version', '-o', 'json')) as Body;
     for (const key of ['major', 'minor', 'gitVersion', 'gitTreeState', 'buildDate', 'goVersion', 'compiler', 'platform']) assert.ok(typeof serverVersion[key] === 'string' && serverVersion[key] !== '', key);
+    const { items: nodes } = JSON.parse(await kubectl('get', 'nodes', '-o', 'json')) as { items: Body[] };
+    assert.ok(nodes.length > 0);
+    for (const { status } of nodes) assert.equal(status.nodeInfo.kubeletVersion, serverVersion.gitVersion, 'nodes are of the same release');
   });
 
   behaviour('Kubectl client Kubectl cluster-info should check if Kubernetes control plane services is included in cluster-info', async () => {

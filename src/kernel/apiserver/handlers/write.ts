@@ -1,6 +1,7 @@
 /** POST, PUT and PATCH. */
 import { forbidden } from '../../../api/field-error.ts';
 import { isJsonObject, ownValue } from '../../../api/json.ts';
+import type { Kind } from '../../../api/kind.ts';
 import type { KubeObject, ObjectMeta } from '../../../api/meta.ts';
 import { queryFlag } from '../../../api/query-flag.ts';
 import { decodeJson, mediaTypeOf, type Decoded, type DuplicateOptions } from '../decode.ts';
@@ -8,7 +9,7 @@ import { decodeYaml } from '../decode-yaml.ts';
 import { checkDepth } from '../parse-json.ts';
 import { badRequest, invalidOptions, methodNotAllowed, resourceUnknown, unsupportedMediaType } from '../errors.ts';
 import { answerObject, answerScale, answerValue, duplicateOptionsOf, readObject, writeContextOf, type Exchange } from '../exchange.ts';
-import { schemaOfKind } from '../kind-table.ts';
+import { apiVersionOfKind, schemaOfKind } from '../kind-table.ts';
 import { readBody } from '../read-body.ts';
 import { runAction, success } from '../resources/action.ts';
 import { createObject } from '../resources/create.ts';
@@ -23,6 +24,7 @@ export async function handleCreate(exchange: Exchange): Promise<void> {
   const { value, duplicates } = await readObject(exchange);
   const context = writeContextOf(exchange, duplicates);
   if (resource.subresource !== undefined) return handleAction(exchange, 'create', () => value);
+  checkNamed(kind, value);
   return answerObject(exchange, 201, await createObject(door, kind, { namespace: resource.namespace, object: value }, context));
 }
 
@@ -36,10 +38,25 @@ export async function handleUpdate(exchange: Exchange): Promise<void> {
   if (subresource !== undefined && subresource !== 'status') return handleAction(exchange, 'update', () => value);
   if (subresource === 'status' && kind.subresources.status !== true) throw resourceUnknown();
   if (!isJsonObject(value)) throw badRequest(`the body of the request must be a ${kind.kind} object`);
+  checkNamed(kind, value);
   // Before anything is looked up: upstream says this of objects that are not there, too.
   if (isJsonObject(value['metadata'])) named(value['metadata'] as unknown as ObjectMeta, at.name);
   const outcome = await updateObject(door, kind, { ...at, subresource, change: replaceWith(value as unknown as KubeObject), optimistic: true }, context);
   return answerObject(exchange, outcome.created === true ? 201 : 200, outcome);
+}
+
+/** Characters of the body that a refusal shows. */
+const SHOWN_MOST = 1_000;
+const SUMMARY = 30;
+
+/** Throws BadRequest for a custom resource that does not say what it is; of other kinds the path says it (upstream: serializer/json, Decode; handlers, transformDecodeError). */
+function checkNamed(kind: Kind, value: unknown): void {
+  if (kind.rules.namesItself !== true || !isJsonObject(value)) return;
+  if (!value['kind']) {
+    const text = JSON.stringify(value).slice(0, SHOWN_MOST);
+    throw badRequest(`the object provided is unrecognized (must be of type ${kind.kind}): Object 'Kind' is missing in '${text}' (${text.length > SUMMARY ? `${text.slice(0, SUMMARY)} ...` : text})`);
+  }
+  if (!value['apiVersion']) throw badRequest(`the API version in the data () does not match the expected API version (${apiVersionOfKind(kind)})`);
 }
 
 const PATCH_TYPES: Record<string, PatchKind> = {

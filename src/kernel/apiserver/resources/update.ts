@@ -153,20 +153,15 @@ function checkVersion(kind: Kind, next: KubeObject, live: Stored): boolean {
 
 const METADATA = ['labels', 'annotations', 'finalizers', 'ownerReferences'] as const;
 
-/**
- * The path /status writes the status; of most built-in kinds also the metadata (upstream: their status strategies keep the spec alone), when the client has
- * seen what is there. Who updates without a version means the status only.
- */
+/** The path /status writes the status; of most built-in kinds also the metadata (upstream: their status strategies keep the spec alone), with or without a version. */
 function withStatusOf(kind: Kind, live: KubeObject, sent: KubeObject): KubeObject {
   const { statusKeeps = [] } = kind.rules;
   const { status } = sent as { status?: unknown };
   const next = { ...live, metadata: { ...live.metadata, managedFields: sent.metadata.managedFields } } as KubeObject & { status?: unknown };
-  if (sent.metadata.resourceVersion === live.metadata.resourceVersion) {
-    for (const field of METADATA) {
-      if (statusKeeps === 'metadata' || statusKeeps.includes(field as never)) continue;
-      if (sent.metadata[field] === undefined) delete next.metadata[field];
-      else Object.assign(next.metadata, { [field]: sent.metadata[field] });
-    }
+  for (const field of METADATA) {
+    if (statusKeeps === 'metadata' || statusKeeps.includes(field as never)) continue;
+    if (sent.metadata[field] === undefined) delete next.metadata[field];
+    else Object.assign(next.metadata, { [field]: sent.metadata[field] });
   }
   if (status === undefined || status === null) delete next.status;
   else next.status = status;

@@ -8,10 +8,11 @@ export const podProxyRoute: Route = {
   kind: Pod, subresource: 'proxy', methods: PROXY_METHODS,
   nameOf: (id) => parseNamedPort(id, 'pod').name,
   async handle(request) {
-    const { scheme, name, port } = parseNamedPort(request.name!, 'pod');
+    const { scheme, port } = parseNamedPort(request.name!, 'pod');
     const pod = request.object as Pod;
     const address = pod.status?.podIP ?? '';
-    if (address === '') throw new ApiError('ServiceUnavailable', `pod ${JSON.stringify(name)} has no address yet; its phase is ${pod.status?.phase ?? 'Pending'}`);
+    // Upstream says it of no address, too, and by this code: clients try again what is unavailable (registry/core/pod, ResourceLocation).
+    if (address === '') throw new ApiError('BadRequest', `address not allowed: the pod has none yet; its phase is ${pod.status?.phase ?? 'Pending'}`);
     return proxyTo(request, { scheme, address, port: portOf(pod, port) });
   },
 };
