@@ -88,11 +88,13 @@ test('a webhook for another version sees the object as that version says it, and
   await configure('Mutating', { rules: [{ ...RULE, apiGroups: ['autoscaling'], resources: ['horizontalpodautoscalers'] }] });
   const spec = { maxReplicas: 3, scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: 'd' }, metrics: [{ type: 'Resource', resource: { name: 'cpu', target: { type: 'Utilization', averageUtilization: 50 } } }] };
   let autoscaler: HorizontalPodAutoscaler | undefined;
+  // Not of the ConfigMap of authorities, whose maker tries again what the webhooks of tests before refused.
+  const asked = (): Review | undefined => server.seen.map(({ body }) => body as unknown as Review).find(({ request }) => request.object.kind === 'HorizontalPodAutoscaler');
   await eventually('it was asked', async () => {
     autoscaler = await world.client.create(HorizontalPodAutoscaler, { metadata: { name: `h${made++}`, namespace: 'default' }, spec } as HorizontalPodAutoscaler);
-    return server.seen.length > 0;
+    return asked() !== undefined;
   });
-  const { request } = server.seen[0]!.body as unknown as Review;
+  const { request } = asked()!;
   assert.deepEqual([request.kind.version, request.requestKind.version, request.object.apiVersion, request.object.spec['targetCPUUtilizationPercentage'], request.object.spec['metrics']], ['v1', 'v2', 'autoscaling/v1', 50, undefined]);
   assert.equal(autoscaler?.spec?.metrics?.[0]?.resource?.target.averageUtilization, 42);
 });
