@@ -1,11 +1,9 @@
 /** The gem kubeclient, as Debian packages it: typed calls made of discovery, patches, apply, watches, logs. */
-import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, before, describe, it } from 'node:test';
-import { clients, lacks } from '../fixtures/clients.ts';
-import { importTestImage, TEST_IMAGE } from '../fixtures/image.ts';
-import { bootInstance, command, type Instance } from '../fixtures/instance.ts';
+import { clients } from '../fixtures/clients.ts';
+import { TEST_IMAGE } from '../fixtures/image.ts';
+import { describeFindings } from './findings.ts';
 
 const EXPECTED: Record<string, unknown> = {
   'is an API': true,
@@ -42,29 +40,10 @@ function rubyEnv(usr: string): NodeJS.ProcessEnv {
   return { LD_LIBRARY_PATH: libraries, RUBYLIB: folders.join(':'), GEM_PATH: [gems, join(usr, 'share/rubygems-integration/3.1.0'), join(libraries, 'rubygems-integration/3.1.0')].join(':') };
 }
 
-describe('kubeclient of Ruby', { timeout: 120_000, skip: lacks('ruby') }, () => {
-  let llmos: Instance;
-  const findings = new Map<string, unknown>();
-  let failure = '';
-
-  before(async () => {
-    llmos = await bootInstance();
-    importTestImage(llmos);
+describeFindings('kubeclient of Ruby', {
+  needs: 'ruby', expected: EXPECTED,
+  start(llmos) {
     const usr = clients.ruby()!;
-    const env = { ...process.env, ...rubyEnv(usr), KUBECONFIG: llmos.kubeconfig, HOME: llmos.run };
-    const { stdout, stderr } = await command(join(usr, 'bin/ruby3.1'), [join(import.meta.dirname, 'ruby.rb'), TEST_IMAGE], env);
-    failure = stderr;
-    for (const line of stdout.split('\n').filter((each) => each.startsWith('['))) {
-      const [name, value] = JSON.parse(line) as [string, unknown];
-      findings.set(name, value);
-    }
-  });
-  after(() => llmos?.destroy());
-
-  for (const [name, expected] of Object.entries(EXPECTED)) {
-    it(name, () => {
-      assert.ok(findings.has(name), failure);
-      assert.deepEqual(findings.get(name), expected);
-    });
-  }
+    return { file: join(usr, 'bin/ruby3.1'), args: [join(import.meta.dirname, 'ruby.rb'), TEST_IMAGE], env: { ...rubyEnv(usr), HOME: llmos.run } };
+  },
 });
