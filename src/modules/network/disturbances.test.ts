@@ -1,0 +1,104 @@
+/** What else happens on the machine: rules flushed, the bridge deleted, stray packets, foreign rules, a second instance, a restart and the end. */
+import assert from 'node:assert/strict';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { silentLog } from '../../base/log.ts';
+import { run } from '../../base/sys/run.ts';
+import { eventually } from '../../sdk/testing/eventually.ts';
+import { advice, blockingChains } from './firewalls.ts';
+import { bridgeOf, type NetworkFacts } from './links.ts';
+import { isRouted, removePodNetwork, setUpPodNetwork } from './pod-network.ts';
+import { startSync } from './sync.ts';
+import { ask, balanced, machine, service, slice } from './testing/machine.ts';
+import { inPlayedNetwork } from './testing/played-network.ts';
+
+inPlayedNetwork(import.meta.filename, 'the network and what else happens on the machine, in namespaces', (played) => {
+  const { host, pods, services, slices, network, stop } = played;
+
+  test('services of each sort answer at first', async () => {
+    services.set(service('web', { clusterIP: '10.62.0.20' }));
+    services.set(service('sticky', { clusterIP: '10.62.0.23', sessionAffinity: 'ClientIP', sessionAffinityConfig: { clientIP: { timeoutSeconds: 60 } } }));
+    services.set(balanced('lb', '10.62.0.21', 8081, '10.63.0.1'));
+    for (const { metadata } of services.list()) slices.set(slice(metadata.name ?? '', pods.map((pod) => pod.address)));
+    await played.sync.idle();
+    for (const address of ['10.62.0.20:80', '10.62.0.23:80', '10.63.0.1:8081', '127.0.0.1:8081']) assert.ok((await ask(address)).startsWith(host), address);
+  });
+
+  test('a table that somebody flushed is there again', async () => {
+    await run('nft', ['flush', 'ruleset']);
+    await eventually(async () => (await ask('10.62.0.20:80')).startsWith(host), { what: 'the rules are there again' });
+  });
+
+  test('pods join a bridge again that somebody deleted', async () => {
+    services.set(service('web', { clusterIP: '10.62.0.20' }));
+    slices.set(slice('web', pods.map((pod) => pod.address)));
+    await played.sync.idle();
+    assert.ok(isRouted(played.facts));
+    await run('ip', ['link', 'del', bridgeOf(played.facts)]);
+    assert.ok(!isRouted(played.facts));
+    await setUpPodNetwork(played.facts);
+    // The note of what was before went with the old bridge; the tests below look whether it is kept to.
+    await run('ip', ['link', 'set', 'dev', bridgeOf(played.facts), 'alias', `llmos/${played.facts.instance}/forward=0`]);
+    assert.ok(isRouted(played.facts));
+    assert.ok((await ask('10.62.0.20:80')).startsWith(host));
+    assert.equal(await ask(`${pods[1]?.address}:80`, pods[0]?.name), pods[1]?.name);
+  });
+
+  test('a packet that belongs to no connection does not end one', async () => {
+    const [server, client] = [String(pods[0]?.name), String(pods[1]?.name)];
+    services.set(service('strays', { clusterIP: '10.62.0.40' }));
+    slices.set(slice('strays', [String(pods[0]?.address)]));
+    await played.sync.idle();
+    // Some of these are beyond the window, wherever the sequence began.
+    for (const sequence of [0x10000000, 0x50000000, 0x90000000, 0xd0000000]) {
+      await run('ip', ['netns', 'exec', server, 'nft', '-f', '-'], { input: `table ip mangle {\n chain output {\n type filter hook output priority 0; policy accept;\n tcp sport 80 tcp flags & psh == psh tcp sequence set ${sequence}\n }\n}\n` });
+      const answer = ask('10.62.0.40:80', client);
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      await run('ip', ['netns', 'exec', server, 'nft', 'delete', 'table', 'ip', 'mangle']);
+      assert.equal(await answer, server);
+    }
+    services.remove('default/strays');
+    slices.remove('default/strays-1');
+    await played.sync.idle();
+  });
+
+  test('foreign rules stay, and a second instance does not disturb the first', async () => {
+    await run('nft', ['-f', '-'], { input: 'table ip foreign {\n chain c {\n ip daddr 192.0.2.1 drop\n }\n}\n' });
+    const other: NetworkFacts = { ...played.facts, instance: 'llu', runFolder: join(played.folder, 'u'), cni: { ...played.facts.cni, confFolder: join(played.folder, 'u', 'net.d') }, network: { ...network, podCidr: '10.71.0.0/16', gatewayIp: '10.71.0.1', serviceCidr: '10.72.0.0/16', loadBalancerCidr: '10.73.0.0/24' } };
+    const between = await machine();
+    await setUpPodNetwork(other);
+    await assert.rejects(setUpPodNetwork({ ...other, instance: 'llv' }), /overlaps/);
+    assert.ok((await ask('10.62.0.20:80')).startsWith(host));
+    await removePodNetwork(other);
+    await rm(join(played.folder, 'u'), { recursive: true, force: true });
+    assert.equal(await machine(), between);
+    await run('nft', ['delete', 'table', 'ip', 'foreign']);
+    await run('nft', ['-f', '-'], { input: 'table inet firewall {\n chain passing {\n type filter hook forward priority 0; policy drop;\n }\n chain coming {\n type filter hook input priority 0; policy accept;\n }\n}\n' });
+    const [blocking, ...others] = await blockingChains('nft', 'llt0');
+    assert.deepEqual([blocking?.name, others], ['passing', []]);
+    const [, ...commands] = advice(blocking!, 'llt0').split(/(?=nft insert)/);
+    for (const command of commands) await run('nft', command.replace(/^nft /, '').replace(/; $/, '').replaceAll('"', '').split(' '));
+    assert.deepEqual(await blockingChains('nft', 'llt0'), []);
+    await run('nft', ['delete', 'table', 'inet', 'firewall']);
+    assert.ok((await ask('10.62.0.20:80', pods[1]?.name)).startsWith(host));
+  });
+
+  test('a restart takes over, a stop leaves the rules, a removal leaves nothing', async () => {
+    stop.abort('stop');
+    await played.sync.settled();
+    assert.ok((await ask('10.62.0.20:80')).startsWith(host));
+    const bound = [await ask('10.62.0.23:80'), await ask('10.62.0.23:80', pods[1]?.name)];
+    await setUpPodNetwork(played.facts);
+    const again = new AbortController();
+    const second = await startSync({ services, slices, nft: 'nft', log: silentLog, signal: again.signal, events: { event() {} }, facts: { nodeName: 'n1', ...network, table: bridgeOf(played.facts), bridge: bridgeOf(played.facts), seesBridged: true } });
+    assert.ok((await ask('10.62.0.20:80')).startsWith(host));
+    assert.deepEqual([await ask('10.62.0.23:80'), await ask('10.62.0.23:80', pods[1]?.name)], bound);
+    again.abort('down');
+    await second.settled();
+    for (const pod of pods) pod.server?.kill('SIGKILL');
+    await removePodNetwork(played.facts);
+    assert.equal(await machine(), played.empty);
+    await removePodNetwork(played.facts);
+  });
+});
