@@ -121,6 +121,32 @@ describe('what was generated from the document of upstream', { timeout: 60_000, 
     assert.ok(seen > 600, `only ${seen} operations were compared`);
   });
 
+  it('has its types in ours, with the same fields, and the same ones required', async () => {
+    const { definitions } = JSON.parse((await llmos.kubectl('get', '--raw', '/openapi/v2')).stdout) as { definitions: Record<string, { properties?: object; required?: string[] }> };
+    const theirs = upstreamTypes();
+    const differences: string[] = [];
+    let seen = 0;
+    for (const [name, { properties, required = [] }] of Object.entries(definitions)) {
+      const [group = '', version = '', type = ''] = name.split('.').slice(-3);
+      const fields = theirs.get(`${group}${version}${type}`.toLowerCase()) ?? theirs.get(`${version}${type}`.toLowerCase());
+      if (properties === undefined || fields === undefined || !name.startsWith('io.k8s.api.')) continue;
+      seen += 1;
+      const ours = Object.keys(properties).map((field) => `${field}${required.includes(field) ? '' : '?'}`).sort();
+      if (ours.join() !== fields.join()) differences.push(`${name} has ${ours.join()}, not ${fields.join()}`);
+    }
+    assert.deepEqual(differences, []);
+    assert.ok(seen > 400, `only ${seen} types were compared`);
+  });
+
+  /** Names of fields by the name of their type in lower case, those that may be left out with a question mark; words that TypeScript keeps for itself begin with a line there. */
+  function upstreamTypes(): Map<string, string[]> {
+    const folder = join(clients.clientNode()!, 'node_modules/@kubernetes/client-node/dist/gen/models');
+    return new Map(readdirSync(folder).filter((file) => file.endsWith('.d.ts')).map((file) => [
+      file.slice(0, -'.d.ts'.length).toLowerCase(),
+      [...readFileSync(join(folder, file), 'utf8').matchAll(/^ {4}'_?([^']+)'(\??): /gm)].map(([, name = '', optional = '']) => `${name}${optional}`).sort(),
+    ]));
+  }
+
   /** `/apis/apps/v1` of what is below it, the path itself of what is no group's. */
   function versionOf(path: string): string {
     return /^\/(api\/v1|apis\/[^/]+\/[^/{]+)(?=\/)/.exec(path)?.[0] ?? path;

@@ -46,6 +46,8 @@ type Thing struct {
 	Color *Color \`json:"color,omitempty" protobuf:"bytes,3,opt,name=color,casttype=Color"\`
 	Labels map[string]string \`json:"labels" protobuf:"bytes,4,rep,name=labels"\`
 	Names Names \`json:"names,omitempty" protobuf:"bytes,5,rep,name=names"\`
+	// +required
+	Weight *int32 \`json:"weight,omitempty" protobuf:"varint,6,opt,name=weight"\`
 	hidden string
 }
 `;
@@ -62,7 +64,7 @@ test('types, tags and marks are read and resolved', () => {
     assert.equal(facts?.types.get('Point')?.atomic, true);
     const fields = facts?.types.get('Thing')?.fields ?? [];
     assert.deepEqual(fields.map((field) => [field.name, field.type, field.protobufNumber, field.required]), [
-      ['', '@io.k8s.api.x.v1.Point', 1, false], ['points', '[@io.k8s.api.x.v1.Point', 2, false], ['color', 'eio.k8s.api.x.v1.Color', 3, false], ['labels', '{s', 4, true], ['names', '[s', 5, false],
+      ['', '@io.k8s.api.x.v1.Point', 1, false], ['points', '[@io.k8s.api.x.v1.Point', 2, false], ['color', 'eio.k8s.api.x.v1.Color', 3, false], ['labels', '{s', 4, true], ['names', '[s', 5, false], ['weight', 'i', 6, true],
     ]);
     assert.deepEqual([fields[1]?.listType, fields[1]?.listMapKeys, fields[1]?.patchStrategy, fields[1]?.patchMergeKey, fields[2]?.default], ['map', ['name'], 'merge', 'name', 'Red']);
   } finally {

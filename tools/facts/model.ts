@@ -119,7 +119,7 @@ function fieldOf(byPath: Map<string, GoPackage>, home: GoPackage, field: GoField
     protobufNumber: Number((field.tags['protobuf'] ?? '').split(',')[1] ?? 0) || 0,
     pointer: field.type.startsWith('*'),
     omitempty,
-    required: !inline && !omitempty && markOf(marks, 'optional') === undefined,
+    required: !inline && isRequired(marks, omitempty),
   };
   const listType = markOf(marks, 'listType');
   if (listType !== undefined) fact.listType = listType;
@@ -132,6 +132,11 @@ function fieldOf(byPath: Map<string, GoPackage>, home: GoPackage, field: GoField
   const value = markOf(marks, 'default');
   if (value !== undefined) fact.default = defaultValue(home, value);
   return fact;
+}
+
+/** A mark says so before the tag does, as in upstream's documents (kube-openapi: generators/openapi.go, isOptional). */
+function isRequired(marks: GoField['marks'], omitempty: boolean): boolean {
+  return markOf(marks, 'required') !== undefined || (markOf(marks, 'optional') === undefined && !omitempty);
 }
 
 /** A default is JSON, or `ref(Constant)`. */

@@ -61,7 +61,7 @@ function typeText(module: string, type: FactType, imports: Map<string, Set<strin
 function fieldText(type: FactType, field: FactField, refer: (code: string) => string): string {
   const isMetadata = field.name === 'metadata' && (type.topLevel === 'object' || type.topLevel === 'list');
   const name = /^[a-zA-Z_]\w*$/.test(field.name) ? field.name : JSON.stringify(field.name).replaceAll('"', "'");
-  return `${name}${field.required || isMetadata ? '' : '?'}: ${refer(field.type)};`;
+  return `${name}${(field.required && !field.omitempty) || isMetadata ? '' : '?'}: ${refer(field.type)};`;
 }
 
 function typeName(module: string, code: string, need: (file: string, name: string) => string): string {

@@ -30,9 +30,9 @@ const LATER: Readonly<Record<string, { group: string; version: string; types: re
   'io.k8s.api.networking.v1beta1': {
     group: 'networking.k8s.io', version: 'v1beta1',
     types: [
-      ...top('IPAddress', 'spec @IPAddressSpec 2 o'),
-      'IPAddressSpec\t\tparentRef @ParentReference 1 po',
-      'ParentReference\t\tgroup s 1 o;resource s 2 o;namespace s 3 o;name s 4 o',
+      ...top('IPAddress', 'spec @IPAddressSpec 2 ro'),
+      'IPAddressSpec\t\tparentRef @ParentReference 1 rpo',
+      'ParentReference\t\tgroup s 1 o;resource s 2 ro;namespace s 3 o;name s 4 ro',
       ...top('ServiceCIDR', 'spec @ServiceCIDRSpec 2 o;status @ServiceCIDRStatus 3 o'),
       'ServiceCIDRSpec\t\tcidrs [s 1 o L=atomic',
       `ServiceCIDRStatus\t\tconditions [@${META}.Condition 1 o L=map K=type P=merge Q=type`,

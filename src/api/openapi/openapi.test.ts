@@ -2,6 +2,7 @@ import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import { defineKind, type Kind } from '../kind.ts';
 import { schemaOf, schemaOfType } from '../schema/facts.ts';
+import { validateSchema } from '../schema/validate.ts';
 import type { JsonObject } from './schemas.ts';
 import { rootPaths } from './root-paths.ts';
 import { openapiV3, openapiV3Index, openapiV3Root } from './v3.ts';
@@ -113,6 +114,15 @@ test('discovery, the version and the issuer have paths', () => {
   const version = openapiV3Root(rootPaths(kinds).find(({ path }) => path === '/version/')!);
   assert.equal(at(version, 'paths', '/version/', 'get')['operationId'], 'getCodeVersion');
   assert.equal((at(version, 'components', 'schemas', 'io.k8s.apimachinery.pkg.version.Info')['required'] as string[]).length, 9);
+});
+
+test('what a type requires, by its mark or for want of omitempty; what Go leaves out all the same is asked for by the rules of the kind', () => {
+  const required = (kind: Kind, type: string): unknown => at(openapiV3([kind]), 'components', 'schemas', type)['required'];
+  const autoscaler = builtIn('autoscaling', 'HorizontalPodAutoscaler', 'horizontalpodautoscalers');
+  assert.deepEqual(required(autoscaler, 'io.k8s.api.autoscaling.v1.HorizontalPodAutoscaler'), ['spec']);
+  assert.deepEqual(required(builtIn('networking.k8s.io', 'IPAddress', 'ipaddresses'), 'io.k8s.api.networking.v1.ParentReference'), ['resource', 'name']);
+  assert.deepEqual(required(builtIn('', 'Pod', 'pods'), 'io.k8s.api.core.v1.PodCertificateProjection'), ['signerName', 'keyType']);
+  assert.deepEqual(validateSchema(autoscaler.schema(), { metadata: { name: 'a' } }), [], 'the rules say what of its spec is missing');
 });
 
 test('the index', () => {

@@ -19,7 +19,8 @@ export interface RootPath {
 const META = 'io.k8s.apimachinery.pkg.apis.meta.v1';
 const VERSION_INFO = 'io.k8s.apimachinery.pkg.version.Info';
 const VERSION_FIELDS = ['major', 'minor', 'gitVersion', 'gitCommit', 'gitTreeState', 'buildDate', 'goVersion', 'compiler', 'platform'];
-const VERSION_SCHEMA: Schema = { type: 'object', name: VERSION_INFO, required: VERSION_FIELDS, properties: Object.fromEntries(VERSION_FIELDS.map((name) => [name, { type: 'string' }])) };
+const FURTHER_VERSIONS = ['emulationMajor', 'emulationMinor', 'minCompatibilityMajor', 'minCompatibilityMinor'];
+const VERSION_SCHEMA: Schema = { type: 'object', name: VERSION_INFO, required: VERSION_FIELDS, properties: Object.fromEntries([...VERSION_FIELDS, ...FURTHER_VERSIONS].map((name) => [name, { type: 'string' }])) };
 
 const FIXED: readonly RootPath[] = [
   { path: '/.well-known/openid-configuration', id: 'getServiceAccountIssuerOpenIDConfiguration', tag: 'WellKnown', produces: ['application/json'] },

@@ -74,7 +74,7 @@ function readMapEntry(reader: Reader, code: string, context: Context, map: Field
 /** Puts a field where Go's JSON has it: required ones always, optional ones unless empty. */
 function keep(field: PlannedField, value: unknown, target: Fields): void {
   if (value === undefined || value === null) {
-    if (field.required && !field.pointer && 'sebil'.includes(field.type[0] ?? '') && value === undefined) target[field.name] = emptyOf(field.type);
+    if (field.required && !field.omitempty && !field.pointer && 'sebil'.includes(field.type[0] ?? '') && value === undefined) target[field.name] = emptyOf(field.type);
     return;
   }
   const optional = field.omitempty && !field.pointer;

@@ -48,16 +48,17 @@ function structSchema(type: FactType): Schema {
   const properties: Record<string, SchemaRef> = {};
   const required: string[] = [];
   if (type.topLevel !== undefined) [properties['apiVersion'], properties['kind']] = [SCALARS['s'] ?? {}, SCALARS['s'] ?? {}];
-  const omitEmpty = new Set<string>();
-  addFields(type, { properties, required, omitEmpty });
+  const [omitEmpty, leftToRules] = [new Set<string>(), new Set<string>()];
+  addFields(type, { properties, required, omitEmpty, leftToRules });
   const schema: Schema = { type: 'object', name: type.name, properties, goType: goName(type.name) };
   if (required.length > 0) schema.required = required;
   if (omitEmpty.size > 0) schema.omitEmpty = omitEmpty;
+  if (leftToRules.size > 0) schema.leftToRules = leftToRules;
   if (type.atomic) schema.xMapType = 'atomic';
   return schema;
 }
 
-interface StructFields { properties: Record<string, SchemaRef>; required: string[]; omitEmpty: Set<string> }
+interface StructFields { properties: Record<string, SchemaRef>; required: string[]; omitEmpty: Set<string>; leftToRules: Set<string> }
 
 function addFields(type: FactType, into: StructFields): void {
   for (const field of type.fields) {
@@ -66,6 +67,7 @@ function addFields(type: FactType, into: StructFields): void {
     else if (field.name !== '') {
       into.properties[field.name] = fieldSchema(type.topLevel === 'object' && isPlainSpec(field) ? { ...field, default: field.default ?? {} } : field);
       if (field.required) into.required.push(field.name);
+      if (field.required && field.omitempty) into.leftToRules.add(field.name);
       if (field.omitempty && !field.pointer && hasEmpty(field.type) && field.name !== SEEN_EMPTY) into.omitEmpty.add(field.name);
     }
   }

@@ -51,6 +51,8 @@ export interface Schema {
   goType?: string;
   /** Fields that Go leaves out when they are empty ('', 0, false, no items): `omitempty` and no pointer. Built-in kinds only. */
   omitEmpty?: ReadonlySet<string>;
+  /** Of `required`: those that Go leaves out all the same (`+required` with `omitempty`), and that the rules of their kind ask for. Built-in kinds only. */
+  leftToRules?: ReadonlySet<string>;
   /** Where built-in types allow several shapes (JSONSchemaPropsOrBool): each of them. */
   xAnyOf?: readonly SchemaRef[];
 }

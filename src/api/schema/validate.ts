@@ -143,7 +143,7 @@ function validateObject(schema: Schema, object: Record<string, unknown>, path: s
   const count = Object.keys(object).length;
   if (schema.maxProperties !== undefined && count > schema.maxProperties) errors.push(tooMany(nameOf(path), count, schema.maxProperties));
   if (schema.minProperties !== undefined && count < schema.minProperties) errors.push(invalid(nameOf(path), count, `${path} in body should have at least ${schema.minProperties} properties`));
-  for (const name of schema.required ?? []) if (object[name] === undefined) errors.push(required(below(path, name)));
+  for (const name of schema.required ?? []) if (object[name] === undefined && schema.leftToRules?.has(name) !== true) errors.push(required(below(path, name)));
   const { properties = {}, additionalProperties: rest } = schema;
   const before = isJsonObject(old) ? old : {};
   for (const [key, value] of Object.entries(object)) {

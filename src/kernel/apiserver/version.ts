@@ -11,6 +11,11 @@ export interface VersionFacts {
 export interface VersionInfo {
   major: string;
   minor: string;
+  emulationMajor: string;
+  emulationMinor: string;
+  /** The oldest release whose API is kept: the one before, as upstream has it without a flag (component-base/compatibility/version.go). */
+  minCompatibilityMajor: string;
+  minCompatibilityMinor: string;
   gitVersion: string;
   gitCommit: string;
   gitTreeState: string;
@@ -25,7 +30,7 @@ export function versionInfo(facts: VersionFacts = {}): VersionInfo {
   const [major = '1', minor = '0', patch = '0'] = kubernetesRelease().split('.');
   const own = facts.llmos === undefined ? 'llmos' : `llmos.${facts.llmos}`;
   return {
-    major, minor, gitVersion: `v${major}.${minor}.${patch}+${own}`, gitCommit: facts.gitCommit ?? '', gitTreeState: 'clean', buildDate: facts.buildDate ?? '1970-01-01T00:00:00Z',
+    major, minor, emulationMajor: major, emulationMinor: minor, minCompatibilityMajor: major, minCompatibilityMinor: String(Number(minor) - 1), gitVersion: `v${major}.${minor}.${patch}+${own}`, gitCommit: facts.gitCommit ?? '', gitTreeState: 'clean', buildDate: facts.buildDate ?? '1970-01-01T00:00:00Z',
     goVersion: `node${process.version}`, compiler: 'v8', platform: `linux/${process.arch === 'x64' ? 'amd64' : process.arch}`,
   };
 }

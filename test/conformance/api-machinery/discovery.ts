@@ -28,6 +28,8 @@ export function discovery(): void {
   behaviour('server version should find the server version', async () => {
     const version = await get('/version');
     assert.match(version.major, /^\d+$/);
+    assert.equal(version.emulationMinor, version.minor, 'no older release is played');
+    assert.equal(Number(version.minCompatibilityMinor), Number(version.minor) - 1);
     assert.match(version.minor, /^\d+$/);
   });
 

@@ -119,7 +119,7 @@ const STRUCTS: readonly string[] = ['metadata', 'spec', 'status', 'strategy', 'u
 function emptyOf(schema: Schema, depth: number): JsonObject {
   const empty: JsonObject = {};
   if (depth < 8) for (const [key, ref] of Object.entries(schema.properties ?? {})) {
-    const required = schema.required?.includes(key) === true;
+    const required = schema.required?.includes(key) === true && schema.leftToRules?.has(key) !== true;
     if (!required && !STRUCTS.includes(key)) continue;
     const child = resolveSchema(ref);
     if (child.properties !== undefined) empty[key] = emptyOf(child, depth + 1);
