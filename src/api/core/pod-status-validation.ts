@@ -1,6 +1,7 @@
 /** What a write to the status of a pod may say, in upstream's words (core/v1 validation, ValidatePodStatusUpdate). */
 import type { Container, ContainerStatus, Pod, PodSpec } from '../generated/core-v1.ts';
 import { duplicate, forbidden, invalid, type FieldError } from '../field-error.ts';
+import { ipErrors } from '../ip-validation.ts';
 import { isIP } from '../ip.ts';
 import { dns1123SubdomainErrors, labelKeyErrors } from '../names.ts';
 
@@ -55,7 +56,8 @@ function ephemeralErrors(now: readonly ContainerStatus[], before: readonly Conta
 /** One of each family at most; what was there may stay. */
 function addressErrors(now: readonly string[], before: readonly string[], path: string): FieldError[] {
   const errors: FieldError[] = [];
-  now.forEach((ip, index) => { if (isIP(ip) === 0 && !before.includes(ip)) errors.push(invalid(`${path}[${index}]`, ip, 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)')); });
+  const kept = new Set(before);
+  now.forEach((ip, index) => { if (!kept.has(ip)) errors.push(...ipErrors(`${path}[${index}]`, ip)); });
   if (now.length > new Set(now.map(isIP)).size) errors.push(invalid(path, now.map((ip) => ({ ip })), 'may specify no more than one IP for each IP family'));
   now.forEach((ip, index) => { if (now.indexOf(ip) < index) errors.push(duplicate(`${path}[${index}]`, { ip })); });
   return errors;

@@ -1,5 +1,5 @@
 /** What a pod must be like, in upstream's words (core/v1 validation). */
-import { isIP } from '../ip.ts';
+import { ipErrors } from '../ip-validation.ts';
 import type { Affinity, EphemeralContainer, Pod, PodSpec, PodTemplateSpec, Toleration } from '../generated/core-v1.ts';
 import { podResourceErrors } from './pod-level-resources.ts';
 import { duplicate, forbidden, invalid, notFoundField, notSupported, required, type FieldError } from '../field-error.ts';
@@ -197,7 +197,7 @@ function podTermErrors(term: PodTerm | undefined, path: string): FieldError[] {
 
 function hostAliasErrors(spec: PodSpec, path: string): FieldError[] {
   return (spec.hostAliases ?? []).flatMap(({ ip = '', hostnames }, index) => [
-    ...(isIP(ip) === 0 ? [invalid(`${path}.hostAliases[${index}].ip`, ip, 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)')] : []),
+    ...ipErrors(`${path}.hostAliases[${index}].ip`, ip),
     ...(hostnames ?? []).flatMap((name, at) => dns1123SubdomainErrors(name).map((error) => invalid(`${path}.hostAliases[${index}].hostnames[${at}]`, name, error))),
   ]);
 }
@@ -245,7 +245,7 @@ function dnsErrors(spec: PodSpec, path: string): FieldError[] {
     if ((config.nameservers ?? []).length === 0) return [required(`${at}.nameservers`, 'must provide at least one DNS nameserver when `dnsPolicy` is None')];
   }
   if ((config?.nameservers ?? []).length > 3) errors.push(invalid(`${at}.nameservers`, config!.nameservers, 'must not have more than 3 nameservers'));
-  config?.nameservers?.forEach((server, index) => { if (isIP(server) === 0) errors.push(invalid(`${at}.nameservers[${index}]`, server, 'must be valid IP address')); });
+  config?.nameservers?.forEach((server, index) => errors.push(...ipErrors(`${at}.nameservers[${index}]`, server)));
   if ((config?.searches ?? []).length > 32) errors.push(invalid(`${at}.searches`, config!.searches, 'must not have more than 32 search paths'));
   config?.searches?.forEach((search, index) => errors.push(...searchErrors(search, `${at}.searches[${index}]`)));
   config?.options?.forEach(({ name }, index) => { if (!name) errors.push(required(`${at}.options[${index}]`, 'must not be empty')); });

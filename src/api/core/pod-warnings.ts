@@ -1,5 +1,6 @@
 /** What is let through, and told in Warning headers, in upstream's words (pkg/api/pod/warnings.go). */
 import type { Container, PodAffinityTerm, PodSpec, PodTemplateSpec, Volume } from '../generated/core-v1.ts';
+import { ipWarnings } from '../ip-validation.ts';
 import type { ObjectMeta } from '../meta.ts';
 import { dns1123LabelErrors } from '../names.ts';
 import { formatQuantity, isQuantity, parseQuantity } from '../quantity.ts';
@@ -51,6 +52,8 @@ function podSpecWarnings(spec: PodSpec | undefined, path: string): string[] {
   const containers = (['initContainers', 'containers'] as const).flatMap((list) => (spec[list] ?? []).map((container, index) => ({ container, at: `${path}.${list}[${index}]` })));
   for (const { container, at } of containers) warnings.push(...fractionWarnings(container.resources, `${at}.resources`, ['memory', 'ephemeral-storage']), ...variableWarnings(container, at));
   warnings.push(...portWarnings(containers));
+  spec.hostAliases?.forEach(({ ip = '' }, index) => warnings.push(...ipWarnings(`${path}.hostAliases[${index}].ip`, ip)));
+  spec.dnsConfig?.nameservers?.forEach((server, index) => warnings.push(...ipWarnings(`${path}.dnsConfig.nameservers[${index}]`, server)));
   const grace = spec.terminationGracePeriodSeconds;
   if (grace !== undefined && grace < 0) warnings.push(`${path}.terminationGracePeriodSeconds: must be >= 0; negative values are invalid and will be treated as 1`);
   return warnings;

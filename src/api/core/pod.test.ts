@@ -77,6 +77,8 @@ const wrong: [string, Spec, Spec, string[]][] = [
   ['ephemeral containers', { ephemeralContainers: [{ name: 'e', image: 'x' }] }, {}, ['spec.ephemeralContainers: Forbidden: cannot be set on create']],
   ['probes of init containers', { initContainers: [{ name: 'i', image: 'x', readinessProbe: { tcpSocket: { port: 1 } } }] }, {}, ['spec.initContainers[0].readinessProbe: Forbidden: may not be set for init containers without restartPolicy=Always']],
   ['a restart policy of a sidecar', { initContainers: [{ name: 'i', image: 'x', restartPolicy: 'Ever' }] }, {}, ['spec.initContainers[0].restartPolicy: Unsupported value: "Ever": supported values: "Always", "Never", "OnFailure"']],
+  ['host aliases', { hostAliases: [{ ip: '10.0.0.01' }, { ip: '::ffff:10.0.0.1' }, { ip: 'x' }, { ip: 'fd00::1' }] }, {}, ['spec.hostAliases[0].ip: Invalid value: "10.0.0.01": must not have leading 0s', 'spec.hostAliases[1].ip: Invalid value: "::ffff:10.0.0.1": must not be an IPv4-mapped IPv6 address', 'spec.hostAliases[2].ip: Invalid value: "x": must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)']],
+  ['name servers', { dnsConfig: { nameservers: ['192.0.2.053', '::ffff:192.0.2.53', 'x'] } }, {}, ['spec.dnsConfig.nameservers[0]: Invalid value: "192.0.2.053": must not have leading 0s', 'spec.dnsConfig.nameservers[1]: Invalid value: "::ffff:192.0.2.53": must not be an IPv4-mapped IPv6 address', 'spec.dnsConfig.nameservers[2]: Invalid value: "x": must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)']],
   ['dns None', { dnsPolicy: 'None' }, {}, ['spec.dnsConfig: Required value: must provide `dnsConfig` when `dnsPolicy` is None']],
 ];
 

@@ -85,6 +85,15 @@ test('rules: source ranges of the annotation count where the field has none', ()
   assert.deepEqual(ruled({ loadBalancerSourceRanges: ['203.0.113.0/24'] }), ['ip saddr { 203.0.113.0/24, 127.0.0.0/8, 10.1.0.1/32 } goto svc/shop/web/tcp/80', 'drop']);
 });
 
+test('rules: source ranges that cannot be read let nobody in', () => {
+  const balanced = service({ type: 'LoadBalancer', ports: [{ port: 80, protocol: 'TCP' }] }, '10.3.0.1');
+  const ruled = (annotation: string): readonly string[] | undefined => fragmentFor({ ...balanced, metadata: { ...balanced.metadata, annotations: { 'service.beta.kubernetes.io/load-balancer-source-ranges': annotation } } }, [slice(['10.1.0.2'])], FACTS).chains.get('lb/shop/web/tcp/80');
+  const here = (ranges: string): string[] => [`ip saddr { ${ranges}127.0.0.0/8, 10.1.0.1/32 } goto svc/shop/web/tcp/80`, 'drop'];
+  assert.deepEqual(ruled('office'), here(''));
+  assert.deepEqual(ruled('192.0.2.0/240, 010.0.0.0/8, 198.51.100.0/24,'), here('198.51.100.0/24, '));
+  assert.equal(ruled(' '), undefined);
+});
+
 test('rules: ports are found by name', () => {
   const named = service({ ports: [{ name: 'web', port: 80, targetPort: 'http', protocol: 'TCP' }, { name: 'admin', port: 81, protocol: 'TCP' }] });
   const fragment = fragmentFor(named, [slice(['10.1.0.2'], 8080, 'web'), slice(['10.1.0.2'], 9090, 'admin')], FACTS);

@@ -177,11 +177,11 @@ function choicesOf(service: Service, port: ServicePort, slices: readonly Endpoin
 
 const sameAs = (one: readonly Destination[], other: readonly Destination[]): boolean => one.length === other.length && one.every((each, index) => each === other[index]);
 
-/** Load balancer addresses: behind the source ranges where there are some, and on 127.0.0.1 too. */
+/** Load balancer addresses: behind the source ranges where there are some, and on 127.0.0.1 too. A range that cannot be read lets nobody in, and is none the less one. */
 function addBalanced(fragment: Fragment, service: Service, port: ServicePort, protocol: Transport, suffix: string, chain: string | undefined, addresses: readonly string[], facts: RuleFacts): void {
-  const ranges = sourceRangesOf(service).filter(isCidr);
+  const ranges = sourceRangesOf(service);
   const { family = 'ip' } = facts;
-  const own = ranges.filter((each) => isOfFamily(each.split('/')[0], family));
+  const own = ranges.filter((each) => isCidr(each) && isOfFamily(each.split('/')[0], family));
   let target = chain;
   if (chain !== undefined && ranges.length > 0) {
     target = `lb/${suffix}`;

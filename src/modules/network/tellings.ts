@@ -1,5 +1,7 @@
 /** What Services are told in Events, each thing once as long as it is so. */
+import { sourceRangesOf } from '../../api/core/source-ranges.ts';
 import type { Service } from '../../api/generated/core-v1.ts';
+import { isCidr } from '../../api/ip.ts';
 import type { EventRecorder } from '../../sdk/events.ts';
 import { algorithmError } from '../../sdk/load-balancing/algorithm.ts';
 import { settingsError } from '../../sdk/load-balancing/settings.ts';
@@ -24,7 +26,7 @@ export function createTellings({ event }: EventRecorder): Tellings {
       return message !== '';
     },
     annotations(service, key) {
-      const wrong = algorithmError(service) ?? settingsError(service);
+      const wrong = algorithmError(service) ?? settingsError(service) ?? rangesError(service);
       if (isNews(annotations, key, wrong ?? '')) event(service, 'Warning', algorithmError(service) === undefined ? 'InvalidAnnotation' : 'UnknownAlgorithm', wrong!);
     },
     isolated(service, key, endpoints) {
@@ -38,6 +40,12 @@ export function createTellings({ event }: EventRecorder): Tellings {
       for (const each of [ports, annotations, isolated]) each.delete(key);
     },
   };
+}
+
+/** Of ranges that were stored before they were judged. */
+function rangesError(service: Service): string | undefined {
+  const malformed = service.spec?.type === 'LoadBalancer' ? sourceRangesOf(service).filter((each) => !isCidr(each)) : [];
+  return malformed.length === 0 ? undefined : `nobody is let in by what cannot be read of the source ranges of the load balancer: ${malformed.map((each) => JSON.stringify(each)).join(', ')}`;
 }
 
 /** Keeps what is told; '' is nothing to tell. */

@@ -1,0 +1,19 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Service, ServiceSpec } from '../../api/generated/core-v1.ts';
+import { createTellings } from './tellings.ts';
+
+test('source ranges that cannot be read are told of, once, and only of load balancers', () => {
+  const told: string[] = [];
+  const tellings = createTellings({ event: (_about, type, reason, message) => void told.push(`${type} ${reason} ${message}`) });
+  const service = (type: string, annotation: string): Service => ({
+    apiVersion: 'v1', kind: 'Service', metadata: { name: 'web', namespace: 'shop', annotations: { 'service.beta.kubernetes.io/load-balancer-source-ranges': annotation } }, spec: { type } as ServiceSpec,
+  });
+  const look = (type: string, annotation: string): void => tellings.annotations(service(type, annotation), 'shop/web');
+  look('LoadBalancer', '192.0.2.0/24');
+  look('ClusterIP', 'office');
+  assert.deepEqual(told, []);
+  look('LoadBalancer', 'office, 192.0.2.0/24');
+  look('LoadBalancer', 'office, 192.0.2.0/24');
+  assert.deepEqual(told, ['Warning InvalidAnnotation nobody is let in by what cannot be read of the source ranges of the load balancer: "office"']);
+});
