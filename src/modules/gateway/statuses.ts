@@ -112,7 +112,7 @@ export function listenerSetStatuses(state: GatewayState, plan: Plan, standing: S
 function listenerStatus(state: ListenerState, { metadata, status }: Gateway | ListenerSet, plan: Plan, now: string): ListenerStatus {
   const { listener, kinds, refused, conflict, unresolved, works, overlapping } = state;
   const before = status?.listeners?.find(({ name }) => name === listener.name);
-  const attachedRoutes = plan.routes.filter(({ attachments, resolved }) => resolved.unsupported === undefined && attachments.some((each) => each.listeners.some((found) => found.state === state))).length;
+  const attachedRoutes = plan.routes.filter(({ attachments }) => attachments.some((each) => each.listeners.some((found) => found.state === state))).length;
   // Of two listeners of a Gateway neither is used; one of a set is told which of the conflicts it lost.
   const lost = conflict === undefined ? undefined : { ...conflict, reason: state.set === undefined ? 'Invalid' : conflict.reason };
   const said: Said[] = [
@@ -130,6 +130,9 @@ const OVERLAPPING = 'OverlappingTLSConfig';
 /** Of a route: said while it holds. */
 const PARTIAL = 'PartiallyInvalid';
 
+/** What the definitions let a status hold (RouteStatus.parents, PolicyStatus.ancestors). */
+const [MOST_PARENTS, MOST_ANCESTORS] = [32, 16];
+
 /** Ours are written, those of others stay. */
 export function routeParents({ route, attachments, resolved }: RouteState, now: string): RouteParentStatus[] {
   const before = route.status?.parents ?? [];
@@ -144,7 +147,7 @@ export function routeParents({ route, attachments, resolved }: RouteState, now: 
     const old = before.find((each) => each.controllerName === CONTROLLER && sameParent(each.parentRef, parentRef));
     return { parentRef, controllerName: CONTROLLER, conditions: conditionsOf(old?.conditions.filter(({ type }) => said.some((each) => each.type === type) || type !== PARTIAL), said, route.metadata.generation, now) };
   });
-  return [...before.filter(({ controllerName }) => controllerName !== CONTROLLER), ...own];
+  return [...before.filter(({ controllerName }) => controllerName !== CONTROLLER), ...own].slice(0, MOST_PARENTS);
 }
 
 function sameParent(one: ParentReference, other: ParentReference): boolean {
@@ -165,7 +168,10 @@ export function policyAncestors(policy: BackendTLSPolicy, plan: Plan, observed: 
     const old = before.find((each) => each.controllerName === CONTROLLER && each.ancestorRef.name === ancestorRef.name && each.ancestorRef.namespace === ancestorRef.namespace);
     return { ancestorRef, controllerName: CONTROLLER, conditions: conditionsOf(old?.conditions, policySaid(validation, outdone), policy.metadata.generation, now) };
   });
-  return [...before.filter(({ controllerName }) => controllerName !== CONTROLLER), ...own];
+  const others = before.filter(({ controllerName }) => controllerName !== CONTROLLER);
+  // A list that is full gets no further entries (PolicyStatus.ancestors); who was told of stays.
+  const isKnown = ({ ancestorRef }: { ancestorRef: ParentReference }): boolean => before.some((each) => each.controllerName === CONTROLLER && sameParent(each.ancestorRef, ancestorRef));
+  return [...others, ...(own.length > MOST_ANCESTORS ? own.sort((a, b) => Number(isKnown(b)) - Number(isKnown(a))) : own)].slice(0, MOST_ANCESTORS);
 }
 
 function policySaid({ tls, wrong }: ReturnType<typeof validationOf>, outdone: boolean): Said[] {

@@ -58,6 +58,25 @@ export function https(): void {
     await eventually(async () => (await shown(address, 'one.example.com')) === 'DNS:one.example.com, DNS:renewed.example.com', { what: 'the renewed certificate' });
   });
 
+  const BY_NAME = ['*.xyz.test.example.com', '*.test.example.com', '*.example.com', 'one.example.com'];
+  behaviour('HTTPListenerCertificatesByName', () => [
+    ...BY_NAME.map((name, index) => tlsSecret(INFRA, `by-name-${index}`, name)), tlsSecret(INFRA, 'by-name-all', 'shop.org', 'one.other.org'), tlsSecret(INFRA, 'by-name-other', '*.other.org', '*.deep.other.org'),
+    gateway('by-name', [
+      { name: 'wild', port: 443, protocol: 'HTTPS', hostname: '*.example.com', tls: { certificateRefs: BY_NAME.map((_, index) => ({ name: `by-name-${index}` })) } },
+      { name: 'all', port: 443, protocol: 'HTTPS', tls: { certificateRefs: [{ name: 'by-name-all' }] } }, { name: 'other', port: 443, protocol: 'HTTPS', hostname: '*.other.org', tls: { certificateRefs: [{ name: 'by-name-other' }] } },
+      { name: 'ended', port: 8443, protocol: 'TLS', hostname: '*.other.org', tls: { mode: 'Terminate', certificateRefs: [{ name: 'by-name-other' }] } },
+    ]),
+    route('by-name', [{ name: 'by-name', sectionName: 'wild' }], [{ backendRefs: [to(V1)] }]), route('by-name-all', [{ name: 'by-name', sectionName: 'all' }], [{ backendRefs: [to(V2)] }]), route('by-name-other', [{ name: 'by-name', sectionName: 'other' }], [{ backendRefs: [to(V3)] }]),
+  ], async () => {
+    await accepted('by-name', 'by-name-all', 'by-name-other');
+    const address = await addressOf('by-name');
+    const expected = { 'abc.xyz.test.example.com': '*.xyz.test.example.com', 'test1.example.com': '*.example.com', 'internal.test.example.com': '*.test.example.com', 'one.example.com': 'one.example.com', 'any.shop.com': 'shop.org, DNS:one.other.org' };
+    for (const [name, names] of Object.entries(expected)) await eventually(async () => (await shown(address, name)) === `DNS:${names}`, { what: `the certificate for ${name}` });
+    // A name in the certificate of a wider listener does not take it from the one that it falls under.
+    for (const [name, port] of [['one.other.org', 443], ['a.deep.other.org', 443], ['a.deep.other.org', 8443]] as const) assert.equal(await shown(address, name, port), 'DNS:*.other.org, DNS:*.deep.other.org', `${name}:${port}`);
+    await expectAll(address, [[{ sni: 'abc.xyz.test.example.com', host: 'abc.xyz.test.example.com' }, V1], [{ sni: 'any.shop.com', host: 'any.shop.com' }, V2], [{ sni: 'a.deep.other.org', host: 'a.deep.other.org' }, V3], [{ sni: 'one.other.org', host: 'one.other.org' }, V3]]);
+  });
+
   behaviour('HTTPListenerLocalCertificate', () => [gateway('local', [{ name: 'local', port: 443, protocol: 'HTTPS', hostname: 'shop.localhost' }]), route('local', ['local'], [{ backendRefs: [to(V1)] }])], async () => {
     await accepted('local');
     const address = await addressOf('local');

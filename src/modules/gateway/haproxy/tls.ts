@@ -4,6 +4,7 @@ import type { TlsPair } from '../observed.ts';
 import type { DoorListener } from '../plan.ts';
 import type { BackendTls, Target } from '../rules.ts';
 import type { Page, ServerFacts } from './page.ts';
+import { namesShown } from './shown-names.ts';
 import { quoted } from './words.ts';
 
 export function serverOptions(page: Page, { tls, protocol }: NonNullable<Target['backend']>, clientCertificate: TlsPair | undefined): Pick<ServerFacts, 'options' | 'through'> {
@@ -20,11 +21,17 @@ export function tlsOptions(page: Page, tls: BackendTls, protocol: 'http' | 'h2c'
   return { options: ` ssl verify required ca-file ${authority} sni ${quoted(`str(${hostname})`)}${identity}${protocol === undefined ? '' : ` alpn ${protocol === 'h2c' ? 'h2' : 'h2,http/1.1'}`}` };
 }
 
-/** The list of certificates, with the names for which each is shown, and what follows it: a name that no listener is for is refused. */
+/**
+ * The list of certificates, with the names for which each is shown, and what follows it: a name that no listener is for is refused. Where a listener is for all names,
+ * its first certificate is shown for those that no certificate bears: HAProxy shows the first of a list, and `!*` names none.
+ */
 export function certificateList(page: Page, listeners: readonly DoorListener[]): string {
-  const lines = listeners.flatMap(({ hostname, certificates, clients }) => certificates.map((pair) => `${page.facts.folder}/${page.file('cert', pemOf(pair))}${clientWords(page, clients)}${hostname === '' ? '' : ` ${hostname}`}`));
+  const wordsOf = (pair: TlsPair, { clients }: DoorListener): string => `${page.facts.folder}/${page.file('cert', pemOf(pair))}${clientWords(page, clients)}`;
+  const lines = namesShown(listeners).flatMap(({ listener, pair, names }) => (names.length === 0 ? [] : [`${wordsOf(pair, listener)} ${names.join(' ')}`]));
+  const forAll = listeners.find(({ hostname }) => hostname === '');
+  if (forAll?.certificates[0] !== undefined) lines.unshift(`${wordsOf(forAll.certificates[0], forAll)} !*`);
   const lenient = listeners.some(({ clients }) => clients?.isOptional === true) ? ' ca-ignore-err all crt-ignore-err all' : '';
-  return `${page.facts.folder}/${page.file('list', `${[...new Set(lines)].join('\n')}\n`)}${listeners.every(({ hostname }) => hostname !== '') ? ' strict-sni' : ''}${lenient}`;
+  return `${page.facts.folder}/${page.file('list', `${[...new Set(lines)].join('\n')}\n`)}${forAll === undefined ? ' strict-sni' : ''}${lenient}`;
 }
 
 /** Of a line of a list of certificates: what clients must show of themselves. */
