@@ -1,0 +1,139 @@
+/** What each Service wants of the table now, with what it takes beside rules: ports of 127.0.0.1, places of endpoints, a proxy, and what it is told. */
+import { zoneOf } from '../../api/core/zone.ts';
+import type { Node, Pod, Service } from '../../api/generated/core-v1.ts';
+import type { EndpointSlice } from '../../api/generated/discovery-v1.ts';
+import type { LoadBalancingPolicy } from '../../api/network/load-balancing-policy.ts';
+import { NOBODY, type Isolated } from '../../api/networking/isolation.ts';
+import type { Log } from '../../base/log.ts';
+import type { Cache } from '../../sdk/cache.ts';
+import type { EventRecorder } from '../../sdk/events.ts';
+import { algorithmOf } from '../../sdk/load-balancing/algorithm.ts';
+import { policyFor, withPolicy } from '../../sdk/load-balancing/policies.ts';
+import { isProxied, weightsOf } from '../../sdk/load-balancing/settings.ts';
+import { createBlocks } from './blocks.ts';
+import { confinedClients, isolatedEndpoints } from './isolation.ts';
+import { createLoopbackPorts } from './loopback-ports.ts';
+import type { ProxiedServices } from './proxy/proxied.ts';
+import { fragmentFor, othersOf, type Fragment, type RuleFacts } from './service-rules.ts';
+import { createTellings } from './tellings.ts';
+
+/** How soon a port on 127.0.0.1 that another program had is tried again. */
+const RETRY_PORT_MS = 10_000;
+/** How soon a proxy that could not be had is tried again. */
+const RETRY_PROXY_MS = 10_000;
+
+export interface FragmentSources {
+  services: Cache<Service>;
+  /** With the index `service`. */
+  slices: Cache<EndpointSlice>;
+  /** For the weights of endpoints. */
+  pods?: Cache<Pod> | undefined;
+  policies?: Cache<LoadBalancingPolicy> | undefined;
+  nodes?: Cache<Node> | undefined;
+  facts: RuleFacts;
+  /** Carries the Services that ask for what the kernel cannot do; without it they are shared round robin. */
+  proxies?: ProxiedServices | undefined;
+  /** The same object as long as nobody else is isolated. */
+  whoIsIsolated(): Isolated;
+  events: EventRecorder;
+  log: Log;
+  /** The Service is to be looked at again after so long. */
+  lookAgain(key: string, delayMs: number): void;
+}
+
+export interface ServiceFragments {
+  /** Whether any Service asks for a proxy, so that it matters who is isolated. */
+  isAnyProxied(): boolean;
+  /** Settles who is isolated from now on; gives the Services for which that makes a difference. `dirty`: those that are to be looked at in any case. */
+  judge(dirty: Iterable<string>): string[];
+  /** What the Services want, undefined for those that are gone. Where the proxy cannot be had, the kernel shares in its place, until it can. */
+  of(keys: readonly string[]): Promise<Map<string, Fragment | undefined>>;
+  /** The clients of whom no proxy may carry anything, by the last {@link judge}; undefined where there is no proxy. */
+  confined(): Fragment | undefined;
+  /** Gives back the ports of 127.0.0.1. */
+  close(): void;
+}
+
+export function createServiceFragments(input: FragmentSources): ServiceFragments {
+  const { services, slices, facts, proxies, log } = input;
+  const { family = 'ip' } = facts;
+  const ports = createLoopbackPorts();
+  const blocks = createBlocks();
+  const tellings = createTellings(input.events);
+  const chains = new Map<string, readonly string[]>();
+  /** Services that ask for a proxy. */
+  const asking = new Set<string>();
+  let judged = NOBODY;
+
+  const serviceOf = (key: string): Service | undefined => {
+    const service = services.get(key);
+    return service === undefined || input.policies === undefined ? service : withPolicy(service, policyFor(input.policies, key));
+  };
+  const asksForProxy = (service: Service | undefined): boolean => service !== undefined && proxies !== undefined && isProxied(service);
+
+  async function forget(key: string): Promise<void> {
+    tellings.forget(key);
+    await ports.want(key, []);
+    blocks.release(chains.get(key) ?? []);
+    chains.delete(key);
+  }
+
+  /** The rules alone. */
+  function rulesOf(service: Service, own: readonly EndpointSlice[], proxied: RuleFacts['proxied']): Fragment {
+    const { nodes } = input;
+    const weights = algorithmOf(service) === 'weighted' || isProxied(service) ? weightsOf(service.metadata.namespace ?? '', own, (name) => input.pods?.get(name)) : undefined;
+    return fragmentFor(service, own, {
+      ...facts, zone: zoneOf(nodes?.get(facts.nodeName)), others: othersOf(nodes?.list() ?? [], facts), place: blocks.place,
+      ...(proxied === undefined ? {} : { proxied, confined: judged.egress.size > 0 }), ...(weights === undefined ? {} : { weights }),
+    });
+  }
+
+  async function fragmentOf(key: string, how: { byProxy: boolean }): Promise<Fragment | undefined> {
+    const service = serviceOf(key);
+    const own = slices.byIndex('service', key);
+    if (asksForProxy(service)) asking.add(key);
+    else asking.delete(key);
+    const isolated = asking.has(key) ? isolatedEndpoints(own, judged) : [];
+    const proxied = how.byProxy ? await proxies?.want(key, isolated.length > 0 ? undefined : service, own, family) : undefined;
+    if (service === undefined) {
+      await forget(key);
+      return undefined;
+    }
+    const fragment = rulesOf(service, own, proxied);
+    blocks.release((chains.get(key) ?? []).filter((each) => !fragment.chains.has(each)));
+    chains.set(key, [...fragment.chains.keys()]);
+    const { granted, refused } = await ports.want(key, fragment.loopback);
+    const elements = fragment.elements.get('services');
+    for (const each of granted) elements?.set(each.element, each.verdict);
+    if (tellings.ports(service, key, refused)) input.lookAgain(key, RETRY_PORT_MS);
+    tellings.annotations(service, key);
+    tellings.isolated(service, key, isolated);
+    return fragment;
+  }
+
+  return {
+    isAnyProxied: () => asking.size > 0,
+    judge(dirty) {
+      if (asking.size === 0 && ![...dirty].some((key) => asksForProxy(serviceOf(key)))) return [];
+      const before = judged;
+      judged = input.whoIsIsolated();
+      if (judged === before) return [];
+      const isOther = (own: readonly EndpointSlice[]): boolean => isolatedEndpoints(own, before).length > 0 !== isolatedEndpoints(own, judged).length > 0;
+      return [...asking].filter((key) => before.egress.size > 0 !== judged.egress.size > 0 || isOther(slices.byIndex('service', key)));
+    },
+    async of(keys) {
+      const found = new Map<string, Fragment | undefined>();
+      for (const key of keys) found.set(key, await fragmentOf(key, { byProxy: true }));
+      try {
+        await proxies?.flush();
+      } catch (error) {
+        log.error('HAProxy cannot be had: services of least connection are shared round robin for now', { error });
+        for (const key of keys) found.set(key, await fragmentOf(key, { byProxy: false }));
+        for (const key of keys) input.lookAgain(key, RETRY_PROXY_MS);
+      }
+      return found;
+    },
+    confined: () => (asking.size === 0 ? undefined : confinedClients(judged, family)),
+    close: () => ports.close(),
+  };
+}

@@ -1,0 +1,86 @@
+/** Brings the instance's table to what is wanted, one nft transaction a change; the whole table at the start, and after a failure. */
+import { nftWriter } from '../../base/sys/nft.ts';
+import { runAny } from '../../base/sys/run.ts';
+import { rememberedClients } from './affinity.ts';
+import { createRuleset, type TableFacts } from './ruleset.ts';
+import type { Fragment } from './service-rules.ts';
+import { forgetFlows, udpTargetsGone } from './stale-flows.ts';
+
+export interface TableWriter {
+  /** Whether the next write is the whole table. */
+  readonly isWhole: boolean;
+  /** The next write is the whole table: nobody knows what the kernel has of it. */
+  startAnew(): void;
+  /**
+   * Takes the changes in and has the kernel do so, in one transaction, which touches only what changed. Rejects where the kernel refuses;
+   * the changes are kept, and the next write is the whole table.
+   */
+  write(changes: ReadonlyMap<string, Fragment | undefined>): Promise<void>;
+  /** Forgets the UDP flows to endpoints that went with what was written. To be called after the rules: a flow forgotten before them would be led to the old endpoint again. */
+  forgetFlows(): Promise<void>;
+  /** Whether the kernel has the table. */
+  isThere(): Promise<boolean>;
+  /** Chains and elements held, for reports. */
+  size(): { chains: number; elements: number };
+}
+
+export interface TableWriterOptions {
+  facts: TableFacts;
+  /** The program `nft`. */
+  nft: string;
+  /** The program `conntrack`, where it is installed. */
+  conntrack?: string | undefined;
+  /** Whether a Service of this key has a port of UDP. */
+  hasUdp(key: string): boolean;
+}
+
+export function createTableWriter({ facts, nft, conntrack, hasUdp }: TableWriterOptions): TableWriter {
+  const { table, family = 'ip' } = facts;
+  const ruleset = createRuleset(facts);
+  const kernel = nftWriter(nft);
+  /** What the kernel has of Services with ports of UDP. */
+  const written = new Map<string, Fragment>();
+  /** Changes that the kernel has not taken yet, or whose flows are not forgotten yet. */
+  const untaken = new Map<string, Fragment | undefined>();
+  let isWhole = true;
+
+  /** The table of before knows which client is bound to which endpoint. */
+  async function wholeTable(): Promise<string> {
+    const names = ruleset.sets();
+    return ruleset.whole() + (names.size === 0 ? '' : await rememberedClients(nft, { family, table }, names));
+  }
+
+  return {
+    get isWhole() { return isWhole; },
+    startAnew() {
+      isWhole = true;
+    },
+    async write(changes) {
+      const changed = ruleset.change(changes);
+      if (changed === '' && !isWhole) return;
+      for (const [key, fragment] of changes) untaken.set(key, fragment);
+      try {
+        await kernel.write(isWhole ? await wholeTable() : changed);
+        isWhole = false;
+      } catch (error) {
+        isWhole = true;
+        throw error;
+      }
+    },
+    async forgetFlows() {
+      const gone: string[] = [];
+      for (const [key, fragment] of untaken) {
+        gone.push(...udpTargetsGone(written.get(key), fragment));
+        if (fragment !== undefined && hasUdp(key)) written.set(key, fragment);
+        else written.delete(key);
+      }
+      untaken.clear();
+      await forgetFlows([...new Set(gone)], { conntrack });
+    },
+    async isThere() {
+      const { code } = await runAny(nft, ['list', 'chain', family, table, 'dispatch']);
+      return code === 0;
+    },
+    size: () => ruleset.size(),
+  };
+}
