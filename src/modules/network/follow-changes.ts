@@ -7,7 +7,7 @@ import { keyOf, type Cache } from '../../sdk/cache.ts';
 import { targetsOf } from '../../sdk/load-balancing/policies.ts';
 import { weightOf } from '../../sdk/load-balancing/settings.ts';
 import { serviceKeyOf } from './service-index.ts';
-import { othersOf, type RuleFacts } from './service-rules.ts';
+import { othersOf, type RuleFacts } from './rule-facts.ts';
 
 export interface ChangeSources {
   services: Cache<Service>;

@@ -4,7 +4,7 @@ import type { EndpointSlice } from '../../api/generated/discovery-v1.ts';
 import type { NetworkPolicy } from '../../api/generated/networking-v1.ts';
 import { isolatedPods, judgedAddresses, NOBODY, type Isolated } from '../../api/networking/isolation.ts';
 import type { Cache } from '../../sdk/cache.ts';
-import type { Fragment } from './service-rules.ts';
+import type { Fragment } from './fragment.ts';
 import { isOfFamily, type Family } from './family.ts';
 
 export interface Isolation {

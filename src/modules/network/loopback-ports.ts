@@ -5,7 +5,7 @@
  */
 import { createServer } from 'node:net';
 import { createSocket } from 'node:dgram';
-import { LOOPBACK, type LoopbackPort } from './service-rules.ts';
+import { LOOPBACK, type LoopbackPort } from './fragment.ts';
 
 export interface LoopbackPorts {
   /** Says what an owner wants now; gives which of these ports it has, and why it does not have the others. */

@@ -25,7 +25,7 @@ import { ServiceCIDR, ServiceCIDRV1Beta1 } from '../../api/networking/service-ci
 import { zoneOf } from '../../api/core/zone.ts';
 import { serviceAddressController } from './service-addresses.ts';
 import { ensureOwnRange, OWN_RANGE, routeFurtherRanges, serviceRangeController } from './service-ranges.ts';
-import { othersOf } from './service-rules.ts';
+import { othersOf } from './rule-facts.ts';
 import { startSync } from './sync.ts';
 import { endHaproxy } from '../../sdk/haproxy/process.ts';
 import { policyStatus } from './proxy/policies.ts';

@@ -1,12 +1,12 @@
 /**
- * The table of one instance: what it holds now, and the nft script that brings it from there to what is wanted. Pure text; sync.ts runs it.
+ * The table of one instance: what it holds now, and the nft script that brings it from there to what is wanted. Pure text; table-writer.ts runs it.
  *
  * Each script is one transaction of the kernel, so a packet sees the rules before or after a change, never between.
  */
 import { GATEWAY_PORTS, SERVICE_PORTS, wordsOf } from '../../sdk/haproxy/ports.ts';
 import { MAP_PREFIX } from './blocks.ts';
 import { addressTypeOf, type Family } from './family.ts';
-import type { Collection, Fragment } from './service-rules.ts';
+import type { Collection, Fragment } from './fragment.ts';
 
 export interface TableFacts {
   /** Default `ip`. */

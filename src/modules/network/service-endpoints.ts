@@ -17,8 +17,8 @@ export interface Destination {
   weight?: number;
 }
 
-/** A node of the machine, as a place from which a Service is asked. */
-export interface Place { nodeName: string; zone?: string | undefined }
+/** A node of the machine, from which a Service is asked. */
+export interface Asker { nodeName: string; zone?: string | undefined }
 
 /** All that are ready, or still serve while they terminate, in an order of their own. Of one that is named twice, the ready one. */
 export function candidatesOf(port: ServicePort, slices: readonly EndpointSlice[], family: Family = 'ip'): Destination[] {
@@ -51,12 +51,12 @@ export function usableOf(candidates: readonly Destination[]): readonly Destinati
   return ready.length > 0 ? ready : candidates;
 }
 
-/** For who asks at a place: what is meant for it first. */
-export function clusterOf(candidates: readonly Destination[], place: Place): readonly Destination[] {
-  return nearOf(usableOf(candidates), place);
+/** For who asks there: what is meant for it first. */
+export function clusterOf(candidates: readonly Destination[], asker: Asker): readonly Destination[] {
+  return nearOf(usableOf(candidates), asker);
 }
 
 /** For whom a Local policy keeps to the node: its ready ones, else those of it that still serve, whatever is ready elsewhere. */
-export function localOf(candidates: readonly Destination[], { nodeName }: Place): readonly Destination[] {
+export function localOf(candidates: readonly Destination[], { nodeName }: Asker): readonly Destination[] {
   return usableOf(candidates.filter((each) => each.nodeName === nodeName));
 }

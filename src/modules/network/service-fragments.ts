@@ -14,7 +14,9 @@ import { createBlocks } from './blocks.ts';
 import { confinedClients, isolatedEndpoints } from './isolation.ts';
 import { createLoopbackPorts } from './loopback-ports.ts';
 import type { ProxiedServices } from './proxy/proxied.ts';
-import { fragmentFor, othersOf, type Fragment, type RuleFacts } from './service-rules.ts';
+import type { Fragment } from './fragment.ts';
+import { othersOf, type RuleFacts } from './rule-facts.ts';
+import { fragmentFor } from './service-rules.ts';
 import { createTellings } from './tellings.ts';
 
 /** How soon a port on 127.0.0.1 that another program had is tried again. */

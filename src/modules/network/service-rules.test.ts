@@ -5,7 +5,8 @@ import type { Endpoint, EndpointSlice } from '../../api/generated/discovery-v1.t
 import { createBlocks } from './blocks.ts';
 import { createRuleset } from './ruleset.ts';
 import { nearOf } from '../../api/discovery/near.ts';
-import { fragmentFor, othersOf } from './service-rules.ts';
+import { othersOf } from './rule-facts.ts';
+import { fragmentFor } from './service-rules.ts';
 import { byWeight } from './weights.ts';
 
 const FACTS = { nodeName: 'n1', podCidr: '10.1.0.0/16', gatewayIp: '10.1.0.1' };

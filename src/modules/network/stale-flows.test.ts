@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { test } from 'node:test';
 import { runAny } from '../../base/sys/run.ts';
-import type { Fragment } from './service-rules.ts';
+import type { Fragment } from './fragment.ts';
 import { udpTargetsGone } from './stale-flows.ts';
 
 const fragment = (...rules: string[]): Fragment => ({ chains: new Map([['c', rules]]), sets: new Map(), elements: new Map(), loopback: [] });

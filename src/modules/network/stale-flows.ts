@@ -6,7 +6,7 @@
  */
 import { existsSync } from 'node:fs';
 import { runAny } from '../../base/sys/run.ts';
-import type { Fragment } from './service-rules.ts';
+import type { Fragment } from './fragment.ts';
 
 const PERL = '/usr/bin/perl';
 

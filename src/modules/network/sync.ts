@@ -20,7 +20,7 @@ import type { ProxiedServices } from './proxy/proxied.ts';
 import type { TableFacts } from './ruleset.ts';
 import { createServiceFragments } from './service-fragments.ts';
 import { indexSlices } from './service-index.ts';
-import type { RuleFacts } from './service-rules.ts';
+import type { RuleFacts } from './rule-facts.ts';
 import { createTableWriter } from './table-writer.ts';
 
 export interface SyncInput {

@@ -3,7 +3,7 @@ import { nftWriter } from '../../base/sys/nft.ts';
 import { runAny } from '../../base/sys/run.ts';
 import { rememberedClients } from './affinity.ts';
 import { createRuleset, type TableFacts } from './ruleset.ts';
-import type { Fragment } from './service-rules.ts';
+import type { Fragment } from './fragment.ts';
 import { forgetFlows, udpTargetsGone } from './stale-flows.ts';
 
 export interface TableWriter {

@@ -2,8 +2,10 @@
 import { createHash } from 'node:crypto';
 import type { Pod, Service } from '../../../api/generated/core-v1.ts';
 import type { EndpointSlice } from '../../../api/generated/discovery-v1.ts';
-import { candidatesOf, clusterOf, localOf, type Destination, type Place } from '../service-endpoints.ts';
-import { isExternal, isLeftAlone, type ProxyPorts } from '../service-rules.ts';
+import { candidatesOf, clusterOf, localOf, type Asker, type Destination } from '../service-endpoints.ts';
+import type { ProxyPorts } from '../rule-facts.ts';
+import { isExternal } from '../service-choices.ts';
+import { isLeftAlone } from '../service-rules.ts';
 import { algorithmOf } from '../../../sdk/load-balancing/algorithm.ts';
 import type { Endpoint, Frontend } from './configuration.ts';
 import { createHaproxy, type HaproxyInput } from './haproxy.ts';
@@ -32,7 +34,7 @@ export interface ProxiedInput extends HaproxyInput {
   /** Of the node. */
   zone?(): string | undefined;
   /** Further nodes of the machine. */
-  others?(): readonly Place[];
+  others?(): readonly Asker[];
 }
 
 export function createProxiedServices(input: ProxiedInput): ProxiedServices {
@@ -99,9 +101,9 @@ export function createProxiedServices(input: ProxiedInput): ProxiedServices {
         own.push({ ...shared, name: `${name}${view}`, listenPort, wire: wireOf(service, port), endpoints: endpoints.map((each): Endpoint => ({ address: each.address, port: each.port, weight: weights.get(each.address) })) });
         return listenPort;
       };
-      const cluster = (place: Place): readonly Destination[] => clusterOf(candidates, place);
-      const local = (place: Place): readonly Destination[] => localOf(candidates, place);
-      const here: Place = { nodeName: input.nodeName, zone: input.zone?.() };
+      const cluster = (asker: Asker): readonly Destination[] => clusterOf(candidates, asker);
+      const local = (asker: Asker): readonly Destination[] => localOf(candidates, asker);
+      const here: Asker = { nodeName: input.nodeName, zone: input.zone?.() };
       const [within, without] = [spec.internalTrafficPolicy === 'Local' ? local : cluster, spec.externalTrafficPolicy === 'Local' && isExternal(service) ? local : cluster];
       const first = (await led(cluster(here), '')) as number;
       const others = new Map<string, number | undefined>();
