@@ -38,8 +38,8 @@ async function runningPod(name: string, app: string, ip: string): Promise<void> 
   await setReady(pod, ip, true);
 }
 
-async function setReady(pod: Pod, ip: string, ready: boolean): Promise<void> {
-  const status = { phase: 'Running', podIP: ip, podIPs: [{ ip }], conditions: [{ type: 'Ready', status: ready ? 'True' : 'False' }] } as Pod['status'];
+async function setReady(pod: Pod, ip: string, ready: boolean, lastTransitionTime?: string): Promise<void> {
+  const status = { phase: 'Running', podIP: ip, podIPs: [{ ip }], conditions: [{ type: 'Ready', status: ready ? 'True' : 'False', lastTransitionTime }] } as Pod['status'];
   await world.client.update(Pod, { ...pod, status }, { subresource: 'status' });
 }
 
@@ -91,6 +91,47 @@ test('a load balancer gets the lowest free address, keeps its node port over an 
   await eventually('no address', async () => (await address('lb')) === undefined);
 });
 
+test('who waits for an address of the load balancers gets the first that becomes free', async () => {
+  const names = Array.from({ length: 7 }, (_, index) => `pool-${index}`);
+  for (const name of names) await create(name, { type: 'LoadBalancer' });
+  const without = async (): Promise<string[]> => {
+    const all = await Promise.all(names.map((name) => world.client.get(Service, name, { namespace }).catch(() => undefined)));
+    return all.filter((each) => each !== undefined && each.status?.loadBalancer?.ingress === undefined).map((each) => each!.metadata.name!);
+  };
+  await world.client.delete(Service, 'lb2', { namespace });
+  await eventually('six have addresses', async () => (await without()).length === 1);
+  const [last = ''] = await without();
+  await world.client.delete(Service, names.find((name) => name !== last)!, { namespace });
+  await eventually('the last has one', async () => (await without()).length === 0);
+  for (const name of names) await world.client.delete(Service, name, { namespace }).catch(() => undefined);
+});
+
+test('a load balancer has a finalizer as long as there is something to clear away (upstream: LoadBalancers should handle load balancer cleanup finalizer for service)', async () => {
+  const now = (): Promise<Service | undefined> => world.client.get(Service, 'cleared', { namespace }).catch(() => undefined);
+  const finalizers = async (): Promise<string> => ((await now())?.metadata.finalizers ?? []).join();
+  const become = (type: string): Promise<Service> => world.client.patch(Service, 'cleared', { type: 'merge', body: { spec: { type } } }, { namespace });
+  const ADDRESSED = 'service.kubernetes.io/load-balancer-cleanup';
+  await create('cleared', { type: 'LoadBalancer' });
+  await eventually('its address', async () => (await now())?.status?.loadBalancer?.ingress !== undefined);
+  assert.equal(await finalizers(), ADDRESSED);
+  await become('ClusterIP');
+  await eventually('no finalizer', async () => (await finalizers()) === '');
+  assert.equal((await now())?.status?.loadBalancer?.ingress, undefined);
+  await become('LoadBalancer');
+  await eventually('the finalizer again', async () => (await finalizers()) === ADDRESSED);
+  await world.client.patch(Service, 'cleared', { type: 'merge', body: { metadata: { finalizers: ['example.com/mine', ADDRESSED] } } }, { namespace });
+  await world.client.delete(Service, 'cleared', { namespace });
+  await eventually('the other finalizer alone', async () => (await finalizers()) === 'example.com/mine');
+  assert.equal((await now())?.status?.loadBalancer?.ingress, undefined);
+  await world.client.patch(Service, 'cleared', { type: 'merge', body: { metadata: { finalizers: null } } }, { namespace });
+  await eventually('it is gone', async () => (await now()) === undefined);
+  await world.client.create(Service, { ...service('cleared', { type: 'LoadBalancer', loadBalancerClass: 'example.com/other' }), metadata: { name: 'cleared', namespace, finalizers: [ADDRESSED] } });
+  await world.client.delete(Service, 'cleared', { namespace });
+  await create('after', { type: 'LoadBalancer' });
+  await eventually('the next one has its address', async () => (await world.client.get(Service, 'after', { namespace })).status?.loadBalancer?.ingress !== undefined);
+  assert.equal(await finalizers(), ADDRESSED, 'what another class cleared away is for its own controller to say');
+});
+
 test('slices and Endpoints follow pods: ready, not ready, gone', async () => {
   await create('web');
   await eventually('an empty slice', async () => (await slicesOf('web')).length === 1);
@@ -107,6 +148,20 @@ test('slices and Endpoints follow pods: ready, not ready, gone', async () => {
   assert.equal((await slicesOf('web')).length, 1);
   await world.client.delete(Service, 'web', { namespace });
   await eventually('all gone', async () => (await slicesOf('web')).length === 0 && (await world.client.get(Endpoints, 'web', { namespace }).catch(() => undefined)) === undefined);
+});
+
+test('slices and Endpoints say when what changed them did so', async () => {
+  const TIME = 'endpoints.kubernetes.io/last-change-trigger-time';
+  const made = await create('timed');
+  const times = async (): Promise<(string | undefined)[]> => [...(await slicesOf('timed')), await world.client.get(Endpoints, 'timed', { namespace })].map((each) => each.metadata.annotations?.[TIME]);
+  const both = (time: string | undefined) => async (): Promise<boolean> => (await times().catch(() => [])).join() === [time, time].join();
+  await eventually('the time of the Service', both(made.metadata.creationTimestamp));
+  await runningPod('timed-a', 'timed', '10.1.0.9');
+  const later = '2099-01-01T00:00:00Z';
+  await setReady(await world.client.get(Pod, 'timed-a', { namespace }), '10.1.0.9', false, later);
+  await eventually('the time of the pod', both(later));
+  await world.client.patch(Service, 'timed', { type: 'merge', body: { metadata: { labels: { a: 'b' } } } }, { namespace });
+  await eventually('none: what changed says no time', both(undefined));
 });
 
 test('a slice is of another generation when its labels change, of the same one when its annotations do', async () => {

@@ -4,11 +4,11 @@ import type { Endpoint, EndpointSlice } from '../../api/generated/discovery-v1.t
 import { controllerReference } from '../../api/owner.ts';
 import type { Family } from './endpoint.ts';
 import { identity, MANAGED_BY, planGroups, samePorts, SERVICE_NAME, type Group, type SlicePlan } from './plan.ts';
+import { LAST_CHANGE } from './trigger-time.ts';
 
 export const MIRROR_MANAGER = 'endpointslicemirroring-controller.k8s.io';
 const SKIP = 'endpointslice.kubernetes.io/skip-mirror';
 const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
-const LAST_CHANGE = 'endpoints.kubernetes.io/last-change-trigger-time';
 /** Of the addresses that have the same ports. */
 export const MAX_MIRRORED = 1_000;
 const LEADER = 'control-plane.alpha.kubernetes.io/leader';

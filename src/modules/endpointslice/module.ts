@@ -15,6 +15,7 @@ import { isMirrored, MAX_MIRRORED, MIRROR_MANAGER, planMirror } from './mirror.t
 import { HEADLESS, MANAGED_BY, MANAGER, planSlices, SERVICE_NAME, type ServicePlan, type SlicePlan } from './plan.ts';
 import { sharesByZone, zoneShares } from './zone-shares.ts';
 import { subsetsOf } from './subsets.ts';
+import { createTriggerTimes, LAST_CHANGE, stamped } from './trigger-time.ts';
 
 const ENDPOINTS_MANAGED_BY = 'endpoints.kubernetes.io/managed-by';
 const ENDPOINTS_MANAGER = 'endpoint-controller';
@@ -101,6 +102,7 @@ function tell(told: Told, key: ObjectKey, service: Service, { shared }: ServiceP
 function sliceController(): Controller<Service> {
   const carryOut = createCarrier();
   const told: Told = new Map();
+  const times = createTriggerTimes();
   return {
     name: 'endpointslice', for: Service, owns: [EndpointSlice], watches: [watching(Pod, servicesOf), watching(Node, servicesOnNode)],
     async reconcile(key, service, context) {
@@ -108,12 +110,15 @@ function sliceController(): Controller<Service> {
       if (hasEndpoints(service)) {
         return carryOut(key, own, () => {
           const nodes = context.caches.of(Node);
-          const plan = planSlices(service, podsOf(service, context.caches), own, { zoneOf: (node) => zoneOf(nodes.get(node)), shares: sharesByZone(service) ? zoneShares(nodes.list()) : undefined });
+          const pods = podsOf(service, context.caches);
+          const plan = planSlices(service, pods, own, { zoneOf: (node) => zoneOf(nodes.get(node)), shares: sharesByZone(service) ? zoneShares(nodes.list()) : undefined });
           tell(told, key, service, plan, context.events);
-          return plan;
+          const time = times.look(key, service, pods);
+          return { create: plan.create.map((each) => stamped(each, time)), update: plan.update.map((each) => stamped(each, time)), delete: plan.delete };
         }, context);
       }
       told.delete(key);
+      times.forget(key);
       // Without a selector the slices are the user's; those made while there was one are his now too (as upstream leaves them).
       if (service === undefined) await Promise.all(own.map((each) => remove(each, context.client)));
       return undefined;
@@ -162,33 +167,39 @@ async function remove(slice: EndpointSlice, client: ReconcileContext['client']):
   }
 }
 
-const endpoints: Controller<Service> = {
-  name: 'endpoints', for: Service, watches: [watching(Pod, servicesOf), watching(Endpoints, (each) => [keyOf(each)])], writes: [Endpoints],
-  async reconcile(key, service, { client, caches }) {
-    const { namespace, name } = splitKey(key);
-    const current = caches.of(Endpoints).get(key);
-    if (service === undefined) {
-      if (current?.metadata.labels?.[ENDPOINTS_MANAGED_BY] === ENDPOINTS_MANAGER) await ifThere(client.delete(Endpoints, name, { namespace }));
-      return;
-    }
-    if (!hasEndpoints(service)) return;
-    const { subsets, isTruncated } = subsetsOf(service, podsOf(service, caches));
-    const { [OVER_CAPACITY]: _, ...others } = current?.metadata.annotations ?? {};
-    const annotations = isTruncated ? { ...others, [OVER_CAPACITY]: 'truncated' } : others;
-    const labels: Record<string, string> = { ...service.metadata.labels, [ENDPOINTS_MANAGED_BY]: ENDPOINTS_MANAGER };
-    if (service.spec?.clusterIP === 'None') labels[HEADLESS] = '';
-    if (current === undefined) {
-      await client.create(Endpoints, { apiVersion: 'v1', kind: 'Endpoints', metadata: { name, namespace, labels, ...(isTruncated ? { annotations } : {}) }, ...(subsets.length > 0 ? { subsets } : {}) });
-    } else if (!isDeepStrictEqual(current.subsets ?? [], subsets) || !isDeepStrictEqual({ ...current.metadata.labels }, labels) || !isDeepStrictEqual({ ...current.metadata.annotations }, annotations)) {
-      await client.update(Endpoints, { ...current, metadata: { ...current.metadata, labels, annotations }, subsets });
-    }
-  },
-};
+function endpointsController(): Controller<Service> {
+  const times = createTriggerTimes();
+  return {
+    name: 'endpoints', for: Service, watches: [watching(Pod, servicesOf), watching(Endpoints, (each) => [keyOf(each)])], writes: [Endpoints],
+    async reconcile(key, service, { client, caches }) {
+      const { namespace, name } = splitKey(key);
+      const current = caches.of(Endpoints).get(key);
+      if (!hasEndpoints(service)) times.forget(key);
+      if (service === undefined) {
+        if (current?.metadata.labels?.[ENDPOINTS_MANAGED_BY] === ENDPOINTS_MANAGER) await ifThere(client.delete(Endpoints, name, { namespace }));
+        return;
+      }
+      if (!hasEndpoints(service)) return;
+      const pods = podsOf(service, caches);
+      const time = times.look(key, service, pods);
+      const { subsets, isTruncated } = subsetsOf(service, pods);
+      const { [OVER_CAPACITY]: before, [LAST_CHANGE]: _time, ...others } = current?.metadata.annotations ?? {};
+      const annotations: Record<string, string> = isTruncated ? { ...others, [OVER_CAPACITY]: 'truncated' } : others;
+      const labels: Record<string, string> = { ...service.metadata.labels, [ENDPOINTS_MANAGED_BY]: ENDPOINTS_MANAGER };
+      if (service.spec?.clusterIP === 'None') labels[HEADLESS] = '';
+      if (current === undefined) {
+        await client.create(Endpoints, stamped({ apiVersion: 'v1', kind: 'Endpoints', metadata: { name, namespace, labels, annotations }, ...(subsets.length > 0 ? { subsets } : {}) }, time));
+      } else if (!isDeepStrictEqual(current.subsets ?? [], subsets) || !isDeepStrictEqual({ ...current.metadata.labels }, labels) || before !== annotations[OVER_CAPACITY]) {
+        await client.update(Endpoints, stamped({ ...current, metadata: { ...current.metadata, labels, annotations }, subsets }, time));
+      }
+    },
+  };
+}
 
 export default defineModule({
   name: 'endpointslice',
   description: 'Names the pods that answer for each Service, in EndpointSlices and Endpoints',
   needs: [Service, Pod, EndpointSlice, Endpoints],
-  controllers: [sliceController(), endpoints, mirrorController()],
+  controllers: [sliceController(), endpointsController(), mirrorController()],
   portable: true,
 });

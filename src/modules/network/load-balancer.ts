@@ -6,36 +6,68 @@ import type { Controller } from '../../sdk/controller.ts';
 import { addressValue, formatIPv6, isIP, isWithin, rangeValue } from '../../api/ip.ts';
 import { formatIpv4 } from './address.ts';
 
+/** Says that something is to be cleared away before the Service is gone; others look whether it is there (upstream: cloud-provider/service/helpers). */
+const FINALIZER = 'service.kubernetes.io/load-balancer-cleanup';
+
+/** How soon it is looked whether an address has become free. */
+const RETRY_MS = 2_000;
+
 /** `ranges`, one a family, are read when the controller runs, since the machine is not known before. */
 export function loadBalancerController(ranges: () => readonly string[]): Controller<Service> {
   // Addresses given by a write that the cache does not show yet.
   const given = new Map<string, ObjectKey>();
+  /** Who has no address, and what was said of it. */
+  const told = new Map<ObjectKey, string>();
   return {
     name: 'load-balancer', for: Service, concurrency: 1,
     async reconcile(key, service, { client, caches, events }) {
       for (const [address, owner] of given) if (owner === key) given.delete(address);
-      if (service === undefined) return;
+      if (service === undefined || !isOurs(service)) told.delete(key);
+      if (service === undefined) return undefined;
       const current = service.status?.loadBalancer?.ingress ?? [];
-      if (!isOurs(service)) {
-        // Another class has its own controller, which writes the status.
-        if (current.length > 0 && service.spec?.type !== 'LoadBalancer') await write(service, []);
-        return;
-      }
+      // Another class has its own controller, which writes the status.
+      if (service.spec?.type === 'LoadBalancer' && !isOurs(service)) return undefined;
+      if (!isOurs(service) || service.metadata.deletionTimestamp !== undefined) return release();
       const taken = takenBy(caches.of(Service).list(), key, given);
       const wanted = rangesFor(service, ranges());
       const addresses = wanted.map((range) => chooseAddress(range, service, taken)).filter((each) => each !== undefined);
-      if (addresses.length < Math.max(1, wanted.length)) return events.event(service, 'Warning', 'SyncLoadBalancerFailed', `no address of ${wanted.join(' and ')} is free${service.spec?.loadBalancerIP ? `, or ${service.spec.loadBalancerIP} is none of it` : ''}; widen network.loadBalancerCidr in the configuration file`);
-      if (current.length === addresses.length && current.every(({ ip }, index) => ip === addresses[index])) return;
+      if (addresses.length < Math.max(1, wanted.length)) {
+        const lack = `no address of ${wanted.join(' and ')} is free${service.spec?.loadBalancerIP ? `, or ${service.spec.loadBalancerIP} is none of it` : ''}; widen network.loadBalancerCidr in the configuration file`;
+        if (told.get(key) !== lack) events.event(service, 'Warning', 'SyncLoadBalancerFailed', lack);
+        told.set(key, lack);
+        return { requeueAfterMs: RETRY_MS };
+      }
+      told.delete(key);
+      const isThere = current.length === addresses.length && current.every(({ ip }, index) => ip === addresses[index]);
+      if (isThere && finalizersOf(service).includes(FINALIZER)) return undefined;
       for (const each of addresses) given.set(each, key);
-      await write(service, addresses.map((ip) => ({ ip, ipMode: 'VIP' })));
+      const kept = await keep(service, [...finalizersOf(service).filter((each) => each !== FINALIZER), FINALIZER]);
+      if (isThere) return undefined;
+      await write(kept, addresses.map((ip) => ({ ip, ipMode: 'VIP' })));
       events.event(service, 'Normal', 'EnsuredLoadBalancer', `Ensured load balancer at ${addresses.join(' and ')}`);
+      return undefined;
 
-      async function write(about: Service, ingress: LoadBalancerIngress[]): Promise<void> {
-        await client.update(Service, { ...about, status: { ...about.status, loadBalancer: ingress.length === 0 ? {} : { ingress } } }, { subresource: 'status' });
+      /** Its address first: the Service may be gone after it. */
+      async function release(): Promise<undefined> {
+        const others = finalizersOf(service!).filter((each) => each !== FINALIZER);
+        const isLast = service!.metadata.deletionTimestamp !== undefined && others.length === 0;
+        const about = current.length === 0 || isLast ? service! : await write(service!, []);
+        await keep(about, others);
+        return undefined;
+      }
+
+      async function keep(about: Service, finalizers: string[]): Promise<Service> {
+        return finalizers.length === finalizersOf(about).length ? about : client.update(Service, { ...about, metadata: { ...about.metadata, finalizers } });
+      }
+
+      async function write(about: Service, ingress: LoadBalancerIngress[]): Promise<Service> {
+        return client.update(Service, { ...about, status: { ...about.status, loadBalancer: ingress.length === 0 ? {} : { ingress } } }, { subresource: 'status' });
       }
     },
   };
 }
+
+const finalizersOf = ({ metadata }: Service): readonly string[] => metadata.finalizers ?? [];
 
 function isOurs(service: Service): boolean {
   return service.spec?.type === 'LoadBalancer' && service.spec.loadBalancerClass === undefined;
