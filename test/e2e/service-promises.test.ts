@@ -134,6 +134,25 @@ describe('services keep what is promised', { timeout: 300_000 * PATIENCE }, () =
     await kubectl('delete', 'pod', 'early', '--force', '--grace-period=0');
   });
 
+  it('says how it is where kube-proxy is asked (upstream: Networking should check kube-proxy urls)', async () => {
+    const read = (url: string): Promise<string> => new Promise((resolve, reject) => {
+      get(url, { agent: false }, (response) => {
+        let text = '';
+        response.on('data', (chunk: Buffer) => (text += chunk.toString())).on('end', () => resolve(`${response.statusCode} ${text}`));
+      }).on('error', reject);
+    });
+    const node = await field('.status.addresses[?(@.type=="InternalIP")].address', 'node', 'node1');
+    assert.match(await read(`http://${node}:10256/healthz`), /^200 \{"lastUpdated": ".*","currentTime": ".*", "nodeEligible": true\}$/);
+    assert.equal(await read('http://127.0.0.1:10249/proxyMode'), '200 nftables');
+    await until('what pods change is measured from there on', async () => Number(/^kubeproxy_network_programming_duration_seconds_count\{ip_family="IPv4"\} (\d+)$/m.exec(await read('http://127.0.0.1:10249/metrics'))?.[1]) > 0);
+    await assert.rejects(read(`http://${node}:10249/metrics`), /ECONNREFUSED/);
+    await kubectl('taint', 'node', 'node1', 'ToBeDeletedByClusterAutoscaler=now:PreferNoSchedule');
+    await until('nothing more is to be sent to a node that is about to go', async () => (await read(`http://${node}:10256/healthz`)).startsWith('503 '));
+    assert.match(await read(`http://${node}:10256/livez`), /^200 /);
+    await kubectl('taint', 'node', 'node1', 'ToBeDeletedByClusterAutoscaler-');
+    await until('it stays', async () => (await read(`http://${node}:10256/healthz`)).startsWith('200 '));
+  });
+
   it('a load balancer of local endpoints is not well while all of them end, though they still answer', async () => {
     await apply(pod('edge', 'edge', { spec: { terminationGracePeriodSeconds: 120 } }), service('edge', { type: 'LoadBalancer', externalTrafficPolicy: 'Local', allocateLoadBalancerNodePorts: false }));
     await ready('edge');

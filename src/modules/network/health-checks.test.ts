@@ -25,7 +25,8 @@ test('it says how many endpoints this machine has, and is gone with the service'
   const slices = memoryCache<EndpointSlice>();
   indexSlices(slices);
   const stop = new AbortController();
-  startHealthChecks({ services, slices, nodeName: 'n1', log: silentLog, signal: stop.signal });
+  let isHealthy = true;
+  startHealthChecks({ services, slices, nodeName: 'n1', isHealthy: () => isHealthy, log: silentLog, signal: stop.signal });
   const service: Service = { metadata: { name: 'web', namespace: 'shop' }, spec: { type: 'LoadBalancer', externalTrafficPolicy: 'Local', healthCheckNodePort: port } };
   services.set(service);
   await new Promise((resolve) => setTimeout(resolve, 50));
@@ -37,6 +38,9 @@ test('it says how many endpoints this machine has, and is gone with the service'
   assert.deepEqual(await ask(), [503, said(0)]);
   slices.set(slice('n1', true));
   assert.deepEqual(await ask(), [200, said(1)]);
+  isHealthy = false;
+  assert.deepEqual(await ask(), [503, { ...(said(1) as object), serviceProxyHealthy: false }]);
+  isHealthy = true;
   slices.set(slice('n1', false));
   assert.deepEqual(await ask(), [503, said(0)]);
   slices.set(slice('n2', true));

@@ -14,12 +14,14 @@ export interface HealthChecksInput {
   /** With the index `service` (service-index.ts). */
   slices: Cache<EndpointSlice>;
   nodeName: string;
+  /** Whether the rules keep up; default always. */
+  isHealthy?(): boolean;
   log: Log;
   signal: AbortSignal;
 }
 
 /** Listens for each such Service until the signal aborts. Counts are taken when asked. */
-export function startHealthChecks({ services, slices, nodeName, log, signal }: HealthChecksInput): void {
+export function startHealthChecks({ services, slices, nodeName, isHealthy = () => true, log, signal }: HealthChecksInput): void {
   const servers = new Map<string, { port: number; server: Server }>();
 
   const stopOne = (key: string): void => {
@@ -34,8 +36,9 @@ export function startHealthChecks({ services, slices, nodeName, log, signal }: H
     if (port === undefined) return;
     const server = createServer((_request, response) => {
       const local = localEndpoints(slices.byIndex('service', key), nodeName);
-      const body = JSON.stringify({ service: { namespace: object.metadata.namespace, name: object.metadata.name }, localEndpoints: local, serviceProxyHealthy: true });
-      response.writeHead(local > 0 ? 200 : 503, { 'content-type': 'application/json', 'x-content-type-options': 'nosniff', 'x-load-balancing-endpoint-weight': String(local) });
+      const serviceProxyHealthy = isHealthy();
+      const body = JSON.stringify({ service: { namespace: object.metadata.namespace, name: object.metadata.name }, localEndpoints: local, serviceProxyHealthy });
+      response.writeHead(local > 0 && serviceProxyHealthy ? 200 : 503, { 'content-type': 'application/json', 'x-content-type-options': 'nosniff', 'x-load-balancing-endpoint-weight': String(local) });
       response.end(body);
     });
     server.on('error', (error) => log.warn('the health check of a load balancer does not answer', { service: keyOf(object), port, error }));

@@ -14,7 +14,9 @@ import { startDns } from './dns/start.ts';
 import { lookForFirewalls } from './firewalls.ts';
 import { startHealthChecks } from './health-checks.ts';
 import { loadBalancerController } from './load-balancer.ts';
+import { portSettings, serveKubeProxyPorts } from './kube-proxy-ports.ts';
 import { bridgeOf } from './links.ts';
+import { createRulesHealth } from './rules-progress.ts';
 import { isRouted, removePodNetwork, setUpPodNetwork } from './pod-network.ts';
 import { podProxyRoute } from './reach/pods.ts';
 import { serviceProxyRoute } from './reach/services.ts';
@@ -57,22 +59,25 @@ function createNetworkModule(): Module {
     },
     async run(context) {
       const { caches, machine, signal } = context;
+      const settings = portSettings(context.config, { ipv6: machine.network.ipv6 !== undefined });
       context.route(podProxyRoute);
       context.route(serviceProxyRoute(context));
       const folder = join(machine.runFolder, 'haproxy');
       const proxies = createProxiedServices({ program: machine.programs.haproxy ?? 'haproxy', folder, gatewayIp: machine.network.gatewayIp, gatewayIp6: machine.network.ipv6?.gatewayIp, nodeName: machine.nodeName, podOf: (key) => caches.of(Pod).get(key), zone: () => zoneOf(caches.of(Node).get(machine.nodeName)), others: () => othersOf(caches.of(Node).list(), { nodeName: machine.nodeName, podCidr: machine.network.podCidr }), log: context.log, signal });
-      context.metrics?.(() => proxies.metrics());
+      const health = createRulesHealth(() => context.clock.nowMs());
+      context.metrics?.(async () => health.metrics() + (await proxies.metrics()));
       const shared = { proxies, policies: caches.of(LoadBalancingPolicy), networkPolicies: caches.of(NetworkPolicy), pods: caches.of(Pod), nodes: caches.of(Node), services: caches.of(Service), slices: caches.of(EndpointSlice), nft: machine.programs.nft ?? 'nft', conntrack: machine.programs.conntrack, log: context.log, signal };
       const place = { nodeName: machine.nodeName, table: bridgeOf(machine), bridge: bridgeOf(machine), seesBridged };
       const { ipv6 } = machine.network;
-      const syncs = [await startSync({ ...shared, events: context.events, facts: { ...machine.network, ...place } })];
+      const syncs = [await startSync({ ...shared, progress: health.of('ip'), events: context.events, facts: { ...machine.network, ...place } })];
       // A table of its own; what is wrong with a Service is told once.
-      if (ipv6 !== undefined) syncs.push(await startSync({ ...shared, events: { event: () => {} }, facts: { ...ipv6, ...place, family: 'ip6' } }));
+      if (ipv6 !== undefined) syncs.push(await startSync({ ...shared, progress: health.of('ip6'), events: { event: () => {} }, facts: { ...ipv6, ...place, family: 'ip6' } }));
       const stopCarrying = carriesOut(machine.instance, caches.of(EndpointSlice), () => Promise.all(syncs.map((sync) => sync.caughtUp())));
-      startHealthChecks({ services: caches.of(Service), slices: caches.of(EndpointSlice), nodeName: machine.nodeName, log: context.log, signal });
+      startHealthChecks({ services: caches.of(Service), slices: caches.of(EndpointSlice), nodeName: machine.nodeName, isHealthy: () => health.isHealthy(), log: context.log, signal });
       const dns = await startDns({ services: caches.of(Service), slices: caches.of(EndpointSlice), network: machine.network, upstreams: upstreamsOf(context.config) });
       context.report({ dns: `${dns.address}:${dns.port}` });
-      await Promise.all([keepWellKnown(context, dns.port), keepBridge(context), lookForFirewalls(context), routeFurtherRanges(context), aborted(signal)]);
+      const ports = serveKubeProxyPorts({ settings, health, node: () => caches.of(Node).get(machine.nodeName), clock: context.clock, log: context.log, signal });
+      await Promise.all([ports, keepWellKnown(context, dns.port), keepBridge(context), lookForFirewalls(context), routeFurtherRanges(context), aborted(signal)]);
       stopCarrying();
       await dns.close();
       await Promise.all(syncs.map((sync) => sync.settled()));

@@ -18,6 +18,7 @@ import { createGathering } from './gathering.ts';
 import { followIsolation } from './isolation.ts';
 import type { ProxiedServices } from './proxy/proxied.ts';
 import type { TableFacts } from './ruleset.ts';
+import { countChanges, type RulesProgress } from './rules-progress.ts';
 import { createServiceFragments } from './service-fragments.ts';
 import { indexSlices } from './service-index.ts';
 import type { RuleFacts } from './rule-facts.ts';
@@ -42,6 +43,8 @@ export interface SyncInput {
   signal: AbortSignal;
   /** Carries the Services that ask for what the kernel cannot do; without it they are shared round robin. */
   proxies?: ProxiedServices;
+  /** Is told what waits to be written, and what was. */
+  progress?: RulesProgress;
   /** How often it is looked whether the table is still there, in ms; default 30,000. */
   checkMs?: number;
 }
@@ -86,6 +89,17 @@ export async function startSync(input: SyncInput): Promise<Sync> {
   const table = createTableWriter({ ...input, hasUdp: (key) => services.get(key)?.spec?.ports?.some((port) => port.protocol === 'UDP') === true });
 
   async function write(): Promise<void> {
+    const ended = input.progress?.begin();
+    let isWritten = false;
+    try {
+      isWritten = await writeGathered();
+    } finally {
+      ended?.(isWritten);
+    }
+  }
+
+  /** Whether the table has it. */
+  async function writeGathered(): Promise<boolean> {
     for (const key of fragments.judge(gathering.dirty)) gathering.dirty.add(key);
     const keys = gathering.take(table.isWhole ? Infinity : MOST_AT_ONCE);
     const changes = await fragments.of(keys).catch((error: unknown) => {
@@ -97,11 +111,13 @@ export async function startSync(input: SyncInput): Promise<Sync> {
     } catch (error) {
       failure = error;
       log.error('the rules could not be written; all of them are written again', { error });
-      return gathering.schedule(RETRY_FAILURE_MS);
+      gathering.schedule(RETRY_FAILURE_MS);
+      return false;
     }
     // No rule leads to what they carried before any more, so that it may wait.
     await input.proxies?.settle(family).catch((error: unknown) => log.warn('HAProxy still carries services that are not led there any more', { error }));
     await table.forgetFlows().catch((error: unknown) => log.warn('clients of UDP may still send to endpoints that are gone', { error }));
+    return true;
   }
 
   /** A foreign 'nft flush ruleset' takes our table too. */
@@ -112,6 +128,7 @@ export async function startSync(input: SyncInput): Promise<Sync> {
     gathering.schedule(0);
   }
 
+  const stopCounting = input.progress === undefined ? undefined : countChanges(input.progress, { services, slices, family });
   const unfollow = followChanges(input, gathering.mark);
   const checking = setInterval(() => void gathering.enqueue(check), input.checkMs ?? 30_000);
   checking.unref();
@@ -119,6 +136,7 @@ export async function startSync(input: SyncInput): Promise<Sync> {
     clearInterval(checking);
     isolation.stop();
     unfollow();
+    stopCounting?.();
     gathering.stop();
   };
   await gathering.enqueue(write);
