@@ -4,6 +4,7 @@ import { externalAuth } from './gateway/external-auth.ts';
 import { credentials, crossOrigin, headers, mirrors, traffic } from './gateway/http-filters.ts';
 import { redirects, rewrites } from './gateway/http-redirects.ts';
 import { limits } from './gateway/limits.ts';
+import { copies } from './gateway/mirrors.ts';
 import { sessions } from './gateway/sessions.ts';
 
-conformance('gateway-api: filters', [headers, redirects, rewrites, mirrors, crossOrigin, credentials, externalAuth, traffic, sessions, limits]);
+conformance('gateway-api: filters', [headers, redirects, rewrites, mirrors, copies, crossOrigin, credentials, externalAuth, traffic, sessions, limits]);

@@ -2,7 +2,7 @@
 import { dirname } from 'node:path';
 import { podOf, type Body } from '../cluster.ts';
 
-/** Query parameters: `delay=MS` waits, `status=CODE` answers so, `fail=N` answers 500 to the first N requests of the same `id`, after `slow=MS`. */
+/** Query parameters: `delay=MS` waits, `status=CODE` answers so, `fail=N` answers 500 to the first N requests of the same `id`, after `slow=MS`; `/__seen` tells of those before, with `sized` how long their bodies were. gRPC with `x-stream` echoes messages as they come. */
 const SERVER = `const http = require('node:http'), http2 = require('node:http2'), https = require('node:https'), crypto = require('node:crypto'), fs = require('node:fs');
 const { POD_NAME: pod, NAMESPACE: namespace } = process.env;
 const failed = new Map(), seen = [];
@@ -11,6 +11,7 @@ const answer = (q, r, tls) => {
   let size = 0;
   q.on('data', (d) => (size += d.length)).on('end', () => setTimeout(() => {
     seen.push(q.method + ' ' + q.url);
+    if (url.searchParams.has('sized')) seen.push(q.url + ' of ' + size + ' bytes');
     if (url.pathname === '/__seen') return r.end(JSON.stringify(seen));
     const id = url.searchParams.get('id') ?? '', left = Number(url.searchParams.get('fail') ?? 0) - (failed.get(id) ?? 0);
     if (left > 0) { failed.set(id, (failed.get(id) ?? 0) + 1); return setTimeout(() => r.writeHead(Number(url.searchParams.get('code') ?? 500)).end(), Number(url.searchParams.get('slow') ?? 0)); }
@@ -27,6 +28,10 @@ const upgrade = (q, s) => {
 http.createServer((q, r) => answer(q, r)).on('upgrade', upgrade).listen(3000);
 http2.createServer((q, r) => answer(q, r)).listen(3001);
 const grpc = (s, h) => {
+  if (h['x-stream']) {
+    s.respond({ ':status': 200, 'content-type': 'application/grpc', 'x-from-backend': pod }, { waitForTrailers: true });
+    return s.on('error', () => {}).on('wantTrailers', () => s.sendTrailers({ 'grpc-status': '0' })).on('data', (d) => s.write(d)).on('end', () => s.end());
+  }
   s.on('error', () => {}).resume().on('end', () => {
     seen.push('gRPC ' + h[':path'] + ' ' + (h['x-mark'] ?? ''));
     const known = /^\\/gateway_api_conformance\\.echo_basic\\.grpcecho\\.GrpcEcho\\//.test(h[':path']);

@@ -13,7 +13,7 @@ export const requestHeaders = (value: object): object => filter('RequestHeaderMo
 const responseHeaders = (value: object): object => filter('ResponseHeaderModifier', 'responseHeaderModifier', value);
 export const redirect = (value: object): object => filter('RequestRedirect', 'requestRedirect', value);
 export const rewrite = (value: object): object => filter('URLRewrite', 'urlRewrite', value);
-const mirror = (name: string, more: object = {}): object => filter('RequestMirror', 'requestMirror', { backendRef: { name, port: 8080 }, ...more });
+export const mirror = (name: string, more: object = {}): object => filter('RequestMirror', 'requestMirror', { backendRef: { name, port: 8080 }, ...more });
 export const at = (path: string, filters: object[], backendRefs: object[] | null = [to(V1)]): object => ({ matches: [prefix(path)], filters, ...(backendRefs === null ? {} : { backendRefs }) });
 
 /** A route of the Gateway `same-namespace` with these rules; `run` gets its address. */

@@ -2,6 +2,7 @@
 import type { Door } from '../plan.ts';
 import type { Action, ResolvedFilter, Target } from '../rules.ts';
 import { toService } from '../signals.ts';
+import { METHOD_HEADER } from './actions.ts';
 import { authorizerLines } from './authorize.ts';
 import { balanced } from './balanced.ts';
 import { filterLines } from './filters.ts';
@@ -29,7 +30,7 @@ export function backendOf(page: Page, door: Door, action: Action, target: Target
     return name;
   }
   const lines = (texts: readonly string[]): Line[] => texts.map((text) => ({ text: `  ${text}`, owner: action.id }));
-  const filtered = (): string[] => filterLines(filters, { prefix: action.prefix, port: door.port, secure: door.secure, mirrorSocket: (to) => mirrorSocket(page, to), authorizerSocket: (filter) => authorizerSocket(page, filter, door) });
+  const filtered = (): string[] => filterLines(filters, { prefix: action.prefix, port: door.port, secure: door.secure, streams: action.grpc, mirrorSocket: (to, byH2) => mirrorSocket(page, to, byH2), authorizerSocket: (filter) => authorizerSocket(page, filter, door) });
   const sessions = action.persistence === undefined ? [] : sessionLines(action.persistence, action.id);
   const staged = needsStages(action);
   const servers = target.backend === undefined || redirects ? undefined : balanced(target.backend, serverOptions(page, target.backend, door.clientCertificate), { isHttp: true, source: staged ? 'hash req.hdr(x-forwarded-for,-1)' : 'source' });
@@ -44,10 +45,13 @@ export function backendOf(page: Page, door: Door, action: Action, target: Target
   return name;
 }
 
-/** Copies come by HTTP/1.1 and go on by HTTP/2. */
-function mirrorSocket(page: Page, to: string): string {
-  const socket = page.socketOf(`mirror:${to}`);
-  page.sections.set(`mirror:${to}`, [`listen mirror:${to}`, `  bind unix@${socket} mode 600`, '  no log', `  server s ${to} proto h2`, ''].map((text) => ({ text })));
+/** Copies come by HTTP/1.1, as one of five methods, and go on as what they are. */
+function mirrorSocket(page: Page, to: string, byH2: boolean): string {
+  const name = `mirror:${byH2 ? 'h2:' : ''}${to}`;
+  const socket = page.socketOf(name);
+  page.sections.set(name, [
+    `listen ${name}`, `  bind unix@${socket} mode 600`, '  no log', `  http-request set-method %[req.hdr(${METHOD_HEADER})] if { req.hdr(${METHOD_HEADER}) -m found }`, `  http-request del-header ${METHOD_HEADER}`, `  server s ${to}${byH2 ? ' proto h2' : ''}`, '',
+  ].map((text) => ({ text })));
   return `unix@${socket}`;
 }
 

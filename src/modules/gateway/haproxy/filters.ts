@@ -10,11 +10,16 @@ export interface FilterContext {
   /** Of the listener, for redirects. */
   port: number;
   secure: boolean;
-  /** Of what takes copies for a place that speaks HTTP/2 alone. */
-  mirrorSocket(to: string): string;
+  /** Requests may go on for long, as those of gRPC. */
+  streams: boolean;
+  /** Of what takes copies for a place, which may speak HTTP/2 alone. */
+  mirrorSocket(to: string, byH2: boolean): string;
   /** Of who is asked about requests. */
   authorizerSocket(filter: ResolvedFilter): string;
 }
+
+/** So long a request may be held up for its body, that it can be copied. */
+const [PATIENCE_MS, STREAM_PATIENCE_MS] = [1_000, 100];
 
 /** In the order in which they work; a redirect is last, since nothing comes after it. */
 export function filterLines(filters: readonly ResolvedFilter[], context: FilterContext): string[] {
@@ -26,11 +31,11 @@ export function filterLines(filters: readonly ResolvedFilter[], context: FilterC
     if (urlRewrite?.path !== undefined) lines.push(...pathLines(urlRewrite.path, context.prefix));
     if (urlRewrite?.hostname !== undefined) lines.push(`http-request set-header Host ${quoted(literal(urlRewrite.hostname))}`);
   }
-  const buffers = 'option http-buffer-request';
-  if (filters.some(({ mirrorTo }) => mirrorTo !== undefined) && !lines.includes(buffers)) lines.push(buffers);
+  // Who waits to be told to go on gets no body across before that.
+  if (filters.some(({ mirrorTo }) => mirrorTo !== undefined)) lines.push('http-request wait-for-body time 30s at-least 1 if { req.hdr(expect) -m found }');
   for (const filter of filters) {
-    const { mirrorTo, mirrorByH2 } = filter;
-    if (mirrorTo !== undefined) lines.push(`http-request ${mirrorByH2 === true ? `lua.mirror_by ${quoted(mirrorTo)} ${quoted(context.mirrorSocket(mirrorTo))}` : `lua.mirror ${quoted(mirrorTo)}`}${shareOf(filter)}`);
+    const { mirrorTo, mirrorByH2 = false } = filter;
+    if (mirrorTo !== undefined) lines.push(`http-request lua.mirror ${quoted(mirrorTo)} ${quoted(context.mirrorSocket(mirrorTo, mirrorByH2))} ${mirrorByH2 ? 'socket' : 'any'} ${context.streams ? STREAM_PATIENCE_MS : PATIENCE_MS}${shareOf(filter)}`);
   }
   for (const { responseHeaderModifier } of filters) if (responseHeaderModifier !== undefined) lines.push(...headerLines('http-response', responseHeaderModifier));
   for (const { requestRedirect } of filters) if (requestRedirect !== undefined) lines.push(...redirectLines(requestRedirect, context));
