@@ -6,7 +6,7 @@ import { definitionOf } from '../api/custom/definition-of.ts';
 import { BUILT_IN_KINDS } from '../api/kinds.ts';
 import { Event } from '../api/core/event.ts';
 import { apiVersionOf } from '../api/meta.ts';
-import { resourceKey, type Kind } from '../api/kind.ts';
+import { resourceKey } from '../api/kind.ts';
 import { realClock, type Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import { createLoader, type Host, type HostedModule, type Loader } from '../kernel/loader/index.ts';
@@ -18,6 +18,7 @@ import type { EventRecorder } from '../sdk/events.ts';
 import type { MachineFacts, Module, ModuleContext, ServedKinds } from '../sdk/module.ts';
 import { permitOfController, permitOfModule, restrictClient, rulesOf } from '../sdk/permit.ts';
 import type { ServeRoute } from './attach-routes.ts';
+import { attachedKinds } from './attached-kinds.ts';
 import { builtins } from './builtins.ts';
 import { readerOf } from './elsewhere.ts';
 
@@ -39,7 +40,7 @@ export interface AttachOptions {
 export async function attach({ access, modules, config = {}, log, signal, clock = realClock, serve }: AttachOptions): Promise<void> {
   const chosen = modules.map(portableModule);
   const client = createHttpClient(access, { name: 'llmos-attach' });
-  const served = await readServedKinds(client, [...new Set([...BUILT_IN_KINDS, ...chosen.flatMap((module) => module.kinds ?? [])])]);
+  const served = await attachedKinds(client, chosen, { clock, signal });
   refuseMissing(chosen, served);
   const serving = serve === undefined ? undefined : await (await import('./attach-routes.ts')).serveRoutes({ client, ...serve, namespace: access.namespace, log, signal });
   const loader: Loader = createLoader({ host: httpHost({ client, kinds: served, config, log, clock, serve: serving?.serve ?? serveNowhere(log) }), clock, log });
@@ -83,23 +84,6 @@ function refuseMissing(modules: readonly Module[], served: ServedKinds): void {
     const missing = [...(module.kinds ?? []), ...(module.needs ?? [])].find((kind) => !keys.has(resourceKey(kind)));
     if (missing !== undefined) throw new Error(`module '${module.name}' needs ${missing.plural} of ${apiVersionOf(missing.group, missing.version)}, which the cluster does not serve; install it there first (those of llmos: 'llmos attach --crds ${module.name}')`);
   }
-}
-
-/** Those of our kinds that the cluster serves too, by discovery. */
-async function readServedKinds(client: HttpClient, ours: readonly Kind[]): Promise<ServedKinds> {
-  const groupVersions = [...new Set(ours.map(({ group, version }) => apiVersionOf(group, version)))];
-  const lists = await Promise.all(groupVersions.map(async (groupVersion) => {
-    const path = groupVersion.includes('/') ? `/apis/${groupVersion}` : `/api/${groupVersion}`;
-    const text = await client.getRaw(path).catch(() => '{"resources":[]}'); // a group that is not served
-    return (JSON.parse(text) as { resources: { name: string }[] }).resources.map(({ name }) => `${groupVersion} ${name}`);
-  }));
-  const there = new Set(lists.flat());
-  const kinds: Kind[] = ours.filter((kind) => there.has(`${apiVersionOf(kind.group, kind.version)} ${kind.plural}`));
-  return {
-    list: () => kinds,
-    find: (group, kind) => kinds.find((each) => each.group === group && each.kind === kind),
-    subscribe: () => () => {},
-  };
 }
 
 function serveNowhere(log: Log): ServeRoute {

@@ -10,6 +10,7 @@ import type { KubeObject } from '../../src/api/meta.ts';
 import type { Clock } from '../../src/base/clock.ts';
 import type { Client, ModuleContext } from '../../src/sdk/index.ts';
 import core from '../../src/modules/core/module.ts';
+import customResources from '../../src/modules/custom-resources/module.ts';
 import garbageCollector from '../../src/modules/garbage-collector/module.ts';
 import jobSet from '../../src/modules/job-set/module.ts';
 import queue from '../../src/modules/queue/module.ts';
@@ -37,7 +38,7 @@ export async function openQueues(config: Record<string, unknown> = {}, faults: Q
   const within = (context: ModuleContext): ModuleContext => ({
     ...context, config, client: faulty(context.client, faults), clock: { ...context.clock, ...(faults.sleep !== undefined && { sleep: faults.sleep }) }, metrics: (text) => ((metrics = text), () => undefined),
   });
-  world = await startWorld([core, workloads, jobSet, garbageCollector, scheduler, { ...queue, run: (context) => queue.run!(within(context)) }]);
+  world = await startWorld([core, customResources, workloads, jobSet, garbageCollector, scheduler, { ...queue, run: (context) => queue.run!(within(context)) }]);
   client = world.client;
 }
 

@@ -77,21 +77,23 @@ function isOfStatefulSet({ metadata }: WorkloadType, name: string): boolean {
   return metadata.name?.slice(0, -'-12345'.length) === `statefulset-${name}`.slice(0, 57) && metadata.ownerReferences?.[0]?.kind === 'Pod';
 }
 
+/** Without its kind: `rayjob.ray.io/train`. */
 function bareName(name: string): string {
-  return name.replace(/^(?:jobs?(?:\.batch)?|jobsets?(?:\.jobset\.x-k8s\.io)?|pods?|statefulsets?(?:\.apps)?|sts|workloads?(?:\.kueue\.x-k8s\.io)?)\//, '');
+  return name.replace(/^[a-z0-9.-]+\//i, '');
 }
 
 /** Of what has no Workload: whether it names a queue, and whether that is there. */
 async function explainWithout(client: Client, { localQueues }: Seen, namespace: string, name: string): Promise<string> {
-  const [{ Job }, { JobSet }, { Pod }, { isApiError }, { QUEUE_NAME }] = await Promise.all([import('../../api/batch/job.ts'), import('../../api/jobset/job-set.ts'), import('../../api/core/pod.ts'), import('../../api/errors.ts'), import('../../api/kueue/names.ts')]);
+  const [{ Job }, { JobSet }, { Pod }, frameworks, { isApiError }, { QUEUE_NAME }] = await Promise.all([import('../../api/batch/job.ts'), import('../../api/jobset/job-set.ts'), import('../../api/core/pod.ts'), import('../../api/kueue/frameworks.ts'), import('../../api/errors.ts'), import('../../api/kueue/names.ts')]);
   const bare = bareName(name);
   const orNone = (error: unknown): undefined => {
     if (!isApiError(error, 'NotFound')) throw error;
     return undefined;
   };
   const of = <T extends KubeObject>(kind: Kind<T>): Promise<T | undefined> => client.get(kind, bare, { namespace }).catch(orNone);
-  const found: KubeObject | undefined = (await of(Job)) ?? (await of(JobSet)) ?? (await of(Pod));
-  if (found === undefined) throw new Error(`there is no job, jobset or pod ${bare} in namespace ${namespace}, and nothing in a queue that is called so; 'llmos queue ls' lists the queues`);
+  const foreign = async (): Promise<KubeObject | undefined> => (await Promise.all(Object.values(frameworks).map(of))).find((each) => each !== undefined);
+  const found: KubeObject | undefined = (await of(Job)) ?? (await of(JobSet)) ?? (await of(Pod)) ?? (await foreign());
+  if (found === undefined) throw new Error(`there is no job of any kind and no pod ${bare} in namespace ${namespace}, and nothing in a queue that is called so; 'llmos queue ls' lists the queues`);
   const queueName = found.metadata.labels?.[QUEUE_NAME] ?? found.metadata.annotations?.[QUEUE_NAME];
   if (queueName === undefined) return `${namespace}/${bare} is in no queue: it has no label ${QUEUE_NAME}`;
   const there = localQueues.filter(({ metadata }) => metadata.namespace === namespace).map(({ metadata }) => metadata.name);

@@ -9,6 +9,7 @@ import { controllerReference } from '../../api/owner.ts';
 import { ifThere } from '../../sdk/if-there.ts';
 import { keyOf, watching, type Caches, type Controller, type ReconcileContext } from '../../sdk/index.ts';
 import { conditionOf, is, isReserved } from './conditions.ts';
+import { amountOf } from './demand.ts';
 import { finish, release, setPodsReady } from './owned.ts';
 import { priorityOf, queueNameOf, workloadFor, workloadName, workloadsOf, type Order } from './owner.ts';
 import { countOf, replacesKeyOf, scaledSets, sliceAfter, slicesInOrder } from './slices.ts';
@@ -21,9 +22,14 @@ export interface Integration<T extends KubeObject> {
   readonly kind: Kind<T>;
   /** How the names of its Workloads begin. */
   readonly prefix: string;
-  /** Whether nobody else lets it go, such as a parent that is in a queue itself. */
-  isOurs(job: T, caches: Caches): boolean;
-  podSetsOf(job: T): PodSet[];
+  /** Kinds that its functions read beside it. */
+  readonly reads?: readonly Kind[];
+  /** Whether queues have to do with it. */
+  isOurs(job: T): boolean;
+  /** Throws Error where that cannot be told yet. */
+  podSetsOf(job: T, caches: Caches): PodSet[];
+  /** The PriorityClass of the whole, which goes before those of its pods. */
+  priorityClassOf?(job: T): string | undefined;
   isSuspended(job: T): boolean;
   suspended(job: T): T;
   /** It may be scaled while it runs, since its further pods wait at a gate. */
@@ -32,27 +38,38 @@ export interface Integration<T extends KubeObject> {
   isActive(job: T): boolean;
   endOf(job: T): { failed: boolean; message: string } | undefined;
   /** All of its pods are ready, or have succeeded. */
-  isReady(job: T, workload: Workload): boolean;
+  isReady(job: T, workload: Workload, caches: Caches): boolean;
   /** Pods that it does not need any more. */
-  reclaimableOf(job: T): { name: string; count: number }[];
+  reclaimableOf(job: T, caches: Caches): { name: string; count: number }[];
+  /** Still suspended, with what its flavors add, where that must be there before it runs. */
+  prepared?(job: T, workload: Workload, infoOf: (set: string) => StartInfo, caches: Caches): T;
   /** Runs, with what its flavors add. */
-  started(job: T, workload: Workload, infoOf: (set: string) => StartInfo): T;
+  started(job: T, workload: Workload, infoOf: (set: string) => StartInfo, caches: Caches): T;
   /** Suspended, with templates as the Workload remembers them. */
-  restored(job: T, workload: Workload): T;
+  restored(job: T, workload: Workload, caches: Caches): T;
   /** What must be done before templates may change. */
   beforeRestore?(job: T, context: ReconcileContext): Promise<T>;
 }
 
-export function jobControllerOf<T extends KubeObject>(integration: Integration<T>, order: Order): Controller<T> {
+/** Until it can be told whose part a job is. */
+const UNKNOWN_MS = 5_000;
+
+/** `isPart`: whether it waits with a parent that is in a queue, and needs no turn of its own; undefined where that cannot be told now. */
+export function jobControllerOf<T extends KubeObject>(integration: Integration<T>, order: Order, isPart: (job: T) => Promise<boolean | undefined>): Controller<T> {
   const work = new Work(integration, order);
   return {
     name: `queued-${integration.kind.plural}`,
     for: integration.kind,
     owns: [Workload],
     watches: [watching(Workload, waitsForPrebuilt(integration.kind))],
+    reads: integration.reads ?? [],
     async reconcile(_key, job, context) {
-      if (job === undefined || queueNameOf(job) === undefined || job.metadata.deletionTimestamp !== undefined || !integration.isOurs(job, context.caches)) return;
+      if (job === undefined || queueNameOf(job) === undefined || job.metadata.deletionTimestamp !== undefined || !integration.isOurs(job)) return undefined;
+      const part = await isPart(job);
+      if (part === undefined) return { requeueAfterMs: UNKNOWN_MS };
+      if (part) return undefined;
       await work.reconcile(job, context);
+      return undefined;
     },
   };
 }
@@ -85,24 +102,24 @@ class Work<T extends KubeObject> {
     }
     if (slice !== undefined) return this.#exchange(job, workload, slice, context);
     if (is(workload, 'Evicted') && isReserved(workload)) return this.#evict(job, workload, context);
-    if (!isPrebuilt && isReserved(workload) && this.#isResized(job, workload)) return this.#isElastic(job, workload) ? this.#scale(job, workload, context) : this.#replace(job, workload, context);
+    if (!isPrebuilt && isReserved(workload) && this.#isResized(job, workload, context.caches)) return this.#isElastic(job, workload) ? this.#scale(job, workload, context) : this.#replace(job, workload, context);
     if (is(workload, 'Admitted') && isReserved(workload)) return this.#of.isSuspended(job) ? this.#start(job, workload, context) : this.#watchOver(job, workload, context);
     if (!this.#of.isSuspended(job)) return void (await this.#suspend(job, 'Not admitted by cluster queue', context));
     if (isReserved(workload)) return;
     if (!isPrebuilt) return this.#update(job, workload, context);
-    if (!equalJson(shapeOf(this.#of.podSetsOf(job)), shapeOf(workload.spec.podSets))) await finish(workload, 'OutOfSync', 'The prebuilt workload is out of sync with its user job', job, context);
+    if (!equalJson(shapeOf(this.#of.podSetsOf(job, context.caches)), shapeOf(workload.spec.podSets))) await finish(workload, 'OutOfSync', 'The prebuilt workload is out of sync with its user job', job, context);
   }
 
   async #create(job: T, { client, caches, events }: ReconcileContext): Promise<void> {
     const name = workloadName(this.#of.prefix, job.metadata);
-    const wanted = workloadFor({ name, owner: job, references: [controllerReference(this.#of.kind, job)], podSets: this.#of.podSetsOf(job), submittedAt: this.#order.of(job), labels: { [JOB_UID]: job.metadata.uid ?? '' } }, caches);
+    const wanted = workloadFor({ name, owner: job, references: [controllerReference(this.#of.kind, job)], podSets: this.#of.podSetsOf(job, caches), priorityClass: this.#of.priorityClassOf?.(job), submittedAt: this.#order.of(job), labels: { [JOB_UID]: job.metadata.uid ?? '' } }, caches);
     await client.create(Workload, wanted);
     events.event(job, 'Normal', 'CreatedWorkload', `Created Workload: ${job.metadata.namespace}/${name}`);
   }
 
   /** Whether it would take more or less than its Workload has: it was scaled since. */
-  #isResized(job: T, { spec, status }: Workload): boolean {
-    return this.#of.podSetsOf(job).some(({ name, count }) => {
+  #isResized(job: T, { spec, status }: Workload, caches: Caches): boolean {
+    return this.#of.podSetsOf(job, caches).some(({ name, count }) => {
       const [set, assignment] = [spec.podSets.find((each) => each.name === name), status?.admission?.podSetAssignments.find((each) => each.name === name)];
       const had = this.#of.isSuspended(job) || assignment === undefined ? set?.count : countOf({ spec }, assignment);
       return had !== undefined && had !== count;
@@ -116,7 +133,7 @@ class Work<T extends KubeObject> {
 
   /** Fewer pods give back what they had at once; more wait as a slice, while the others run. */
   async #scale(job: T, workload: Workload, context: ReconcileContext): Promise<void> {
-    const podSets = scaledSets(workload, this.#of.podSetsOf(job));
+    const podSets = scaledSets(workload, this.#of.podSetsOf(job, context.caches));
     if (!isWider(podSets, workload.spec.podSets)) return void (await context.client.update(Workload, { ...workload, spec: { ...workload.spec, podSets } }));
     const { name, uid, generation } = job.metadata;
     const slice = sliceAfter(workload, { name: workloadName(this.#of.prefix, { name, uid: `${uid}/${generation}` }), podSets, submittedAt: `${new Date(context.clock.nowMs()).toISOString().slice(0, -1)}000Z` });
@@ -128,7 +145,7 @@ class Work<T extends KubeObject> {
   async #exchange(job: T, workload: Workload, slice: Workload, context: ReconcileContext): Promise<void> {
     if (isReserved(slice)) return finish(workload, 'WorkloadSliceReplaced', `Replaced to accommodate a workload (UID: ${slice.metadata.uid}, JobUID: ${job.metadata.uid}) due to workload slice aggregation`, job, context);
     if (is(workload, 'Evicted') || !isReserved(workload)) return this.#giveUp(job, workload, context);
-    const podSets = scaledSets(slice, this.#of.podSetsOf(job));
+    const podSets = scaledSets(slice, this.#of.podSetsOf(job, context.caches));
     if (!isWider(podSets, workload.spec.podSets)) await this.#remove(job, slice, context);
     else if (!equalJson(shapeOf(podSets), shapeOf(slice.spec.podSets))) await context.client.update(Workload, { ...slice, spec: { ...slice.spec, podSets } });
     await this.#watchOver(job, workload, context);
@@ -156,8 +173,8 @@ class Work<T extends KubeObject> {
 
   /** A suspended job may be changed, or go to another queue. */
   async #update(job: T, workload: Workload, { client, caches }: ReconcileContext): Promise<void> {
-    const podSets = this.#of.podSetsOf(job);
-    const spec: Workload['spec'] = { ...workload.spec, queueName: queueNameOf(job), ...priorityOf(job, podSets, caches), podSets };
+    const podSets = this.#of.podSetsOf(job, caches);
+    const spec: Workload['spec'] = { ...workload.spec, queueName: queueNameOf(job), ...priorityOf(job, podSets, caches, this.#of.priorityClassOf?.(job)), podSets };
     const same = spec.queueName === workload.spec.queueName && (spec.priority ?? 0) === (workload.spec.priority ?? 0) && equalJson(shapeOf(podSets), shapeOf(workload.spec.podSets));
     if (!same) await client.update(Workload, { ...workload, spec });
   }
@@ -165,14 +182,16 @@ class Work<T extends KubeObject> {
   /** Lets the job run: with the labels of its flavors, and as many pods at a time as were admitted. */
   async #start(job: T, workload: Workload, context: ReconcileContext): Promise<void> {
     const view = createView(context.caches);
-    await context.client.update(this.#of.kind, this.#of.started(job, workload, (set) => startInfoOf(workload, set, view)));
+    const infoOf = (set: string): StartInfo => startInfoOf(workload, set, view);
+    const ready = this.#of.prepared === undefined ? job : await context.client.update(this.#of.kind, this.#of.prepared(job, workload, infoOf, context.caches));
+    await context.client.update(this.#of.kind, this.#of.started(ready, workload, infoOf, context.caches));
     context.events.event(job, 'Normal', 'Started', `Admitted by clusterQueue ${workload.status?.admission?.clusterQueue}`);
   }
 
   /** While it runs: whether its pods are ready, and which of them it does not need any more. */
   async #watchOver(job: T, workload: Workload, context: ReconcileContext): Promise<void> {
-    const next = { ...setPodsReady(workload, this.#of.isReady(job, workload), context.clock.nowMs()) };
-    const reclaimable = this.#of.reclaimableOf(job);
+    const next = { ...setPodsReady(workload, this.#of.isReady(job, workload, context.caches), context.clock.nowMs()) };
+    const reclaimable = this.#of.reclaimableOf(job, context.caches);
     if (!equalJson(reclaimable, (workload.status?.reclaimablePods ?? []) as Json)) next.reclaimablePods = reclaimable;
     if (!equalJson(next as Json, (workload.status ?? {}) as Json)) await context.client.update(Workload, { ...workload, status: next }, { subresource: 'status' });
   }
@@ -195,9 +214,9 @@ class Work<T extends KubeObject> {
 
   /** The Workload remembers how the templates were. */
   async #restore(job: T, workload: Workload, context: ReconcileContext): Promise<T> {
-    if (equalJson(this.#of.restored(job, workload) as unknown as Json, job as unknown as Json)) return job;
+    if (equalJson(this.#of.restored(job, workload, context.caches) as unknown as Json, job as unknown as Json)) return job;
     const ready = (await this.#of.beforeRestore?.(job, context)) ?? job;
-    return context.client.update(this.#of.kind, this.#of.restored(ready, workload));
+    return context.client.update(this.#of.kind, this.#of.restored(ready, workload, context.caches));
   }
 }
 
@@ -209,6 +228,11 @@ function isWider(podSets: readonly PodSet[], than: readonly PodSet[]): boolean {
 function shapeOf(podSets: readonly PodSet[]): Json {
   return podSets.map(({ name, count, minCount, topologyRequest, template: { spec } }) => ({
     name, count, minCount: minCount ?? null, topology: (topologyRequest ?? null) as unknown as Json, nodeSelector: spec?.nodeSelector ?? {}, tolerations: (spec?.tolerations ?? []) as unknown as Json, affinity: (spec?.affinity ?? null) as unknown as Json,
-    containers: (spec?.containers ?? []).map(({ name: container, resources, image }) => ({ container, image: image ?? '', resources: (resources ?? {}) as unknown as Json })),
+    containers: (spec?.containers ?? []).map(({ name: container, resources, image }) => ({ container, image: image ?? '', requests: amountsOf(resources?.requests), limits: amountsOf(resources?.limits) })),
   }));
+}
+
+/** Custom resources keep quantities as they were written, a number even. */
+function amountsOf(quantities: Readonly<Record<string, string>> = {}): Json {
+  return Object.fromEntries(Object.entries(quantities).map(([resource, quantity]) => [resource, amountOf(resource, quantity)]));
 }

@@ -17,6 +17,7 @@ import { matcherOfSelector } from '../../api/selector.ts';
 import { ifThere } from '../../sdk/if-there.ts';
 import { LocalQueue } from '../../api/kueue/local-queue.ts';
 import { durationSeconds } from './duration.ts';
+import { isPartOfQueued, parentKindOf } from './frameworks/ancestors.ts';
 import { queuedJobErrors, queuedJobSetErrors } from './job-rules.ts';
 import { asksToBeElastic } from './asks.ts';
 import type { Admission, AdmissionRequest, ModuleContext } from '../../sdk/index.ts';
@@ -24,26 +25,29 @@ import type { Admission, AdmissionRequest, ModuleContext } from '../../sdk/index
 interface Held<T> {
   /** What is wrong with it, or with a change of it, for queues. */
   errorsOf(job: T, old: T | undefined): FieldError[];
-  /** It waits with its parent, and needs no queue of its own. */
-  hasParent?(job: T): boolean;
+  /** Changes it so that nothing of it runs. */
+  suspend(job: T): void;
+  /** Whether queues have to do with it; default true. */
+  isOurs?(job: T): boolean;
   /** More that is done with one in a queue. */
   prepare?(job: T): void;
 }
 
-/** What can be suspended is so until it is admitted. */
-function suspending<T extends Job | JobSet>(kind: Kind<T>, name: string, { errorsOf, hasParent = () => false, prepare = () => {} }: Held<T>): Admission {
+/** What can be suspended is so until it is admitted. What a job in a queue makes is suspended by that one. */
+export function suspending<T extends KubeObject & { spec?: object }>(kind: Kind<T>, name: string, { errorsOf, suspend, isOurs = () => true, prepare = () => {} }: Held<T>): Admission {
   return {
     name, kinds: [kind], operations: ['CREATE', 'UPDATE'],
-    admit(request, context) {
+    async admit(request, context) {
       const job = request.object as T | undefined;
-      if (job?.spec === undefined || (request.subresource ?? '') !== '' || request.operation !== 'CREATE') return;
-      const isPart = hasParent(job);
-      if (!isPart) defaultQueue(request, job, context);
-      if (job.metadata.labels?.[QUEUE_NAME] === undefined) return isPart ? undefined : holdWithout(request, job, context);
-      job.spec.suspend = true;
+      if (job?.spec === undefined || (request.subresource ?? '') !== '' || request.operation !== 'CREATE' || !isOurs(job)) return undefined;
+      defaultQueue(request, job, context);
+      if (job.metadata.labels?.[QUEUE_NAME] === undefined) return parentKindOf(job) === undefined ? holdWithout(request, job, context, suspend) : undefined;
+      if (await isPart(request, job, context)) return undefined;
+      suspend(job);
       prepare(job);
       warnOfSpans(request, job);
       warnWithoutQueue(request, job, context);
+      return undefined;
     },
     validate(request) {
       const job = request.object as T | undefined;
@@ -53,21 +57,27 @@ function suspending<T extends Job | JobSet>(kind: Kind<T>, name: string, { error
   };
 }
 
-/** Those of a JobSet wait with it. */
-export const queuedJobs = suspending(Job, 'queued-jobs', { errorsOf: queuedJobErrors, hasParent: (job) => controllerOf(job)?.kind === JobSet.kind, prepare: (job) => void (asksToBeElastic(job) && gate(job.spec!.template)) });
+/** Whether it waits with a parent that is in a queue. */
+async function isPart({ namespace }: AdmissionRequest, object: KubeObject, { client }: Pick<ModuleContext, 'client'>): Promise<boolean> {
+  const within = { ...object, metadata: { ...object.metadata, namespace: namespace ?? object.metadata.namespace } };
+  return (await isPartOfQueued(within, async (kind, parentNamespace, name) => ({ object: await ifThere(client.get(kind, name, { namespace: parentNamespace })) }))) === true;
+}
+
+export const queuedJobs = suspending(Job, 'queued-jobs', { errorsOf: queuedJobErrors, suspend: (job) => void (job.spec!.suspend = true), prepare: (job) => void (asksToBeElastic(job) && gate(job.spec!.template)) });
 
 /** Source: Kueue, the webhook of JobSets. */
-export const queuedJobSets = suspending(JobSet, 'queued-job-sets', { errorsOf: queuedJobSetErrors });
+export const queuedJobSets = suspending(JobSet, 'queued-job-sets', { errorsOf: queuedJobSetErrors, suspend: (jobSet) => void (jobSet.spec!.suspend = true) });
 
 /** Those that are added to an elastic Job while it runs wait there until there is quota for them. */
 function gate({ spec }: PodTemplateSpec): void {
   if (spec !== undefined && spec.schedulingGates?.some(({ name }) => name === ELASTIC) !== true) spec.schedulingGates = [...(spec.schedulingGates ?? []), { name: ELASTIC }];
 }
 
-/** Who names no queue is in the one called default, where its namespace has it. Source: Kueue, jobframework ApplyDefaultLocalQueue. */
-function defaultQueue({ operation, namespace }: AdmissionRequest, { metadata }: KubeObject, { caches }: Pick<ModuleContext, 'caches'>): void {
+/** Who names no queue is in the one called default, where its namespace has it, unless it is of somebody who waits in queues. Source: Kueue, jobframework ApplyDefaultLocalQueue. */
+function defaultQueue({ operation, namespace }: AdmissionRequest, object: KubeObject, { caches }: Pick<ModuleContext, 'caches'>): void {
+  const { metadata } = object;
   const isNamed = (metadata.labels?.[QUEUE_NAME] ?? metadata.annotations?.[QUEUE_NAME]) !== undefined;
-  if (operation !== 'CREATE' || isNamed) return;
+  if (operation !== 'CREATE' || isNamed || parentKindOf(object) !== undefined) return;
   if (caches.of(LocalQueue).get(`${namespace ?? metadata.namespace}/${DEFAULT_QUEUE}`) !== undefined) metadata.labels = { ...metadata.labels, [QUEUE_NAME]: DEFAULT_QUEUE };
 }
 
@@ -75,11 +85,11 @@ function defaultQueue({ operation, namespace }: AdmissionRequest, { metadata }: 
 const MANAGED_NAMESPACES: LabelSelector = { matchExpressions: [{ key: 'kubernetes.io/metadata.name', operator: 'NotIn', values: ['kube-system', 'kueue-system'] }] };
 
 /** Where the configuration says so, Jobs without a queue wait until they are given one. Source: Kueue, manageJobsWithoutQueueName, managedJobsNamespaceSelector. */
-async function holdWithout(request: AdmissionRequest, job: Job | JobSet, { config, client }: Pick<ModuleContext, 'config' | 'client'>): Promise<void> {
+async function holdWithout<T extends KubeObject>(request: AdmissionRequest, job: T, { config, client }: Pick<ModuleContext, 'config' | 'client'>, suspend: (job: T) => void): Promise<void> {
   if (config['manageJobsWithoutQueueName'] !== true || job.metadata.annotations?.[QUEUE_NAME] !== undefined) return;
   const namespace = await ifThere(client.get(Namespace, request.namespace ?? job.metadata.namespace ?? ''));
   if (!matcherOfSelector((config['managedJobsNamespaceSelector'] as LabelSelector | undefined) ?? MANAGED_NAMESPACES).matches(namespace?.metadata.labels)) return;
-  job.spec!.suspend = true;
+  suspend(job);
   request.warnings?.push(`it has no label ${QUEUE_NAME}: it is suspended until it is given one`);
 }
 
@@ -148,12 +158,12 @@ const MIRROR = 'kubernetes.io/config.mirror';
 
 export const queuedPods: Admission = {
   name: 'queued-pods', kinds: [Pod], operations: ['CREATE'],
-  admit(request, context) {
+  async admit(request, context) {
     const pod = request.object as Pod | undefined;
     if (pod?.spec === undefined || (request.subresource ?? '') !== '') return;
     if (pod.metadata.annotations?.[MIRROR] === undefined && !pod.spec.nodeName && controllerOf(pod) === undefined) defaultQueue(request, pod, context);
     const { labels } = pod.metadata;
-    if (labels?.[QUEUE_NAME] === undefined || controllerOf(pod)?.kind === 'Job') return;
+    if (labels?.[QUEUE_NAME] === undefined || controllerOf(pod)?.kind === 'Job' || (await isPart(request, pod, context))) return;
     const total = pod.metadata.annotations?.[POD_GROUP_TOTAL];
     if ((labels[POD_GROUP] === undefined) !== (total === undefined)) throw new ApiError('BadRequest', `the label ${POD_GROUP} and the annotation ${POD_GROUP_TOTAL} must be set both or not at all`);
     if (total !== undefined && !(Number.isInteger(Number(total)) && Number(total) > 0)) throw new ApiError('BadRequest', `metadata.annotations[${POD_GROUP_TOTAL}] is '${total}', and must be a whole number above 0`);

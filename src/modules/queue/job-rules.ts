@@ -58,14 +58,16 @@ export function queuedJobSetErrors(jobSet: JobSet, old?: JobSet): FieldError[] {
 
 interface Suspendable extends KubeObject { spec?: { suspend?: boolean } }
 
-function queueErrors({ metadata: { labels = {} }, spec }: Suspendable, old: Suspendable | undefined): FieldError[] {
+/** `isSuspended`: of those that say it elsewhere than Jobs do. */
+export function queueErrors<T extends KubeObject>(job: T, old: T | undefined, isSuspended: (job: T) => boolean = ({ spec }: Suspendable) => spec?.suspend === true): FieldError[] {
+  const { labels = {} } = job.metadata;
   const isNew = (key: string): boolean => labels[key] !== undefined && labels[key] !== old?.metadata.labels?.[key];
   const errors = [QUEUE_NAME, PREBUILT].filter(isNew).flatMap((key) => dns1123SubdomainErrors(labels[key]!).map((each) => invalid(labelPath(key), labels[key], each)));
   const most = labels[MAX_EXEC_TIME];
   if (isNew(MAX_EXEC_TIME) && !(Number.isInteger(Number(most)) && Number(most) > 0)) errors.push(invalid(labelPath(MAX_EXEC_TIME), most, 'should be greater than 0'));
   if (old === undefined) return errors;
   const changed = (key: string): FieldError[] => (old.metadata.labels?.[key] === labels[key] ? [] : [invalid(labelPath(key), labels[key] ?? '', 'field is immutable')]);
-  const [runs, ran] = [spec?.suspend !== true, old.spec?.suspend !== true];
+  const [runs, ran] = [!isSuspended(job), !isSuspended(old)];
   // Who runs stays in its queue; who waits may go to another one.
   return [...errors, ...(runs ? changed(QUEUE_NAME) : []), ...changed(PREBUILT), ...(runs || ran ? changed(MAX_EXEC_TIME) : [])];
 }

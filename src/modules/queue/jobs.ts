@@ -1,14 +1,10 @@
 /** Jobs in queues: one set of pods, which may run narrower than it would like. Source: Kueue, jobs/job. */
 import { isJobCondition, isJobFinished } from '../../api/batch/job-status-validation.ts';
 import { Job } from '../../api/batch/job.ts';
-import { JobSet } from '../../api/jobset/job-set.ts';
 import { COMPLETIONS_EQUAL_PARALLELISM, ELASTIC, MAIN, MIN_PARALLELISM } from '../../api/kueue/names.ts';
 import type { PodSet } from '../../api/kueue/types.ts';
-import { controllerOf } from '../../api/owner.ts';
-import type { Caches } from '../../sdk/index.ts';
 import { asksToBeElastic, isTrue } from './asks.ts';
 import type { Integration } from './framework.ts';
-import { queueNameOf } from './owner.ts';
 import { topologyRequestOf } from './pod-sets.ts';
 import { countOf } from './slices.ts';
 import { merged, unmerged } from './templates.ts';
@@ -17,10 +13,9 @@ import { COMPLETION_INDEX } from './topology-pods.ts';
 /** Labels that the Job's controller adds to its template. */
 const MANAGED_LABELS = ['job-name', 'controller-uid', 'batch.kubernetes.io/job-name', 'batch.kubernetes.io/controller-uid'];
 
-/** `hasJobSets`: whether the cluster serves them. */
-export const jobs = ({ hasJobSets }: { hasJobSets(): boolean }): Integration<Job> => ({
+export const jobs: Integration<Job> = {
   kind: Job, prefix: 'job',
-  isOurs: (job, caches) => (job.spec?.managedBy ?? 'kubernetes.io/job-controller') === 'kubernetes.io/job-controller' && !(hasJobSets() && isOfQueuedJobSet(job, caches)),
+  isOurs: (job) => (job.spec?.managedBy ?? 'kubernetes.io/job-controller') === 'kubernetes.io/job-controller',
   podSetsOf,
   isSuspended: ({ spec }) => spec?.suspend === true,
   suspended: (job) => ({ ...job, spec: { ...job.spec!, suspend: true } }),
@@ -60,15 +55,7 @@ export const jobs = ({ hasJobSets }: { hasJobSets(): boolean }): Integration<Job
     const { metadata } = await client.update(Job, { ...job, status }, { subresource: 'status' });
     return { ...job, metadata };
   },
-});
-
-/** Its parent waits for all of its Jobs as one. */
-export function isOfQueuedJobSet(job: Job, caches: Caches): boolean {
-  const owner = controllerOf(job);
-  if (owner?.kind !== JobSet.kind || !owner.apiVersion.startsWith(`${JobSet.group}/`)) return false;
-  const parent = caches.of(JobSet).get(`${job.metadata.namespace}/${owner.name}`);
-  return parent !== undefined && queueNameOf(parent) !== undefined;
-}
+};
 
 function podSetsOf(job: Job): PodSet[] {
   const template = structuredClone(job.spec!.template);

@@ -13,6 +13,8 @@ import { Topology, TopologyV1alpha1, TopologyV1beta2 } from '../../api/kueue/top
 import { Workload, WorkloadV1beta2 } from '../../api/kueue/workload.ts';
 import { firstUse } from '../../sdk/first-use.ts';
 import { defineModule } from '../../sdk/index.ts';
+import { queuedFrameworks } from './frameworks/intake.ts';
+import { FRAMEWORK_KINDS, FRAMEWORK_READS } from './frameworks/table.ts';
 import { queuedDeployments, queuedJobs, queuedJobSets, queuedPods, queuedStatefulSets } from './intake.ts';
 
 export default defineModule({
@@ -25,11 +27,11 @@ export default defineModule({
     Topology, TopologyV1beta2, TopologyV1alpha1,
   ],
   needs: [Job, Pod, Namespace, PriorityClass],
-  reads: [LimitRange, RuntimeClass, Node],
-  writes: [Workload, ClusterQueue, ResourceFlavor, Topology, AdmissionCheck, Cohort, LocalQueue, Job, JobSet, Pod],
+  reads: [LimitRange, RuntimeClass, Node, ...FRAMEWORK_READS],
+  writes: [Workload, ClusterQueue, ResourceFlavor, Topology, AdmissionCheck, Cohort, LocalQueue, Job, JobSet, Pod, ...FRAMEWORK_KINDS],
   // It never binds.
   subresources: ['status'],
-  admissions: [queuedJobs, queuedJobSets, queuedPods, queuedDeployments, queuedStatefulSets],
+  admissions: [queuedJobs, queuedJobSets, queuedPods, queuedDeployments, queuedStatefulSets, ...queuedFrameworks],
   portable: true,
   async run(context) {
     if (await firstUse(context, [LocalQueue, ClusterQueue])) await (await import('./work.ts')).work(context);

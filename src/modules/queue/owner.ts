@@ -69,12 +69,14 @@ interface Wanted {
   references: OwnerReference[];
   podSets: PodSet[];
   submittedAt: string;
+  /** Of the owner as a whole. */
+  priorityClass?: string | undefined;
   labels?: Record<string, string>;
   annotations?: Record<string, string>;
 }
 
 /** The Workload that stands for an owner. */
-export function workloadFor({ name, owner, references, podSets, submittedAt, labels, annotations }: Wanted, caches: Caches): WorkloadType {
+export function workloadFor({ name, owner, references, podSets, submittedAt, priorityClass, labels, annotations }: Wanted, caches: Caches): WorkloadType {
   const { metadata } = owner;
   const told = Object.entries(metadata.annotations ?? {}).filter(([key]) => key === EXPECTED_RUN_TIME || key === ELASTIC || (key === RESUMABLE && owner.kind !== 'Pod'));
   const most = Number(metadata.labels?.[MAX_EXEC_TIME]);
@@ -84,7 +86,7 @@ export function workloadFor({ name, owner, references, podSets, submittedAt, lab
       annotations: { ...annotations, ...Object.fromEntries(told), [SUBMITTED_AT]: submittedAt },
     },
     spec: {
-      podSets, active: true, queueName: queueNameOf(owner) ?? '', ...priorityOf(owner, podSets, caches),
+      podSets, active: true, queueName: queueNameOf(owner) ?? '', ...priorityOf(owner, podSets, caches, priorityClass),
       ...(Number.isInteger(most) && most > 0 && { maximumExecutionTimeSeconds: most }),
     },
   };
@@ -97,14 +99,14 @@ function tenantLabels(labels: Readonly<Record<string, string>> = {}): Record<str
 
 type Priority = Pick<WorkloadType['spec'], 'priority' | 'priorityClassName' | 'priorityClassSource'>;
 
-/** By the label, else by the pods' PriorityClass, else by the default one. Source: Kueue, jobframework prepareWorkload. */
-export function priorityOf(owner: KubeObject, podSets: readonly PodSet[], caches: Caches): Priority {
+/** By the label, else by the PriorityClass of the whole, else by that of its pods, else by the default one. Source: Kueue, jobframework prepareWorkload. */
+export function priorityOf(owner: KubeObject, podSets: readonly PodSet[], caches: Caches, priorityClass?: string): Priority {
   const named = owner.metadata.labels?.[PRIORITY_CLASS];
   const own = named === undefined ? undefined : caches.of(WorkloadPriorityClass).get(named);
   if (own !== undefined) return { priority: own.value, priorityClassName: named, priorityClassSource: WORKLOAD_PRIORITY_SOURCE };
   const classes = caches.of(PriorityClass);
-  const spec = podSets.map(({ template }) => template.spec).find((each) => each?.priorityClassName);
-  const podClass = spec?.priorityClassName === undefined ? classes.list().find((each) => each.globalDefault === true) : classes.get(spec.priorityClassName);
+  const wanted = priorityClass ?? podSets.map(({ template }) => template.spec?.priorityClassName).find((each) => each);
+  const podClass = wanted === undefined ? classes.list().find((each) => each.globalDefault === true) : classes.get(wanted);
   if (podClass === undefined) return { priority: podSets[0]?.template.spec?.priority ?? 0 };
   return { priority: podClass.value, priorityClassName: podClass.metadata.name, priorityClassSource: POD_PRIORITY_SOURCE };
 }

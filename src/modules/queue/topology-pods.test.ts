@@ -22,3 +22,8 @@ it('of a set of several jobs, by their numbers first', () => {
   const of = (job: number, index: number): Pod => ({ metadata: { labels: { job: String(job), [INDEX]: String(index) } } });
   assert.deepEqual([of(0, 0), of(0, 2), of(1, 0), of(1, 2)].map(rankOf), [0, 2, 3, 5]);
 });
+
+it('by the label that its operator numbers them with', () => {
+  const rankOf = rankIn({ count: 2, topologyRequest: { podIndexLabel: 'replica' } });
+  assert.equal(rankOf({ metadata: { labels: { replica: '1', [INDEX]: '0' } } }), 1);
+});

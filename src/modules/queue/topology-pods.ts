@@ -19,9 +19,9 @@ export const byLabel = (label: string) => (pod: Pod): number => numberOf(pod, la
 
 /** The place of a pod in its set: by its number, and where the set is of several jobs by theirs first. Source: Kueue, tas topology_ungater (readRanksForLabels). */
 export function rankIn({ count, topologyRequest }: Pick<PodSet, 'count' | 'topologyRequest'> = { count: 1 }): (pod: Pod) => number {
-  const { subGroupIndexLabel, subGroupCount = 1 } = topologyRequest ?? {};
-  if (subGroupIndexLabel === undefined || subGroupCount < 1) return byLabel(COMPLETION_INDEX);
-  return (pod) => numberOf(pod, subGroupIndexLabel) * (count / subGroupCount) + numberOf(pod, COMPLETION_INDEX);
+  const { podIndexLabel = COMPLETION_INDEX, subGroupIndexLabel, subGroupCount = 1 } = topologyRequest ?? {};
+  if (subGroupIndexLabel === undefined || subGroupCount < 1) return byLabel(podIndexLabel);
+  return (pod) => numberOf(pod, subGroupIndexLabel) * (count / subGroupCount) + numberOf(pod, podIndexLabel);
 }
 
 /** Pure: the domain of each of `waiting`, beside those that are in theirs. Who has a number goes where those with the numbers next to it go; one for whom none is left has none. */

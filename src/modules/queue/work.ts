@@ -13,6 +13,7 @@ import { admissionCheckStatus } from './check-status.ts';
 import { queueConfiguration } from './configuration.ts';
 import { elasticPods } from './elastic-pods.ts';
 import { createEngine } from './engine.ts';
+import { createFrameworks, type Frameworks } from './frameworks/served.ts';
 import { flavorInUse, topologyInUse } from './in-use.ts';
 import { jobControllerOf } from './framework.ts';
 import { jobSets } from './job-sets.ts';
@@ -56,14 +57,15 @@ export async function work(context: ModuleContext): Promise<void> {
   order.follow();
   const engine = createEngine(context, configuration);
   const hasTopologies = context.kinds.find(Topology.group, Topology.kind) !== undefined;
-  const controllers = [jobControllerOf(jobs({ hasJobSets: () => servesJobSets(context) }), order), podController(order), topologyPods, elasticPods, workloadLife(configuration.waitForPodsReady), clusterQueueStatus(engine.shareOf, { hasTopologies }), cohortStatus(engine.shareOf), localQueueStatus(configuration.useSharing), admissionCheckStatus, flavorInUse, ...(hasTopologies ? [topologyInUse] : [])] as unknown as readonly Controller[];
+  const frameworks = createFrameworks(context, order);
+  const controllers = [jobControllerOf(jobs, order, frameworks.isPart), podController(order), topologyPods, elasticPods, workloadLife(configuration.waitForPodsReady), clusterQueueStatus(engine.shareOf, { hasTopologies }), cohortStatus(engine.shareOf), localQueueStatus(configuration.useSharing), admissionCheckStatus, flavorInUse, ...(hasTopologies ? [topologyInUse] : [])] as unknown as readonly Controller[];
   stops.push(...visibilityRoutes(context, engine.pendingIn).map((route) => context.route(route)));
-  await Promise.all([engine.run(), ...controllers.map((each) => runController(each, context)), queuedJobSets(context, order)]);
+  await Promise.all([engine.run(), ...controllers.map((each) => runController(each, context)), queuedJobSets(context, order, frameworks), frameworks.run()]);
   for (const stop of stops) stop();
 }
 
 /** JobSets are read only where they are served, which may be later. */
-async function queuedJobSets(context: ModuleContext, order: Order): Promise<void> {
+async function queuedJobSets(context: ModuleContext, order: Order, { isPart }: Frameworks): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   const look = (): void => void ((servesJobSets(context) || context.signal.aborted) && resolve());
   const stop = context.kinds.subscribe(look);
@@ -73,7 +75,7 @@ async function queuedJobSets(context: ModuleContext, order: Order): Promise<void
   stop();
   if (context.signal.aborted) return;
   const unfollow = follow(context.caches.of(JobSet), order);
-  await runController(jobControllerOf(jobSets, order), context);
+  await runController(jobControllerOf(jobSets, order, isPart), context);
   unfollow();
 }
 

@@ -1,0 +1,17 @@
+/** All kinds of other operators that wait in queues where their definitions are. */
+import { ClusterTrainingRuntime, TrainingRuntime } from '../../../api/kueue/frameworks.ts';
+import type { Kind } from '../../../api/kind.ts';
+import { appWrapper } from './app-wrapper.ts';
+import type { Framework } from './framework.ts';
+import { KUBEFLOW } from './kubeflow.ts';
+import { RAY } from './ray.ts';
+import { sparkApplication } from './spark.ts';
+import { trainJob } from './train-job.ts';
+
+export const FRAMEWORKS: readonly Framework[] = [...RAY, ...KUBEFLOW, trainJob, appWrapper, sparkApplication];
+
+/** Written: suspended, let go, and told where to run. */
+export const FRAMEWORK_KINDS = FRAMEWORKS.map(({ kind }) => kind) as readonly Kind[];
+
+/** Only read. */
+export const FRAMEWORK_READS = [TrainingRuntime, ClusterTrainingRuntime] as readonly Kind[];
