@@ -2,6 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Audit, Trail } from './audit/audit.ts';
+import type { UserInfo } from '../../sdk/module.ts';
 import type { AggregatedTable } from './aggregated.ts';
 import type { Authenticator } from './authenticate.ts';
 import type { Authorizer } from './authorize.ts';
@@ -13,7 +14,7 @@ import type { Identity } from './identity/identity.ts';
 import type { Limits } from './limits.ts';
 import type { Metrics } from './metrics.ts';
 import type { OpenApi } from './openapi.ts';
-import type { RequestInfo } from './request-info.ts';
+import type { RequestInfo, ResourceRequest } from './request-info.ts';
 import type { RouteTable } from './route-table.ts';
 import type { VersionInfo } from './version.ts';
 import type { VirtualTable } from './virtual.ts';
@@ -61,4 +62,17 @@ export interface Incoming {
   over?: boolean;
   /** Nobody known asked. */
   nobody?: boolean;
+}
+
+/** A request whose user is known, and what answers it. */
+export interface Asked {
+  parts: Parts;
+  incoming: Incoming;
+  info: RequestInfo;
+  user: UserInfo;
+}
+
+/** One about a resource. */
+export interface AskedResource extends Asked {
+  resource: ResourceRequest;
 }
