@@ -22,9 +22,7 @@ const MANY_PARALLELISM = 10_000;
 export function jobErrors(job: Job, old: Job | undefined): FieldError[] {
   const { spec } = job;
   if (spec === undefined) return [required('spec.template')];
-  // A selector is made, and labels with it, where there is a template to give them to.
-  const isSelecting = spec.template !== undefined || spec.manualSelector === true;
-  const errors = [...(isSelecting ? generatedSelectorErrors(job) : []), ...jobSpecErrors(spec, 'spec', { judgeTemplate: !equalJson(old?.spec?.template, spec.template) }), ...(isSelecting ? selectorErrors(spec) : [])];
+  const errors = [...generatedSelectorErrors(job), ...jobSpecErrors(spec, 'spec', { judgeTemplate: !equalJson(old?.spec?.template, spec.template) }), ...selectorErrors(spec)];
   if (old?.spec !== undefined) return [...errors, ...updateErrors(spec, old)];
   if (spec.completionMode === 'Indexed' && (spec.completions ?? 0) > 0) {
     const hostname = `${job.metadata.name}-${spec.completions! - 1}`;

@@ -46,7 +46,7 @@ function structural(schema: Schema): JsonObject {
   for (const key of SAME) if (schema[key] !== undefined) out[key] = schema[key]!;
   if (schema.required !== undefined) out['required'] = [...schema.required];
   if (schema.enum !== undefined) out['enum'] = [...schema.enum];
-  if (schema.properties !== undefined) out['properties'] = Object.fromEntries(Object.entries(schema.properties).map(([name, ref]) => [name, structural(resolveSchema(ref))]));
+  if (schema.properties !== undefined) out['properties'] = Object.fromEntries(Object.entries(schema.properties).map(([name, ref]) => [name, schema.structs?.has(name) === true ? withoutDefault(structural(resolveSchema(ref))) : structural(resolveSchema(ref))]));
   if (schema.additionalProperties === true) out['x-kubernetes-preserve-unknown-fields'] = true;
   else if (schema.additionalProperties !== undefined) out['additionalProperties'] = structural(resolveSchema(schema.additionalProperties));
   if (schema.items !== undefined) out['items'] = structural(resolveSchema(schema.items));
@@ -57,4 +57,10 @@ function structural(schema: Schema): JsonObject {
   if (schema.xMapType !== undefined) out['x-kubernetes-map-type'] = schema.xMapType;
   if (schema.xValidations !== undefined) out['x-kubernetes-validations'] = [...schema.xValidations];
   return out;
+}
+
+/** That Go writes a struct in any case is no default that a definition may have: an empty one lacks what it requires. */
+function withoutDefault(schema: JsonObject): JsonObject {
+  delete schema['default'];
+  return schema;
 }

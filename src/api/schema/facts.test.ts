@@ -90,7 +90,7 @@ test('frozen parts are copied where they change, and only there', () => {
   const value: { metadata: object; spec: object } = { metadata: Object.freeze({ name: 'a', creationTimestamp: '2026-01-01T00:00:00Z' }), spec };
   const { metadata } = value;
   applyDefaults(schema, prune(schema, value));
-  assert.deepEqual(value.spec, { containers: [{ name: 'a', ports: [{ containerPort: 80, protocol: 'TCP' }] }], nodeSelector: { a: 'b' } });
+  assert.deepEqual(value.spec, { containers: [{ name: 'a', ports: [{ containerPort: 80, protocol: 'TCP' }], resources: {} }], nodeSelector: { a: 'b' } });
   assert.equal(value.metadata, metadata);
   assert.equal((value.spec as { nodeSelector: object }).nodeSelector, spec.nodeSelector);
   assert.equal(Object.hasOwn(spec.containers[0] ?? {}, 'x'), true);
@@ -124,8 +124,10 @@ test('times and bytes become canonical too', () => {
   assert.deepEqual(prune(schemaOf('', 'v1', 'Secret'), { data: { a: 'aGVs\nbG8=' } }), { data: { a: 'aGVsbG8=' } });
 });
 
-test('marked defaults are filled in', () => {
-  assert.deepEqual(applyDefaults(schemaOf('', 'v1', 'Pod'), pod({ containers: [{ name: 'a', ports: [{ containerPort: 80 }] }] })), pod({ containers: [{ name: 'a', ports: [{ containerPort: 80, protocol: 'TCP' }] }] }));
+test('marked defaults are filled in, and what Go always writes: structs that are no pointers', () => {
+  assert.deepEqual(applyDefaults(schemaOf('', 'v1', 'Pod'), pod({ containers: [{ name: 'a', ports: [{ containerPort: 80 }] }] })), { ...pod({ containers: [{ name: 'a', ports: [{ containerPort: 80, protocol: 'TCP' }], resources: {} }] }), status: {} });
+  assert.deepEqual(applyDefaults(schemaOf('batch', 'v1', 'CronJob'), {}), { spec: { jobTemplate: { metadata: {}, spec: { template: { metadata: {}, spec: {} } } } }, status: {} });
+  assert.deepEqual(applyDefaults(schemaOf('discovery.k8s.io', 'v1', 'EndpointSlice'), { endpoints: [{ addresses: ['192.0.2.1'] }] }), { endpoints: [{ addresses: ['192.0.2.1'], conditions: {} }] });
 });
 
 test('duplicate keys are found in the text', () => {

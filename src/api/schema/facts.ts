@@ -48,24 +48,27 @@ function structSchema(type: FactType): Schema {
   const properties: Record<string, SchemaRef> = {};
   const required: string[] = [];
   if (type.topLevel !== undefined) [properties['apiVersion'], properties['kind']] = [SCALARS['s'] ?? {}, SCALARS['s'] ?? {}];
-  const [omitEmpty, leftToRules] = [new Set<string>(), new Set<string>()];
-  addFields(type, { properties, required, omitEmpty, leftToRules });
+  const [omitEmpty, leftToRules, structs] = [new Set<string>(), new Set<string>(), new Set<string>()];
+  addFields(type, { properties, required, omitEmpty, leftToRules, structs });
   const schema: Schema = { type: 'object', name: type.name, properties, goType: goName(type.name) };
   if (required.length > 0) schema.required = required;
   if (omitEmpty.size > 0) schema.omitEmpty = omitEmpty;
   if (leftToRules.size > 0) schema.leftToRules = leftToRules;
+  if (structs.size > 0) schema.structs = structs;
   if (type.atomic) schema.xMapType = 'atomic';
   return schema;
 }
 
-interface StructFields { properties: Record<string, SchemaRef>; required: string[]; omitEmpty: Set<string>; leftToRules: Set<string> }
+interface StructFields { properties: Record<string, SchemaRef>; required: string[]; omitEmpty: Set<string>; leftToRules: Set<string>; structs: Set<string> }
 
 function addFields(type: FactType, into: StructFields): void {
   for (const field of type.fields) {
     const inner = field.name === '' ? factType(field.type.slice(1)) : undefined;
     if (inner !== undefined) addFields(inner, into);
     else if (field.name !== '') {
-      into.properties[field.name] = fieldSchema(type.topLevel === 'object' && isPlainSpec(field) ? { ...field, default: field.default ?? {} } : field);
+      const isStruct = isPlainStruct(field) && isWritten(type, field);
+      into.properties[field.name] = fieldSchema(isStruct ? { ...field, default: field.default ?? {} } : field);
+      if (isStruct) into.structs.add(field.name);
       if (field.required) into.required.push(field.name);
       if (field.required && field.omitempty) into.leftToRules.add(field.name);
       if (field.omitempty && !field.pointer && hasEmpty(field.type) && field.name !== SEEN_EMPTY) into.omitEmpty.add(field.name);
@@ -73,9 +76,14 @@ function addFields(type: FactType, into: StructFields): void {
   }
 }
 
-/** Go's encoder writes a struct that is no pointer whether anything was said of it or not: an object always has its spec, and that has its defaults. */
-function isPlainSpec({ name, type, pointer }: FactField): boolean {
-  return name === 'spec' && type.startsWith('@') && !pointer;
+/** Go's encoder writes a struct that is no pointer whether anything was said of it or not: an object always has its spec, a template its metadata, and these have their defaults. */
+function isPlainStruct({ type, pointer }: FactField): boolean {
+  return type.startsWith('@') && !pointer;
+}
+
+/** What the door itself gives each object: its metadata. Kinds that are only asked and answered have no life in which anything is filled in. */
+function isWritten({ topLevel }: FactType, { name }: FactField): boolean {
+  return topLevel === undefined || (topLevel === 'object' && name !== 'metadata');
 }
 
 /** An empty list of managers is a client's wish to have them forgotten, and has to be seen where managers are kept. */

@@ -53,6 +53,8 @@ export interface Schema {
   omitEmpty?: ReadonlySet<string>;
   /** Of `required`: those that Go leaves out all the same (`+required` with `omitempty`), and that the rules of their kind ask for. Built-in kinds only. */
   leftToRules?: ReadonlySet<string>;
+  /** Fields that are structs and no pointers, which Go writes in any case. Built-in kinds only. */
+  structs?: ReadonlySet<string>;
   /** Where built-in types allow several shapes (JSONSchemaPropsOrBool): each of them. */
   xAnyOf?: readonly SchemaRef[];
 }

@@ -90,7 +90,9 @@ test('an object of which nothing was said has a spec with its defaults, as what 
     ['/apis/autoscaling/v2/namespaces/default/horizontalpodautoscalers', /spec\.maxReplicas: Invalid value: 0: must be greater than 0/],
     ['/apis/flowcontrol.apiserver.k8s.io/v1/prioritylevelconfigurations', /spec\.type: Unsupported value: ""/],
     ['/api/v1/namespaces/default/pods', /^Pod "bare" is invalid: spec.containers: Required value$/],
-    ['/apis/batch/v1/namespaces/default/jobs', /^Job\.batch "bare" is invalid: spec\.template: Required value$/],
+    // A template that was not given is an empty one, whose pods would be restarted always (pkg/apis/batch/validation, ValidateJobSpec and validateJobSpec).
+    ['/apis/batch/v1/namespaces/default/jobs', /^Job\.batch "bare" is invalid: \[spec\.template\.spec\.containers: Required value, spec\.template\.spec\.restartPolicy: Required value: valid values: "OnFailure", "Never"\]$/],
+    ['/apis/apps/v1/namespaces/default/deployments', /\[spec\.selector: Required value, spec\.template\.metadata\.labels: Invalid value: null: `selector` does not match template `labels`, spec\.template\.spec\.containers: Required value\]$/],
   ] as const) assert.match((await door.call('POST', path, { body: { metadata: { name: 'bare' } } })).json.message, message);
 });
 

@@ -26,7 +26,7 @@ function customResources(): Module {
       /** Such as those that come with the Gateway API, whose kinds are there already. */
       validate({ object, warnings }, { kinds }) {
         const { group, names } = (object as CustomResourceDefinition).spec;
-        if (!kinds.list().some((kind) => kind.group === group && kind.plural === names.plural)) return;
+        if (!kinds.list().some((kind) => kind.isCustom !== true && kind.group === group && kind.plural === names.plural)) return;
         warnings?.push(`llmos serves ${names.plural}.${group} without this definition, which takes the place of the built-in kind while it is there; the objects that exist stay, and go when the definition is deleted`);
       },
     }],

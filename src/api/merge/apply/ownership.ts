@@ -120,7 +120,7 @@ function emptyOf(schema: Schema, depth: number): JsonObject {
   const empty: JsonObject = {};
   if (depth < 8) for (const [key, ref] of Object.entries(schema.properties ?? {})) {
     const required = schema.required?.includes(key) === true && schema.leftToRules?.has(key) !== true;
-    if (!required && !STRUCTS.includes(key)) continue;
+    if (!required && !STRUCTS.includes(key) && schema.structs?.has(key) !== true) continue;
     const child = resolveSchema(ref);
     if (child.properties !== undefined) empty[key] = emptyOf(child, depth + 1);
     else if (required && (child.type === 'array' || child.type === 'object')) empty[key] = null;
