@@ -7,7 +7,7 @@ import type { Secret } from '../../api/core/secret.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { UserInfo } from '../../sdk/module.ts';
 import type { Store } from '../store/store.ts';
-import type { Claims, TokenSigner } from './identity/tokens.ts';
+import type { Claims, Holder, TokenSigner } from './identity/tokens.ts';
 import { userOfClaims } from './identity/tokens.ts';
 
 export interface Authenticator {
@@ -42,10 +42,10 @@ export function createAuthenticator(options: { tokens: TokenSigner; store: Store
     // No token has a space in it.
     const key = audiences === options.audiences ? token : `${audiences.join(' ')} ${token}`;
     const known = byToken.get(key);
-    if (known !== undefined && known.untilMs > nowMs && stillBound(options.store, known.claims)) return known.user;
+    if (known !== undefined && known.untilMs > nowMs && stillBound(options.store, known.claims, nowMs)) return known.user;
     byToken.delete(key);
     const claims = options.tokens.verify(token, nowMs);
-    if (claims === undefined || !claims.aud.some((each) => audiences.includes(each)) || !stillBound(options.store, claims)) return undefined;
+    if (claims === undefined || !claims.aud.some((each) => audiences.includes(each)) || !stillBound(options.store, claims, nowMs)) return undefined;
     if (byToken.size >= REMEMBER_MOST) byToken.clear();
     const user = userOfClaims(claims);
     byToken.set(key, { user, claims, untilMs: Math.min(nowMs + REMEMBER_MS, claims.exp * 1_000) });
@@ -100,12 +100,18 @@ function userOfBootstrapToken(store: Store, { id, secret }: { id: string; secret
   return groups === undefined ? undefined : { name: `system:bootstrap:${id}`, groups: [...groups, AUTHENTICATED] };
 }
 
-/** A token ends with its service account and with the pod that it was made for. */
-function stillBound(store: Store, claims: Claims): boolean {
+/** How long after its time to go something may still be named by a token, for clocks that differ (upstream: serviceaccount/claims.go, jwt.DefaultLeeway). */
+const LEEWAY_MS = 60_000;
+
+/** A token ends with its service account and with the pod that it was made for: when these are gone, or should have been for a minute. */
+function stillBound(store: Store, claims: Claims, nowMs: number): boolean {
   const own = claims['kubernetes.io'];
-  const lives = (plural: string, of: { name: string; uid: string } | undefined): boolean =>
-    of === undefined || store.get(`/core/${plural}/${own.namespace}/${of.name}`)?.object.metadata.uid === of.uid;
+  const lives = (path: string, of: Holder | undefined): boolean => {
+    if (of === undefined) return true;
+    const { uid, deletionTimestamp } = store.get(`/core/${path}/${of.name}`)?.object.metadata ?? {};
+    return uid !== undefined && uid === of.uid && (deletionTimestamp === undefined || Date.parse(deletionTimestamp) >= nowMs - LEEWAY_MS);
+  };
   // A pod outlives no node; a token for a node itself ends with it.
-  const nodeLives = own.pod !== undefined || own.node === undefined || store.get(`/core/nodes/${own.node.name}`)?.object.metadata.uid === own.node.uid;
-  return nodeLives && lives('serviceaccounts', own.serviceaccount) && lives('pods', own.pod) && lives('secrets', own.secret);
+  const node = own.pod === undefined ? own.node : undefined;
+  return lives('nodes', node) && lives(`serviceaccounts/${own.namespace}`, own.serviceaccount) && lives(`pods/${own.namespace}`, own.pod) && lives(`secrets/${own.namespace}`, own.secret);
 }

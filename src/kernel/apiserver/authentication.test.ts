@@ -68,7 +68,7 @@ test('a token is bound to its audience, its pod and its account', async () => {
   assert.equal((await door.call('GET', '/api', { token: await tokenOfBot(door, { audiences: ['elsewhere'] }) })).status, 401);
   assert.equal((await door.call('POST', '/api/v1/namespaces/default/serviceaccounts/bot/token', { body: { spec: { expirationSeconds: 5 } } })).status, 422);
   assert.equal((await door.call('POST', '/api/v1/namespaces/default/serviceaccounts/none/token', { body: {} })).status, 404);
-  const pod = await door.client.create(Pod, { metadata: { name: 'p', namespace: 'default' }, spec: { containers: [{ name: 'c', image: 'i' }] } });
+  const pod = await door.client.create(Pod, { metadata: { name: 'p', namespace: 'default' }, spec: { serviceAccountName: 'bot', containers: [{ name: 'c', image: 'i' }] } });
   const spec = { boundObjectRef: { kind: 'Pod', name: 'p', uid: pod.metadata.uid } };
   const [early, late] = [await tokenOfBot(door, spec), await tokenOfBot(door, spec)];
   assert.equal((await door.call('GET', '/api', { token: early })).status, 200);
@@ -104,7 +104,7 @@ test('a token request that says another account than its path is refused', async
 
 test('a token of a pod says where the pod is; one of a node ends with it', async () => {
   const node = await door.client.create(Node, { metadata: { name: 'n1' } });
-  const pod = await door.client.create(Pod, { metadata: { name: 'placed', namespace: 'default' }, spec: { nodeName: 'n1', containers: [{ name: 'c', image: 'i' }] } });
+  const pod = await door.client.create(Pod, { metadata: { name: 'placed', namespace: 'default' }, spec: { serviceAccountName: 'bot', nodeName: 'n1', containers: [{ name: 'c', image: 'i' }] } });
   const extraOf = async (token: string): Promise<Record<string, string[]>> => (await door.call('POST', '/apis/authentication.k8s.io/v1/selfsubjectreviews', { token, body: {} })).json.status.userInfo.extra;
   const extra = await extraOf(await tokenOfBot(door, { boundObjectRef: { kind: 'Pod', name: 'placed', uid: pod.metadata.uid } }));
   assert.deepEqual([extra['authentication.kubernetes.io/pod-name'], extra['authentication.kubernetes.io/node-name'], extra['authentication.kubernetes.io/node-uid']], [['placed'], ['n1'], [node.metadata.uid]]);

@@ -17,8 +17,16 @@ export interface TokenRequest {
   audiences: readonly string[];
   expirationSeconds: number;
   bound?: BoundObject;
-  /** Where the pod of the token is. */
-  node?: { name: string; uid: string };
+  /** Where the pod of the token is; a node that is not there has no uid. */
+  node?: Holder;
+  /** After how many seconds a reader should have fetched another one, where the token lives longer than that. */
+  warnAfterSeconds?: number;
+}
+
+/** What a token names. */
+export interface Holder {
+  name: string;
+  uid?: string;
 }
 
 export interface Claims {
@@ -34,7 +42,9 @@ export interface Claims {
     serviceaccount: { name: string; uid: string };
     pod?: { name: string; uid: string };
     secret?: { name: string; uid: string };
-    node?: { name: string; uid: string };
+    node?: Holder;
+    /** Seconds since 1970. */
+    warnafter?: number;
   };
 }
 
@@ -71,6 +81,7 @@ function claimsOf(request: TokenRequest, issuer: string, nowMs: number): Claims 
   const own: Claims['kubernetes.io'] = { namespace, serviceaccount: { name: serviceAccount.name, uid: serviceAccount.uid } };
   if (bound !== undefined) own[bound.kind.toLowerCase() as 'pod'] = { name: bound.name, uid: bound.uid };
   if (node !== undefined) own.node = node;
+  if (request.warnAfterSeconds !== undefined) own.warnafter = now + request.warnAfterSeconds;
   return {
     iss: issuer, sub: `system:serviceaccount:${namespace}:${serviceAccount.name}`, aud: [...request.audiences],
     exp: now + request.expirationSeconds, iat: now, nbf: now, jti: randomUUID(), 'kubernetes.io': own,
@@ -98,7 +109,7 @@ export function userOfClaims(claims: Claims): UserInfo {
   }
   if (own.node !== undefined) {
     extra['authentication.kubernetes.io/node-name'] = [own.node.name];
-    extra['authentication.kubernetes.io/node-uid'] = [own.node.uid];
+    if (own.node.uid !== undefined) extra['authentication.kubernetes.io/node-uid'] = [own.node.uid];
   }
   const groups = ['system:serviceaccounts', `system:serviceaccounts:${own.namespace}`, 'system:authenticated'];
   return { name: claims.sub, uid: own.serviceaccount.uid, groups, extra };
