@@ -38,6 +38,10 @@ test('it says how many endpoints this machine has, and is gone with the service'
   assert.deepEqual(await ask(), [503, said(0)]);
   slices.set(slice('n1', true));
   assert.deepEqual(await ask(), [200, said(1)]);
+  const [six] = [slice('n1', true)].map((each): EndpointSlice => ({ ...each, metadata: { ...each.metadata, name: 'web-6' }, addressType: 'IPv6' as EndpointSlice['addressType'], endpoints: [{ addresses: ['fd00::2'], nodeName: 'n1' }, { addresses: ['fd00::3'], nodeName: 'n1' }] }));
+  slices.set(six!);
+  assert.deepEqual(await ask(), [200, said(1)], 'a pod with an address of each family is one');
+  slices.set({ ...six!, endpoints: [] });
   isHealthy = false;
   assert.deepEqual(await ask(), [503, { ...(said(1) as object), serviceProxyHealthy: false }]);
   isHealthy = true;

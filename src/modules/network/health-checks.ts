@@ -5,6 +5,7 @@
 import type { Server } from 'node:http';
 import type { Service } from '../../api/generated/core-v1.ts';
 import type { EndpointSlice } from '../../api/generated/discovery-v1.ts';
+import { isIPv4 } from '../../api/ip.ts';
 import { createServer } from '../../base/http.ts';
 import type { Log } from '../../base/log.ts';
 import { keyOf, type Cache } from '../../sdk/cache.ts';
@@ -34,8 +35,8 @@ export function startHealthChecks({ services, slices, nodeName, isHealthy = () =
     if (servers.get(key)?.port === port) return;
     stopOne(key);
     if (port === undefined) return;
-    const server = createServer((_request, response) => {
-      const local = localEndpoints(slices.byIndex('service', key), nodeName);
+    const server = createServer(({ socket }, response) => {
+      const local = localEndpoints(slices.byIndex('service', key), { nodeName, family: isIPv4(socket.localAddress?.replace(/^::ffff:/, '')) ? 'IPv4' : 'IPv6' });
       const serviceProxyHealthy = isHealthy();
       const body = JSON.stringify({ service: { namespace: object.metadata.namespace, name: object.metadata.name }, localEndpoints: local, serviceProxyHealthy });
       response.writeHead(local > 0 && serviceProxyHealthy ? 200 : 503, { 'content-type': 'application/json', 'x-content-type-options': 'nosniff', 'x-load-balancing-endpoint-weight': String(local) });
@@ -57,7 +58,9 @@ export function healthPortOf({ spec }: Service): number | undefined {
   return wanted ? spec.healthCheckNodePort : undefined;
 }
 
-function localEndpoints(slices: readonly EndpointSlice[], nodeName: string): number {
-  const ready = slices.flatMap((slice) => slice.endpoints ?? []).filter((each) => each.nodeName === nodeName && each.conditions?.ready !== false);
+/** Of the family in which it is asked, where the Service has that one: a pod of two addresses is one endpoint. */
+function localEndpoints(slices: readonly EndpointSlice[], { nodeName, family }: { nodeName: string; family: string }): number {
+  const own = slices.filter(({ addressType }) => (addressType as string) === family);
+  const ready = (own.length > 0 ? own : slices).flatMap((slice) => slice.endpoints ?? []).filter((each) => each.nodeName === nodeName && each.conditions?.ready !== false);
   return new Set(ready.map((each) => each.addresses[0])).size;
 }

@@ -1,6 +1,7 @@
 /** The network of one machine: pods on a bridge, Services in nftables, names in DNS. */
 import { join } from 'node:path';
 import { Endpoints } from '../../api/core/endpoints.ts';
+import { Namespace } from '../../api/core/namespace.ts';
 import { Node } from '../../api/core/node.ts';
 import { Pod } from '../../api/core/pod.ts';
 import { Service } from '../../api/core/service.ts';
@@ -45,7 +46,7 @@ function createNetworkModule(): Module {
     description: 'Pod network, Services in nftables, cluster DNS',
     kinds: [NetworkPolicy, LoadBalancingPolicy, ServiceCIDR, ServiceCIDRV1Beta1, IPAddress, IPAddressV1Beta1] as never,
     needs: [Service, EndpointSlice, Endpoints],
-    reads: [Service, EndpointSlice, Endpoints, Node, Pod, NetworkPolicy, LoadBalancingPolicy, ServiceCIDR, IPAddress] as never,
+    reads: [Service, EndpointSlice, Endpoints, Namespace, Node, Pod, NetworkPolicy, LoadBalancingPolicy, ServiceCIDR, IPAddress] as never,
     writes: [Service, EndpointSlice, Endpoints, ServiceCIDR] as never,
     admissions: [serviceAllocator(() => book)],
     controllers: [loadBalancerController(() => ranges), policyStatus, serviceRangeController(() => otherRanges), serviceAddressController],
@@ -74,7 +75,7 @@ function createNetworkModule(): Module {
       if (ipv6 !== undefined) syncs.push(await startSync({ ...shared, progress: health.of('ip6'), events: { event: () => {} }, facts: { ...ipv6, ...place, family: 'ip6' } }));
       const stopCarrying = carriesOut(machine.instance, caches.of(EndpointSlice), () => Promise.all(syncs.map((sync) => sync.caughtUp())));
       startHealthChecks({ services: caches.of(Service), slices: caches.of(EndpointSlice), nodeName: machine.nodeName, isHealthy: () => health.isHealthy(), log: context.log, signal });
-      const dns = await startDns({ services: caches.of(Service), slices: caches.of(EndpointSlice), network: machine.network, upstreams: upstreamsOf(context.config) });
+      const dns = await startDns({ services: caches.of(Service), slices: caches.of(EndpointSlice), namespaces: caches.of(Namespace), network: machine.network, upstreams: upstreamsOf(context.config) });
       context.report({ dns: `${dns.address}:${dns.port}` });
       const ports = serveKubeProxyPorts({ settings, health, node: () => caches.of(Node).get(machine.nodeName), clock: context.clock, log: context.log, signal });
       await Promise.all([ports, keepWellKnown(context, dns.port), keepBridge(context), lookForFirewalls(context), routeFurtherRanges(context), aborted(signal)]);

@@ -1,22 +1,23 @@
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { createSocket } from 'node:dgram';
-import { connect } from 'node:net';
+import { connect, createServer, type AddressInfo } from 'node:net';
 import { after, before, test } from 'node:test';
 import dnsPacket, { type Packet, type Record as DnsRecord } from 'dns-packet';
 import type { Service, ServiceSpec } from '../../../api/generated/core-v1.ts';
 import type { EndpointSlice } from '../../../api/generated/discovery-v1.ts';
-import { createResolver, listen, type NameServer } from './server.ts';
+import { createResolver, listen, type NameServer, type Resolver } from './server.ts';
 import { createUpstream } from './upstream.ts';
 import { answerOf, type Zone } from './zone.ts';
 
 const services = new Map<string, Service>();
 const slices = new Map<string, EndpointSlice[]>();
 const zone: Zone = {
-  domain: 'cluster.local', ranges: ['10.2.0.0/16', '10.1.0.0/16', 'fd00:2::/112', 'fd00:1::/64'],
+  domain: 'cluster.local', address: '10.2.0.10', ranges: ['10.2.0.0/16', '10.1.0.0/16', 'fd00:2::/112', 'fd00:1::/64'],
   view: {
     service: (namespace, name) => services.get(`${namespace}/${name}`),
     slices: (namespace, name) => slices.get(`${namespace}/${name}`) ?? [],
-    hasNamespace: (namespace) => [...services.keys()].some((key) => key.startsWith(`${namespace}/`)),
+    hasNamespace: (namespace) => ['shop', 'hollow'].includes(namespace),
     servicesByIp: (address) => [...services.values()].filter((each) => (each.spec?.clusterIPs ?? [each.spec?.clusterIP]).includes(address)),
     slicesByAddress: (address) => [...slices.values()].flat().filter((each) => each.endpoints?.some((endpoint) => endpoint.addresses.includes(address))),
   },
@@ -37,6 +38,8 @@ put('six', { clusterIP: 'None' }, [{ addresses: ['fd00:1::5'], conditions: { rea
 put('empty', { clusterIP: 'None' });
 put('near', { type: 'ExternalName', externalName: 'web.shop.svc.cluster.local' });
 put('far', { type: 'ExternalName', externalName: 'www.example.com' });
+put('farther', { type: 'ExternalName', externalName: 'large.example.com' });
+put('nothing', { type: 'ExternalName', externalName: 'nothing.example.com' });
 put('many', { clusterIP: 'None' }, Array.from({ length: 200 }, (_, index) => ({ addresses: [`10.1.1.${index + 1}`], conditions: { ready: true } })));
 
 const show = (records: readonly DnsRecord[]): string[] => records.map((each) => `${each.type} ${typeof each.data === 'object' && each.data !== null && 'target' in each.data ? `${(each.data as unknown as { port: number }).port} ${String(each.data.target)}` : String(each.data)}`).sort();
@@ -50,6 +53,14 @@ const CASES: [string, string, string, string[]][] = [
   ['www.example.com.shop.svc.cluster.local', 'A', 'NXDOMAIN', []],
   ['shop.svc.cluster.local', 'A', 'NOERROR', []],
   ['nowhere.svc.cluster.local', 'A', 'NXDOMAIN', []],
+  ['hollow.svc.cluster.local', 'A', 'NOERROR', []],
+  ['cluster.local', 'NS', 'NOERROR', ['NS ns.dns.cluster.local']],
+  ['ns.dns.cluster.local', 'A', 'NOERROR', ['A 10.2.0.10']],
+  ['ns.dns.cluster.local', 'AAAA', 'NOERROR', []],
+  ['dns.cluster.local', 'A', 'NOERROR', []],
+  ['web.dns.cluster.local', 'A', 'NXDOMAIN', []],
+  ['10-1-0-2.nowhere.pod.cluster.local', 'A', 'NXDOMAIN', []],
+  ['nowhere.pod.cluster.local', 'A', 'NXDOMAIN', []],
   ['_http._tcp.web.shop.svc.cluster.local', 'SRV', 'NOERROR', ['SRV 80 web.shop.svc.cluster.local']],
   ['_other._tcp.web.shop.svc.cluster.local', 'SRV', 'NXDOMAIN', []],
   ['db.shop.svc.cluster.local', 'A', 'NOERROR', ['A 10.1.0.2', 'A 10.1.0.3']],
@@ -125,6 +136,13 @@ test('too long for UDP: marked, and whole over TCP', async () => {
   assert.equal((await askTcp(query)).answers?.length, 200);
 });
 
+test('the SOA of what is absent stands above it, forward and backward', async () => {
+  const above = async (name: string, type: string): Promise<string | undefined> => (await ask({ questions: [{ name, type }] })).authorities?.map((each) => each.name).join();
+  assert.equal(await above('absent.shop.svc.cluster.local', 'A'), 'cluster.local');
+  assert.equal(await above('77.0.2.10.in-addr.arpa', 'PTR'), 'in-addr.arpa');
+  assert.equal(await above(`c.${'0.'.repeat(23)}2.0.0.0.0.0.d.f.ip6.arpa`, 'PTR'), 'ip6.arpa');
+});
+
 test('an EDNS that is not known is told which one is', async () => {
   const opt = { name: '.', type: 'OPT', udpPayloadSize: 4_096, data: [] };
   const known = await ask({ questions: [{ name: 'web.shop.svc.cluster.local', type: 'A' }], additionals: [opt] });
@@ -141,6 +159,76 @@ test('other names go to the machine’s servers, once', async () => {
   }
   assert.equal(asked, before + 1);
   assert.deepEqual(show((await ask({ questions: [{ name: 'far.shop.svc.cluster.local', type: 'A' }] })).answers ?? []), ['A 192.0.2.7', 'CNAME www.example.com']);
+});
+
+/** A server that knows addresses of `large`, whole over TCP alone, nothing of `nothing`, and one of any other name; it tells what it was asked. */
+async function farServer(): Promise<{ resolver: Resolver; asked: Packet[]; close(): void }> {
+  const asked: Packet[] = [];
+  const soa = { name: 'example.com', type: 'SOA', ttl: 60, data: { mname: 'a.example.com', rname: 'b.example.com', serial: 1, refresh: 1, retry: 1, expire: 1, minimum: 60 } };
+  const tell = (message: Buffer, overTcp: boolean): Buffer => {
+    const packet = dnsPacket.decode(message);
+    asked.push(packet);
+    const name = packet.questions?.[0]?.name ?? '';
+    const base: Packet = { type: 'response', id: packet.id ?? 0, questions: packet.questions ?? [] };
+    if (name.startsWith('nothing')) return dnsPacket.encode({ ...base, authorities: [soa] });
+    if (!name.startsWith('large')) return dnsPacket.encode({ ...base, answers: [{ name, type: 'A', ttl: 60, data: '192.0.2.7' }] });
+    if (!overTcp) return dnsPacket.encode({ ...base, flags: dnsPacket.TRUNCATED_RESPONSE });
+    return dnsPacket.encode({ ...base, answers: Array.from({ length: 60 }, (_, index) => ({ name, type: 'A', ttl: 60, data: `192.0.2.${index}` })) });
+  };
+  const tcp = createServer((socket) => void socket.on('error', () => {}).on('data', (data: Buffer) => {
+    const answer = tell(data.subarray(2), true);
+    socket.write(Buffer.concat([Buffer.from([answer.length >> 8, answer.length & 255]), answer]));
+  }));
+  await new Promise<void>((resolve) => tcp.listen(0, '127.0.0.1', () => resolve()));
+  const { port } = tcp.address() as AddressInfo;
+  const udp = createSocket('udp4').on('message', (message, from) => void udp.send(tell(message, false), from.port, from.address));
+  await new Promise<void>((resolve) => udp.bind(port, '127.0.0.1', () => resolve()));
+  return {
+    resolver: createResolver(zone, createUpstream({ exclude: [], servers: [`127.0.0.1:${port}`] })), asked,
+    close() {
+      tcp.close();
+      udp.close();
+    },
+  };
+}
+
+test('one answer is for all who ask the same, in whatever letters and with whatever cookie; no cookie goes on', async () => {
+  const { resolver, asked: seen, close } = await farServer();
+  try {
+    const opt = (...options: { code: number; data: Buffer }[]): object => ({ name: '.', type: 'OPT', udpPayloadSize: 1232, options });
+    const cookie = (): object => opt({ code: 10, data: randomBytes(8) });
+    const answerTo = async (name: string, additionals: object[] = []): Promise<Packet> => dnsPacket.decode((await resolver.resolve(query({ id: 3, questions: [{ name, type: 'A' }], additionals: additionals as DnsRecord[] }), false)) as Buffer);
+    for (const name of ['www.example.com', 'WWW.Example.com']) {
+      const answer = await answerTo(name);
+      assert.deepEqual([answer.id, answer.questions?.[0]?.name, show(answer.answers ?? [])], [3, name, ['A 192.0.2.7']]);
+    }
+    assert.equal(seen.length, 1);
+    for (let i = 0; i < 3; i++) assert.deepEqual(show((await answerTo('www.example.com', [cookie()])).answers ?? []), ['A 192.0.2.7']);
+    assert.equal(seen.length, 2, 'with EDNS, and without');
+    assert.deepEqual(seen.flatMap(({ additionals = [] }) => additionals.flatMap((each) => (each as { options?: object[] }).options ?? [])), []);
+    await answerTo('www.example.com', [opt({ code: 8, data: Buffer.from([0, 1, 24, 0, 192, 0, 2]) })]);
+    assert.equal(seen.length, 3, 'one that says where it comes from is another question');
+    assert.equal((seen[2]?.additionals?.[0] as { options?: object[] } | undefined)?.options?.length, 1);
+  } finally {
+    close();
+  }
+});
+
+test('a datagram is no longer than its client takes, though the answer is kept; aliases are followed over TCP', async () => {
+  const { resolver, close } = await farServer();
+  try {
+    const large = (how: { overTcp: boolean; bytes?: number; name?: string }): Promise<Buffer> => resolver.resolve(query({ id: 4, questions: [{ name: how.name ?? 'large.example.com', type: 'A' }], ...(how.bytes === undefined ? {} : { additionals: [{ name: '.', type: 'OPT', udpPayloadSize: how.bytes, data: [] }] }) }), how.overTcp) as Promise<Buffer>;
+    assert.equal(dnsPacket.decode(await large({ overTcp: true })).answers?.length, 60);
+    const short = dnsPacket.decode(await large({ overTcp: false }));
+    assert.deepEqual([short.id, short.questions?.[0]?.name, short.answers?.length, (short.flags ?? 0) & dnsPacket.TRUNCATED_RESPONSE], [4, 'large.example.com', 0, dnsPacket.TRUNCATED_RESPONSE]);
+    assert.equal(dnsPacket.decode(await large({ overTcp: true, bytes: 4_096 })).answers?.length, 60);
+    assert.equal(dnsPacket.decode(await large({ overTcp: false, bytes: 4_096 })).answers?.length, 60);
+    assert.equal(dnsPacket.decode(await large({ overTcp: true, name: 'farther.shop.svc.cluster.local' })).answers?.length, 61);
+    const none = dnsPacket.decode(await large({ overTcp: false, name: 'nothing.shop.svc.cluster.local' }));
+    assert.deepEqual([show(none.answers ?? []), none.authorities?.map((each) => each.name)], [['CNAME nothing.example.com'], ['example.com']]);
+  } finally {
+    close();
+  }
 });
 
 test('the absence of a name is kept as long as its zone says, and no longer', async () => {

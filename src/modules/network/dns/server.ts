@@ -9,7 +9,7 @@ import dnsPacket, { type Packet, type Record as DnsRecord } from 'dns-packet';
 import { answerOf, soaOf, type Zone } from './zone.ts';
 import type { Upstream } from './upstream.ts';
 import { encodeMessage, turned, type Encoded } from './message.ts';
-import { badVersion, failure, isQuery, question, questionOf } from './wire.ts';
+import { badVersion, failure, isQuery, isTruncated, question, questionOf } from './wire.ts';
 
 const { AUTHORITATIVE_ANSWER, RECURSION_AVAILABLE, RECURSION_DESIRED, TRUNCATED_RESPONSE, decode, encode } = dnsPacket;
 
@@ -37,7 +37,7 @@ export function createResolver(zone: Zone, upstream: Upstream): Resolver {
     const answer = answerOf(zone, asked.name, asked.type);
     if (answer === undefined) return undefined;
     if (answer.elsewhere !== undefined) return follow(query, packet, answer.answers, answer.elsewhere, overTcp);
-    const authorities = answer.answers.length === 0 ? [soaOf(zone)] : [];
+    const authorities = answer.answers.length === 0 ? [soaOf(zone, asked.name)] : [];
     const encoded = answerBytes(query, packet, { rcode: answer.rcode, answers: answer.answers, authorities, additionals: answer.additionals }, overTcp);
     if (!overTcp) {
       if (kept.size >= MAX_KEPT) kept.clear();
@@ -48,12 +48,15 @@ export function createResolver(zone: Zone, upstream: Upstream): Resolver {
 
   async function follow(query: Buffer, packet: Packet, answers: DnsRecord[], target: string, overTcp: boolean): Promise<Buffer> {
     const type = packet.questions?.[0]?.type ?? 'A';
-    const next = await upstream.ask(encode({ type: 'query', id: 1, flags: RECURSION_DESIRED, questions: [{ name: target, type }] }), false);
+    const asked = encode({ type: 'query', id: 1, flags: RECURSION_DESIRED, questions: [{ name: target, type }] });
+    const brief = await upstream.ask(asked, false);
+    const next = brief !== undefined && isTruncated(brief) ? await upstream.ask(asked, true) : brief;
     if (next === undefined) return failure(query, SERVFAIL);
-    const { answers: more = [], rcode = 'NOERROR' } = decode(next);
+    const { answers: more = [], authorities: others = [], rcode = 'NOERROR' } = decode(next);
+    const authorities = more.length > 0 ? [] : others.filter((each) => each.type === 'SOA');
     const { flags, most, edns } = shapeOf(packet, more.length > 0 ? 'NOERROR' : rcode, overTcp);
     // What others say may be of any type, so it is encoded by who decoded it.
-    const whole = encode({ type: 'response', id: packet.id, flags, questions: packet.questions, answers: [...answers, ...more], additionals: edns });
+    const whole = encode({ type: 'response', id: packet.id, flags, questions: packet.questions, answers: [...answers, ...more], authorities, additionals: edns });
     return whole.length <= most ? whole : encode({ type: 'response', id: packet.id, flags: flags | TRUNCATED_RESPONSE, questions: packet.questions, additionals: edns });
   }
 

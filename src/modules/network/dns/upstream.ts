@@ -8,10 +8,10 @@ import { readFile } from 'node:fs/promises';
 import { connect, isIP } from 'node:net';
 import { randomInt } from 'node:crypto';
 import dnsPacket from 'dns-packet';
-import { messageTtls, question } from './wire.ts';
+import { answering, askedOf, fitting, isTruncated, messageTtls } from './wire.ts';
 
 export interface Upstream {
-  /** The whole answer to the whole query, with the query's id; undefined when no server answers. */
+  /** The answer to the query, with its id, as long as the client takes it; undefined when no server answers. */
   ask(query: Buffer, overTcp: boolean): Promise<Buffer | undefined>;
 }
 
@@ -65,7 +65,7 @@ export function createUpstream(options: UpstreamOptions): Upstream {
     const ttls = messageTtls(answer);
     const leastSeconds = ttls === undefined || ttls.length === 0 ? 0 : Math.min(...ttls.map((at) => answer.readUInt32BE(at)), negativeSeconds(answer));
     const rcode = answer.readUInt8(3) & 15;
-    if (leastSeconds === 0 || (rcode !== 0 && rcode !== 3) || (answer.readUInt8(2) & 2) !== 0) return;
+    if (leastSeconds === 0 || (rcode !== 0 && rcode !== 3) || isTruncated(answer)) return;
     if (kept.size >= MAX_KEPT) kept.delete(kept.keys().next().value ?? '');
     kept.set(key, { answer, sinceMs: nowMs, untilMs: nowMs + Math.min(leastSeconds * 1000, MAX_KEPT_MS) });
   }
@@ -88,17 +88,18 @@ export function createUpstream(options: UpstreamOptions): Upstream {
   return {
     async ask(query, overTcp) {
       const nowMs = performance.now();
-      const key = question(query);
+      const { query: plain, key, udpBytes } = askedOf(query);
+      const told = (answer: Buffer): Buffer => (overTcp ? answering(answer, query) : fitting(answering(answer, query), udpBytes));
       const known = kept.get(key);
-      if (known !== undefined && known.untilMs > nowMs) return aged(known.answer, query, Math.floor((nowMs - known.sinceMs) / 1000));
+      if (known !== undefined && known.untilMs > nowMs) return told(aged(known.answer, Math.floor((nowMs - known.sinceMs) / 1000)));
       if (waiting >= MAX_WAITING) return undefined;
       waiting++;
       try {
         for (const server of inOrder(await current(nowMs))) {
-          const answer = await askOne(server, query, overTcp);
+          const answer = await askOne(server, plain, overTcp);
           if (answer === undefined) continue;
           keep(key, answer, performance.now());
-          return answer;
+          return told(answer);
         }
         return undefined;
       } finally {
@@ -132,10 +133,9 @@ function parseServer(text: string): Server {
   return { address, port: Number(port ?? 53), downUntilMs: 0, answeredMs: -Infinity, silences: 0 };
 }
 
-/** A kept answer, with this query's id and what is left of its times. */
-function aged(answer: Buffer, query: Buffer, ageSeconds: number): Buffer {
+/** A kept answer, with what is left of its times. */
+function aged(answer: Buffer, ageSeconds: number): Buffer {
   const copy = Buffer.from(answer);
-  query.copy(copy, 0, 0, 2);
   for (const at of messageTtls(copy) ?? []) copy.writeUInt32BE(Math.max(0, copy.readUInt32BE(at) - ageSeconds), at);
   return copy;
 }

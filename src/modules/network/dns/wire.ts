@@ -71,3 +71,74 @@ function questionEnd(query: Buffer): number {
     return HEADER_BYTES;
   }
 }
+
+const OPT = 41;
+const COOKIE = 10;
+const PADDING = 12;
+/** What a client takes that says nothing of EDNS. */
+const PLAIN_UDP_BYTES = 512;
+/** Of the third and fourth byte of a query: that recursion is wished, and that answers need not be checked. */
+const RECURSION_DESIRED = 1;
+const CHECKING_DISABLED = 0x10;
+
+export interface Asked {
+  /** The query as others are asked: without what is between the client and us alone (RFC 7873, RFC 7830). */
+  query: Buffer;
+  /** Equal for questions with the same answer, in whatever letters they come. */
+  key: string;
+  /** How long a datagram the client takes. */
+  udpBytes: number;
+}
+
+/** What a query asks of others. What is not an ordinary one goes on as it is, and is like no other. */
+export function askedOf(query: Buffer): Asked {
+  const end = questionEnd(query);
+  const asIs: Asked = { query, key: question(query), udpBytes: PLAIN_UDP_BYTES };
+  const isOrdinary = end > HEADER_BYTES && query.readUInt16BE(4) === 1 && query.readUInt16BE(6) === 0 && query.readUInt16BE(8) === 0;
+  if (!isOrdinary) return asIs;
+  const words = `${query.readUInt8(2) & RECURSION_DESIRED} ${query.readUInt8(3) & CHECKING_DISABLED} ${query.toString('latin1', HEADER_BYTES, end).toLowerCase()}`;
+  const records = query.readUInt16BE(10);
+  if (records === 0 && query.length === end) return { query, key: words, udpBytes: PLAIN_UDP_BYTES };
+  // The root, OPT, the length of datagrams, flags, the length of the options, and these.
+  const isOpt = records === 1 && query.length >= end + 11 && query.readUInt8(end) === 0 && query.readUInt16BE(end + 1) === OPT && query.length === end + 11 + query.readUInt16BE(end + 9);
+  if (!isOpt) return asIs;
+  const options = optionsOf(query, end + 11);
+  if (options === undefined) return asIs;
+  const kept = Buffer.concat(options.filter(({ code }) => code !== COOKIE && code !== PADDING).map(({ bytes }) => bytes));
+  const plain = Buffer.concat([query.subarray(0, end + 11), kept]);
+  plain.writeUInt16BE(kept.length, end + 9);
+  return { query: plain, key: `${words} ${plain.toString('latin1', end + 5, end + 9)} ${kept.toString('latin1')}`, udpBytes: Math.max(PLAIN_UDP_BYTES, query.readUInt16BE(end + 3)) };
+}
+
+function optionsOf(query: Buffer, start: number): { code: number; bytes: Buffer }[] | undefined {
+  const options: { code: number; bytes: Buffer }[] = [];
+  for (let at = start; at < query.length;) {
+    const next = at + 4 <= query.length ? at + 4 + query.readUInt16BE(at + 2) : Infinity;
+    if (next > query.length) return undefined;
+    options.push({ code: query.readUInt16BE(at), bytes: query.subarray(at, next) });
+    at = next;
+  }
+  return options;
+}
+
+/** The answer as an answer to this query: with its id, and its question as it was written. Both have the same question. */
+export function answering(answer: Buffer, query: Buffer): Buffer {
+  const copy = Buffer.from(answer);
+  query.copy(copy, 0, 0, 2);
+  const end = questionEnd(query);
+  if (questionEnd(copy) === end) query.copy(copy, HEADER_BYTES, HEADER_BYTES, end);
+  return copy;
+}
+
+/** What of an answer fits into a datagram for its client: all of it, else the mark that there is more over TCP, and its question. */
+export function fitting(answer: Buffer, udpBytes: number): Buffer {
+  if (answer.length <= udpBytes) return answer;
+  const short = Buffer.from(answer.subarray(0, questionEnd(answer)));
+  short.writeUInt8(short.readUInt8(2) | 2, 2);
+  short.fill(0, 6, HEADER_BYTES);
+  return short;
+}
+
+export function isTruncated(answer: Buffer): boolean {
+  return (answer.readUInt8(2) & 2) !== 0;
+}

@@ -29,6 +29,8 @@ export interface Zone {
   /** `cluster.local`, in lower case. */
   domain: string;
   view: ZoneView;
+  /** Where its server is asked, `ns.dns` of the domain: the cluster IP of kube-dns. */
+  address: string;
   /** Ranges whose reverse names are this zone's too. */
   ranges: readonly string[];
 }
@@ -49,19 +51,26 @@ export function answerOf(zone: Zone, name: string, type: string, depth = 0): Zon
   if (lower !== zone.domain && !lower.endsWith(`.${zone.domain}`)) return undefined;
   const labels = lower.slice(0, Math.max(0, lower.length - zone.domain.length - 1)).split('.').filter((label) => label !== '').reverse();
   const [branch, ...rest] = labels;
-  if (branch === undefined) return type === 'SOA' ? found([soaOf(zone)]) : found([]);
+  if (branch === undefined) return type === 'SOA' ? found([soaOf(zone)]) : type === 'NS' ? nameServer(zone, name) : found([]);
+  if (branch === 'dns') return rest.length === 0 ? found([]) : rest.length === 1 && rest[0] === 'ns' ? found(addressRecords(name, [zone.address], type)) : NOTHING;
   if (branch === 'dns-version' && rest.length === 0) return found(type === 'TXT' ? [{ name, type: 'TXT', ttl: TTL, data: VERSION }] : []);
-  if (branch === 'pod') return podAnswer(name, rest, type);
+  if (branch === 'pod') return podAnswer(zone, name, rest, type);
   if (branch === 'svc') return serviceAnswer(zone, name, rest, type, depth);
   return NOTHING;
 }
 
-/** Says, in the authority section, how long the absence of a name may be kept. */
-export function soaOf(zone: Pick<Zone, 'domain'>): DnsRecord {
+/** Says, in the authority section, how long the absence of a name may be kept; it stands at or above that name (RFC 2308, section 3). */
+export function soaOf(zone: Pick<Zone, 'domain'>, name = zone.domain): DnsRecord {
+  const reverse = /(?:in-addr|ip6)\.arpa$/.exec(name.toLowerCase())?.[0];
   return {
-    name: zone.domain, type: 'SOA', ttl: TTL,
+    name: reverse ?? zone.domain, type: 'SOA', ttl: TTL,
     data: { mname: `ns.dns.${zone.domain}`, rname: `hostmaster.${zone.domain}`, serial: 1, refresh: 7200, retry: 1800, expire: 86_400, minimum: TTL },
   };
+}
+
+function nameServer(zone: Zone, name: string): ZoneAnswer {
+  const data = `ns.dns.${zone.domain}`;
+  return found([{ name, type: 'NS', ttl: TTL, data }], addressRecords(data, [zone.address], 'ANY'));
 }
 
 const NOTHING: ZoneAnswer = { rcode: 'NXDOMAIN', answers: [], additionals: [] };
@@ -71,9 +80,10 @@ function found(answers: DnsRecord[], additionals: DnsRecord[] = []): ZoneAnswer 
 }
 
 /** `10-1-0-2.NAMESPACE.pod.ZONE`, or `fd00--5` for IPv6. */
-function podAnswer(name: string, rest: readonly string[], type: string): ZoneAnswer {
+function podAnswer(zone: Zone, name: string, rest: readonly string[], type: string): ZoneAnswer {
   const [namespace, dashed, ...more] = rest;
   if (namespace === undefined) return found([]);
+  if (!zone.view.hasNamespace(namespace)) return NOTHING;
   if (dashed === undefined) return found([]);
   const address = [dashed.replaceAll('-', '.'), dashed.replaceAll('-', ':')].find((each) => isIP(each) !== 0);
   if (more.length > 0 || address === undefined) return NOTHING;
