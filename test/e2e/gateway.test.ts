@@ -103,6 +103,18 @@ describe('certificates, traces and the log of the gateway', { timeout: 180_000 *
     await eventually(async () => (await shown(address, 'www.example.org')) === 'DNS:www.example.org', { timeoutMs: 40_000, what: 'the certificate' });
   });
 
+  it('answers challenges for the names that it asks for, and leaves those of others to their routes', async () => {
+    const address = addresses.get('www.example.org')!;
+    const told = (host: string): Promise<[number | undefined, string]> => new Promise((settle, fail) => request({ host: address, path: '/.well-known/acme-challenge/some_Token-1', headers: { host }, agent: false }, (answer) => {
+      let text = '';
+      answer.setEncoding('utf8').on('data', (chunk: string) => (text += chunk)).on('end', () => settle([answer.statusCode, text]));
+    }).on('error', fail).end());
+    const [status, text] = await told('www.example.org');
+    assert.equal(status, 200);
+    assert.match(text, /^some_Token-1\.[A-Za-z0-9_-]{43}$/);
+    assert.equal((await told('elsewhere.example.org'))[0], 404);
+  });
+
   it('sends spans to a collector, as parts of the traces of those who ask', async () => {
     const [trace, parent] = ['4bf92f3577b34da6a3ce929d0e0e4736', '00f067aa0ba902b7'];
     const asked = (flags: string): Promise<void> => new Promise((settle, fail) => request({ host: addresses.get('www.example.org')!, headers: { host: 'www.example.org', traceparent: `00-${trace}-${parent}-${flags}` }, agent: false }, (answer) => void answer.resume().on('end', () => settle())).on('error', fail).end());

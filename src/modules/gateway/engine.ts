@@ -92,7 +92,7 @@ export async function startEngine(context: ModuleContext): Promise<Engine> {
   const place = (): { nodeName: string; zone?: string | undefined } => ({ nodeName: machine.nodeName, zone: zoneOf(of(Node).get(machine.nodeName)) });
   const lines = await listenForLines({ gatewayIp: machine.network.gatewayIp, file: join(machine.runFolder, 'lines.port'), take: takeLine, log });
   const proxy = createProxy({
-    program: machine.programs['haproxy'] ?? 'haproxy', folder: proxyFolder(machine), linesPort: lines.port, takeLine, sendsSpans: spans !== undefined, tellsAll: file !== undefined || spans !== undefined, ...(issuer === undefined ? {} : { acmeThumbprint: issuer.thumbprint }), gatewayIp: machine.network.gatewayIp, gatewayIp6: machine.network.ipv6?.gatewayIp, log, signal,
+    program: machine.programs['haproxy'] ?? 'haproxy', folder: proxyFolder(machine), linesPort: lines.port, takeLine, sendsSpans: spans !== undefined, tellsAll: file !== undefined || spans !== undefined, ...(issuer === undefined ? {} : { challenges: () => ({ thumbprint: issuer.thumbprint, names: issuer.names() }) }), gatewayIp: machine.network.gatewayIp, gatewayIp6: machine.network.ipv6?.gatewayIp, log, signal,
     endpointsOf: ({ serviceKey, portName }) => {
       const own = slices.byIndex('gateway-service', serviceKey);
       const weights = weightsOf(serviceKey.split('/')[0] ?? '', own, (key) => of(Pod).get(key));

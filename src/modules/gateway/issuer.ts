@@ -70,6 +70,8 @@ function dueMs(secret: Secret | undefined, names: readonly string[]): number {
 export interface Issuer {
   /** What follows the token in the answer to a challenge. */
   readonly thumbprint: string;
+  /** For which certificates are to be had, each once. */
+  names(): readonly string[];
   /** Looks what is due; goes on by itself. */
   look(observed: Observed): void;
 }
@@ -120,7 +122,7 @@ export function createIssuer(settings: AcmeSettings, { client, events, clock, lo
   }
 
   const alarm = createAlarm({ nowMs: () => clock.nowMs(), signal }, () => look(observe()));
-  return { thumbprint: thumbprintOf(keyPem), look };
+  return { thumbprint: thumbprintOf(keyPem), names: () => [...new Set(wantedCertificates(observe()).flatMap(({ names }) => names))].sort(), look };
 }
 
 function accountKey(folder: string): string {

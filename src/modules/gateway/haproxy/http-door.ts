@@ -22,8 +22,8 @@ export function httpDoor(page: Page, door: Door, behind: boolean): void {
   page.put(`frontend ${name}`, ...binds, '  option forwardfor', `  log-format ${quoted(LOG_FORMAT)}`);
   page.put(BEGIN, ...(counts ? countsRules(name, `${page.facts.folder}/${page.file('map', RANGES)}`) : []));
   page.put(`  http-request set-header X-Forwarded-Proto ${door.secure ? 'https' : 'http'}`, `  http-request set-var(txn.host) req.hdr(host),host_only,lower`, ...(page.facts.sendsSpans === true ? TRACE_CHILD : TRACE_NEW), TRACE_KEPT);
-  const { acmeThumbprint } = page.facts;
-  if (acmeThumbprint !== undefined && !door.secure) page.put(`  http-request return status 200 content-type text/plain lf-string '%[path,bytes(${CHALLENGE.length})].${acmeThumbprint}' if { path -m reg -- ^/[.]well-known/acme-challenge/[A-Za-z0-9_-]+$ }`);
+  const { challenges } = page.facts;
+  if (challenges !== undefined && challenges.names.length > 0 && !door.secure) page.put(`  http-request return status 200 content-type text/plain lf-string '%[path,bytes(${CHALLENGE.length})].${challenges.thumbprint}' if { path -m reg -- ^/[.]well-known/acme-challenge/[A-Za-z0-9_-]+$ } { var(txn.host) -m str -f ${page.facts.folder}/${page.file('list', `${challenges.names.join('\n')}\n`)} }`);
   const listeners = door.listeners.filter(({ takes }) => takes === 'requests');
   const conditions = new Conditions(page.lines);
   const several = new Set(listeners.map((each) => each.name)).size > 1;

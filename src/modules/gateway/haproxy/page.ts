@@ -6,6 +6,8 @@ import type { Action } from '../rules.ts';
 import { askedFor, keyOf, weightOf, type Slots } from './slots.ts';
 import { Unsayable } from './words.ts';
 
+export interface Challenges { thumbprint: string; names: readonly string[] }
+
 export interface ProxyFacts {
   gatewayIp: string;
   /** Of the second family, where there is one. */
@@ -14,8 +16,8 @@ export interface ProxyFacts {
   folder: string;
   /** Where its lines about requests go: see access-log.ts. */
   linesPort: number;
-  /** Challenges of ACME are answered with it, on doors without TLS. */
-  acmeThumbprint?: string | undefined;
+  /** Challenges of ACME are answered with it on doors without TLS, for the names for which certificates are to be had. */
+  challenges?: Challenges | undefined;
   /** Whether requests are spans of their own in their traces. */
   sendsSpans?: boolean | undefined;
   /** Whether each request has its line; else those of busy doors are counted by HAProxy. */

@@ -11,7 +11,7 @@ import type { Forwarding } from '../forward/start.ts';
 import { isStandIn, standInFor, waysOf, type WayFacts } from '../forward/ways.ts';
 import type { Door } from '../plan.ts';
 import { configurationOf, RING } from './configuration.ts';
-import { doorName, placesOf, type Configuration } from './page.ts';
+import { doorName, placesOf, type Challenges, type Configuration } from './page.ts';
 import { askedFor, commandsFor, hasRoom, keyOf, slotsFor, type Endpoint, type Slots } from './slots.ts';
 import { askHaproxy, tellHaproxy } from '../../../sdk/haproxy/commands.ts';
 import { createListening, migrateWaiting } from '../../../sdk/haproxy/listening.ts';
@@ -32,8 +32,8 @@ export interface ProxyInput {
   linesPort: number;
   /** Takes such a line that comes by another way: of a process that was replaced. */
   takeLine(line: string): void;
-  /** Challenges of ACME are answered with it. */
-  acmeThumbprint?: string;
+  /** Challenges of ACME that are to be answered. */
+  challenges?(): Challenges;
   /** Whether requests are spans of their own in their traces. */
   sendsSpans?: boolean;
   /** Whether each request has its line; else those of busy doors are counted by HAProxy. */
@@ -67,7 +67,7 @@ export interface Proxy {
 const MOST_SERVED = 10_000;
 const READY_MS = 10_000;
 
-export function createProxy({ program, folder, linesPort, takeLine, acmeThumbprint, sendsSpans, tellsAll, gatewayIp, gatewayIp6, endpointsOf, drainMsOf, log, signal }: ProxyInput): Proxy {
+export function createProxy({ program, folder, linesPort, takeLine, challenges, sendsSpans, tellsAll, gatewayIp, gatewayIp6, endpointsOf, drainMsOf, log, signal }: ProxyInput): Proxy {
   const files = filesIn(folder);
   const doorPorts = createDoorPorts({ file: files.ports, gatewayIp });
   const ports = doorPorts.all;
@@ -122,7 +122,7 @@ export function createProxy({ program, folder, linesPort, takeLine, acmeThumbpri
     const ways = waysOf(wanted);
     await doorPorts.ensure(new Set([...wanted.map(doorName), ...ways.keys()]));
     const inheritance = listening.take(wanted.flatMap((door) => placesOf(door, { gatewayIp, gatewayIp6, ports })));
-    const next = configurationOf(wanted, { gatewayIp, gatewayIp6, folder, linesPort, ports, acmeThumbprint, sendsSpans, tellsAll, listening: inheritance });
+    const next = configurationOf(wanted, { gatewayIp, gatewayIp6, folder, linesPort, ports, challenges: challenges?.(), sendsSpans, tellsAll, listening: inheritance });
     if (next.unsayable.size > 0) return next.unsayable;
     const endpoints = endpointsBy(next);
     waysWanted = ways;
