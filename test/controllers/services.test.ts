@@ -170,7 +170,7 @@ test('a slice is of another generation when its labels change, of the same one w
   assert.equal((await patched({ metadata: { annotations: { a: 'b' } } })).metadata.generation, 1);
   assert.equal((await patched({ metadata: { labels: { 'kubernetes.io/service-name': 'x' } } })).metadata.generation, 2);
   const changed = await patched({ metadata: { labels: { a: 'b' } }, endpoints: [{ addresses: ['192.0.2.8'] }] });
-  assert.deepEqual([changed.metadata.generation, changed.endpoints], [3, [{ addresses: ['192.0.2.8'] }]]);
+  assert.deepEqual([changed.metadata.generation, changed.endpoints], [3, [{ addresses: ['192.0.2.8'], conditions: {} }]]);
 });
 
 test('Endpoints kept by hand are mirrored for a service without a selector', async () => {
