@@ -1,15 +1,12 @@
 /** The node agent: one worker a pod of this node, fed by the cache. What an earlier llmos left running is adopted. */
 import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import type { KubeObject } from '../../api/meta.ts';
-import type { ClusterTrustBundle } from '../../api/certificates/cluster-trust-bundle.ts';
-import type { PersistentVolumeClaim, Pod, Volume, VolumeProjection } from '../../api/generated/core-v1.ts';
-import { claimUses } from '../../api/storage/claim-matching.ts';
+import type { Pod } from '../../api/generated/core-v1.ts';
 import type { CacheEvent } from '../../sdk/cache.ts';
 import { onClockJump } from '../../base/clock-jumps.ts';
 import { keyOf } from '../../sdk/cache.ts';
 import { removeCgroup } from './cgroup/layout.ts';
-import { ClusterTrustBundleKind, ConfigMapKind, PersistentVolumeClaimKind, PodKind, SecretKind } from './kinds.ts';
+import { PodKind } from './kinds.ts';
 import { isAlive, listRecords, type ContainerRecord } from './lifecycle/record.ts';
 import { stopOrphans } from './lifecycle/orphans.ts';
 import { endStrays } from './lifecycle/strays.ts';
@@ -19,6 +16,7 @@ import { podWorker, type PodWorker } from './lifecycle/worker.ts';
 import { mirrored, onNode } from './mirror.ts';
 import type { NodeParts } from './parts.ts';
 import { forgetCommands } from './runtime/exec.ts';
+import { shownObjects } from './shown-objects.ts';
 import { tearDownVolumes } from './volumes/set-up.ts';
 
 export interface Agent {
@@ -33,7 +31,6 @@ export interface Agent {
 
 /** Less than modules are waited for when llmos goes down. */
 const DRAIN_SECONDS = 8;
-const SECOND_MS = 1_000;
 const GRACE_SECONDS = 30;
 
 export function createAgent(parts: NodeParts): Agent {
@@ -42,9 +39,7 @@ export function createAgent(parts: NodeParts): Agent {
   const byKey = new Map<string, PodWorker>();
   const keepsStatic = context.config['staticPodPath'] !== undefined;
   let adoptable = new Map<string, ContainerRecord[]>();
-  /** Few pods show these: they are followed from the first one on. */
-  let leaveTrustBundles: (() => void) | undefined;
-  let leaveClaims: (() => void) | undefined;
+  const shown = shownObjects(context, workers);
 
   parts.admissions.preemptBy((uid) => {
     const worker = workers.get(uid);
@@ -73,8 +68,7 @@ export function createAgent(parts: NodeParts): Agent {
   function begin(pod: Pod, uid: string): void {
     const before = byKey.get(keyOf(pod));
     before?.update(undefined); // the same name, another pod
-    if (showsAnyTrustBundle(pod)) leaveTrustBundles ??= context.caches.of(ClusterTrustBundleKind).subscribe(refresh(showsTrustBundle));
-    if (claimUses(pod).length > 0) leaveClaims ??= context.caches.of(PersistentVolumeClaimKind).subscribe(growing);
+    shown.begin(pod);
     const worker = podWorker(parts, pod, adoptable.get(uid) ?? []);
     adoptable.delete(uid);
     workers.set(uid, worker);
@@ -84,27 +78,6 @@ export function createAgent(parts: NodeParts): Agent {
       if (byKey.get(keyOf(pod)) === worker) byKey.delete(keyOf(pod));
     });
     worker.update(pod);
-  }
-
-  /** What a driver gave more room to is made larger on the node while its pods run on. */
-  function growing({ type, object: { metadata, status } }: CacheEvent<PersistentVolumeClaim>): void {
-    if (type === 'deleted' || status?.conditions?.some((each) => each.type === 'FileSystemResizePending' && each.status === 'True') !== true) return;
-    for (const worker of workers.values()) {
-      const pod = worker.pod();
-      const use = pod.metadata.namespace === metadata.namespace ? claimUses(pod).find(({ claimName }) => claimName === metadata.name) : undefined;
-      if (use !== undefined && worker.volumes()?.claimed.get(use.volume)?.spec?.csi !== undefined) worker.refresh();
-    }
-  }
-
-  /** What appears or goes counts as well, for volumes that may do without it; what was there before is not news. */
-  function refresh<T extends KubeObject>(shows: (pod: Pod, object: T) => boolean) {
-    const beganMs = context.clock.nowMs();
-    return (event: CacheEvent<T>): void => {
-      if (event.type === 'added' && Date.parse(event.object.metadata.creationTimestamp ?? '') < beganMs - SECOND_MS) return;
-      for (const pod of context.caches.of(PodKind).byIndex('spec.nodeName', context.machine.nodeName)) {
-        if (shows(pod, event.object)) workers.get(onNode(pod).metadata.uid ?? '')?.refresh();
-      }
-    };
   }
 
   async function cleanUp(broken: readonly string[], remains: Remains, signal: AbortSignal): Promise<void> {
@@ -135,7 +108,8 @@ export function createAgent(parts: NodeParts): Agent {
       pods.addIndex('spec.nodeName', (pod) => [pod.spec?.nodeName ?? '']);
       await Promise.race([pods.ready(), aborted(signal)]); // who is told to end before may never hear of a pod
       if (signal.aborted) return;
-      const stops = [pods.subscribe(seen), context.caches.of(ConfigMapKind).subscribe(refresh(showsConfigMap)), context.caches.of(SecretKind).subscribe(refresh(showsSecret)), () => leaveTrustBundles?.(), () => leaveClaims?.()];
+      const stops = [pods.subscribe(seen), () => shown.stop()];
+      shown.start();
       if (records.length > 0) context.log.info('containers of an earlier run are adopted', { containers: records.length - [...adoptable.values()].flat().length, orphans: [...adoptable.values()].flat().length });
       const cleaning = cleanUp(broken, remains, signal).catch((error: Error) => context.log.error('what an earlier run left could not be removed', { error }));
       stops.push(parts.plugins.subscribe(() => { for (const worker of workers.values()) if (parts.devices.has(worker.uid)) worker.refresh(); })); // its status tells how well they are
@@ -156,26 +130,6 @@ export function createAgent(parts: NodeParts): Agent {
       await parts.pool.drain();
     },
   };
-}
-
-function showsConfigMap({ metadata, spec }: Pod, { metadata: { name, namespace } }: KubeObject): boolean {
-  return metadata.namespace === namespace && (spec?.volumes ?? []).some((volume) => volume.configMap?.name === name || sourcesOf(volume).some((source) => source.configMap?.name === name));
-}
-
-function showsSecret({ metadata, spec }: Pod, { metadata: { name, namespace } }: KubeObject): boolean {
-  return metadata.namespace === namespace && (spec?.volumes ?? []).some((volume) => volume.secret?.secretName === name || sourcesOf(volume).some((source) => source.secret?.name === name));
-}
-
-function showsTrustBundle({ spec: podSpec }: Pod, { metadata, spec }: ClusterTrustBundle): boolean {
-  return (podSpec?.volumes ?? []).flatMap(sourcesOf).some(({ clusterTrustBundle: wanted }) => wanted !== undefined && (wanted.name === metadata.name || (wanted.signerName !== undefined && wanted.signerName === spec.signerName)));
-}
-
-function showsAnyTrustBundle({ spec }: Pod): boolean {
-  return (spec?.volumes ?? []).flatMap(sourcesOf).some(({ clusterTrustBundle }) => clusterTrustBundle !== undefined);
-}
-
-function sourcesOf({ projected }: Volume): VolumeProjection[] {
-  return projected?.sources ?? [];
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

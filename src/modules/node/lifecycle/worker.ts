@@ -3,27 +3,26 @@
  * looks at the pod, the containers and the clock, does the next steps, and says when it wants to look again.
  */
 import type { PersistentVolume, Pod } from '../../../api/generated/core-v1.ts';
-import { mirrored, onNode } from '../mirror.ts';
+import { onNode } from '../mirror.ts';
 import type { NodeParts } from '../parts.ts';
 import { SetUpFault } from '../set-up-fault.ts';
 import { podLimits } from '../cgroup/resources.ts';
 import { adopt } from './adopt.ts';
+import { awaitImage } from './await-image.ts';
+import { watchDeadline } from './deadline.ts';
 import { ignoredSpec } from './admit-spec.ts';
 import { endContainers, forget, release } from './end-pod.ts';
 import { isTerminal, RETRY_MS, tell, type PodRun, type Stop } from './pod-run.ts';
 import { podTimes } from './pod-times.ts';
 import { preparePod, refreshVolumes } from './prepare-pod.ts';
 import type { ContainerRecord } from './record.ts';
-import { isCause } from './restart-all.ts';
-import { isRunning, slotsOf, viewOf } from './slot.ts';
+import { isRunning, slotsOf } from './slot.ts';
+import { decideStop } from './stop-reason.ts';
 import { allocatedSpec, resizeWhatIsDue } from './resize.ts';
 import { startWhatIsDue } from './start-due.ts';
-import { isFinal, podPhase } from '../status/phase.ts';
-import type { ContainerView } from '../status/view.ts';
 import { statusWriter } from './status-writer.ts';
 import { turnLoop } from './turn-loop.ts';
-import { ImageVolumeError } from '../volumes/image.ts';
-import { mountersOf, VolumeSetUpError } from '../volumes/set-up.ts';
+import { isEnded, isOver, viewsOf } from './views.ts';
 
 export interface PodWorker {
   readonly uid: string;
@@ -52,7 +51,6 @@ export interface PodWorker {
   readonly done: Promise<void>;
 }
 
-const DEFAULT_GRACE_SECONDS = 30;
 /** Between two tries to prepare the pod, doubling. */
 const FIRST_PAUSE_MS = 500;
 const MOST_PAUSE_MS = 60_000;
@@ -91,45 +89,14 @@ export function podWorker(parts: NodeParts, first: Pod, adopted: readonly Contai
   }
 
   async function doTurn(): Promise<void> {
-    decideStop();
+    decideStop(run);
     if (run.stop !== undefined) await end(run.stop);
-    else if (isOver()) await release(run);
-    else if (!watchDeadline() && (await isAdmitted()) && (await prepare())) {
+    else if (isOver(run)) await release(run);
+    else if (!watchDeadline(run, startTimeMs) && (await isAdmitted()) && (await prepare())) {
       resizeWhatIsDue(run);
       await startWhatIsDue(run);
     }
     publish();
-  }
-
-  function decideStop(): void {
-    const { deletionTimestamp, deletionGracePeriodSeconds } = run.pod.metadata;
-    const graceSeconds = Number(run.pod.spec?.terminationGracePeriodSeconds ?? DEFAULT_GRACE_SECONDS);
-    if (run.gone) setStop('gone', Math.min(graceSeconds, deletionGracePeriodSeconds ?? Infinity));
-    else if (deletionTimestamp !== undefined) setStop('deleted', deletionGracePeriodSeconds ?? graceSeconds);
-    else if (run.failed !== undefined || (run.slots.some(isRunning) && isOver())) setStop('finished', Math.min(graceSeconds, run.failed?.graceSeconds ?? Infinity));
-  }
-
-  /** Its status says so only when nothing of it runs any more: sidecars end after the others. */
-  function isOver(): boolean {
-    return isTerminal(run.pod) || isFinal(podPhase(run.pod.spec?.restartPolicy, views()));
-  }
-
-  function views(): ContainerView[] {
-    const initializing = run.slots.some((slot) => slot.role === 'init' && slot.record?.exit?.exitCode !== 0);
-    const allAgain = run.restartingAll === true || run.slots.some(isCause);
-    return run.slots.map((slot) => {
-      const view = viewOf(slot, { initializing, spec: run.pod.spec, allAgain });
-      const health = slot.role === 'app' ? parts.devices.health(uid, slot.container) : undefined;
-      return health === undefined ? view : { ...view, allocatedResourcesStatus: health };
-    });
-  }
-
-  /** A second reason may shorten the grace, never lengthen it. */
-  function setStop(reason: Stop['reason'], graceSeconds: number): void {
-    const deadlineMs = clock.nowMs() + graceSeconds * 1_000;
-    if (run.stop === undefined) run.stop = { reason, graceSeconds, deadlineMs };
-    else if (graceSeconds < run.stop.graceSeconds) run.stop = { reason, graceSeconds, deadlineMs: Math.min(run.stop.deadlineMs, deadlineMs) };
-    else run.stop = { ...run.stop, reason };
   }
 
   /** A pod that has begun here stays. */
@@ -153,21 +120,6 @@ export function podWorker(parts: NodeParts, first: Pod, adopted: readonly Contai
     return false;
   }
 
-  /** Gives true when the pod has just run out of its time. */
-  function watchDeadline(): boolean {
-    const seconds = run.pod.spec?.activeDeadlineSeconds;
-    if (seconds === undefined) return false;
-    const atMs = startTimeMs + Number(seconds) * 1_000;
-    if (clock.nowMs() < atMs) {
-      run.wakeAt(atMs);
-      return false;
-    }
-    run.failed = { reason: 'DeadlineExceeded', message: 'Pod was active on the node longer than the specified deadline' };
-    tell(run, 'Normal', 'DeadlineExceeded', run.failed.message);
-    run.poke();
-    return true;
-  }
-
   /** Gives whether containers may start. */
   async function prepare(): Promise<boolean> {
     try {
@@ -183,21 +135,13 @@ export function podWorker(parts: NodeParts, first: Pod, adopted: readonly Contai
       return true;
     } catch (error) {
       const { message } = error as Error;
-      awaitImage(error);
+      awaitImage(run, error);
       if (run.prepared === undefined) parts.counts.add('kubelet_started_pods_errors_total');
       if (error instanceof SetUpFault) tell(run, 'Warning', error.eventReason, message);
       else tell(run, 'Warning', 'FailedCreatePodSandBox', `Failed to create pod sandbox: ${message}`);
       run.wakeAt(clock.nowMs() + Math.min(MOST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** setUpFailures++));
       return run.prepared !== undefined;
     }
-  }
-
-  /** Containers wait for the images of their volumes as for their own. */
-  function awaitImage(error: unknown): void {
-    if (!(error instanceof VolumeSetUpError) || !(error.cause instanceof ImageVolumeError)) return;
-    const { reason, told } = error.cause;
-    const mounters = mountersOf(run.pod, error.volume);
-    for (const slot of run.slots) if (slot.record === undefined && mounters.includes(slot.container.name)) slot.waiting = { reason, message: told };
   }
 
   async function end({ reason }: Stop): Promise<void> {
@@ -228,13 +172,8 @@ export function podWorker(parts: NodeParts, first: Pod, adopted: readonly Contai
     if (run.gone || (isTerminal(run.pod) && run.stop === undefined && slots.every((slot) => slot.record === undefined))) return;
     const worthWriting = run.stop !== undefined || slots.some((slot) => slot.record !== undefined || (slot.waiting !== undefined && slot.waiting.reason !== 'ContainerCreating'));
     status.write({
-      containers: views(), sandboxReady: run.prepared !== undefined, podIps: podIps(), hostIp: parts.hostIp, hostIps: parts.hostIps, startTimeMs, nowMs: clock.nowMs(), failed: run.failed, over: isEnded(), resize: run.resize, whole: run.whole, restartingAll: run.restartingAll === true && slots.some(isRunning),
+      containers: viewsOf(run), sandboxReady: run.prepared !== undefined, podIps: podIps(), hostIp: parts.hostIp, hostIps: parts.hostIps, startTimeMs, nowMs: clock.nowMs(), failed: run.failed, over: isEnded(run), resize: run.resize, whole: run.whole, restartingAll: run.restartingAll === true && slots.some(isRunning),
     }, { soon: worthWriting });
-  }
-
-  /** Deleted, and nothing of it runs. The phase of a static pod is that of its file. */
-  function isEnded(): boolean {
-    return run.stop?.reason === 'deleted' && mirrored(run.pod) === undefined && !run.slots.some(isRunning);
   }
 
   function updated(next: Pod): void {
