@@ -58,6 +58,13 @@ test('the two READMEs are in step', () => {
   for (const page of pages.filter((name) => name.startsWith('docs/reference/'))) assert.ok(english.includes(`(${page})`), `README.md does not lead to ${page}`);
 });
 
+test('every module stands in the list of modules', () => {
+  const listed = [...read('src/modules/README.md').matchAll(/^\| \[([a-z-]+)\]\(/gm)].map(([, name]) => name);
+  const folders = readdirSync(join(ROOT, 'src/modules'), { withFileTypes: true }).filter((each) => each.isDirectory()).map(({ name }) => name);
+  assert.ok(folders.length >= 30, `saw ${folders.join(', ')}`);
+  assert.deepEqual(listed.toSorted(), folders.toSorted());
+});
+
 test('every kind stands in the reference', () => {
   const text = read('docs/reference/api.md');
   const served = text.slice(0, text.indexOf('## What is not there yet'));

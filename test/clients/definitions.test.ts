@@ -3,11 +3,16 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { bootInstance, type Instance } from '../fixtures/instance.ts';
 import { ok } from '../fixtures/kubectl-words.ts';
-import { DEFINITIONS, type DefinitionCase } from './definitions.ts';
+import { ARGO_CD } from './definitions/argo-cd.ts';
+import { CERT_MANAGER } from './definitions/cert-manager.ts';
+import { GATEWAY_API } from './definitions/gateway-api.ts';
+import { KEDA } from './definitions/keda.ts';
+import { KNATIVE_SERVING } from './definitions/knative-serving.ts';
+import { PROMETHEUS_OPERATOR } from './definitions/prometheus-operator.ts';
+import type { DefinitionCase } from './definitions/shape.ts';
 import { embedded, type Schema } from './embedded-schema.ts';
-import { FURTHER_DEFINITIONS } from './further-definitions.ts';
 
-const ALL = [...DEFINITIONS, ...FURTHER_DEFINITIONS];
+const ALL = [...CERT_MANAGER, ...GATEWAY_API, ...KEDA, ...KNATIVE_SERVING, ...PROMETHEUS_OPERATOR, ...ARGO_CD];
 const nameOf = ({ definition }: DefinitionCase): string => /name: ([a-z.0-9-]+\.[a-z.0-9-]+)/.exec(definition)![1]!;
 
 describe('definitions of well-known projects', { timeout: 180_000 }, () => {
