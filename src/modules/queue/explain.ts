@@ -126,7 +126,7 @@ export function createExplainer({ client, clock, events, log, signal }: ModuleCo
       ...estimateOf(entry), position: index + 1,
       ...(startTime !== undefined && { startTime }), ...(ahead.length > 0 && { ahead }), ...(lacks.length > 0 && { lacks: lacks.slice(0, 8).map(lackOf) }),
     };
-    const why = [...reasons, ...lacks.map((lack) => `couldn't assign flavors to pod set ${(entry.job as QuotaJob).demand[0]?.name}: ${shortage(lack)}`)];
+    const why = [...reasons, ...lacks.map((lack) => `couldn't assign flavors to pod set ${lack.set}: ${shortage(lack)}`)];
     const order = index === 0 ? 'It is the first in its queue' : `Behind ${ahead.at(-1)}, in place ${index + 1} of its queue`;
     const when = startTime === undefined ? '' : `; expected to start at ${startTime}`;
     return { reason: 'Pending', message: `${why.length > 0 ? `${why.join(', ')}. ` : ''}${order}${when}`, prediction };
@@ -141,7 +141,7 @@ export function createExplainer({ client, clock, events, log, signal }: ModuleCo
     },
     tooMuch(job, queue) {
       const { reasons, lacks } = queue.room.explain(job);
-      return [...reasons, ...lacks.filter(({ needed, most }) => needed > most).map((lack) => `couldn't assign flavors to pod set ${job.demand[0]?.name}: ${shortage(lack)}`)].join(', ') || 'it fits into no flavor of the queue';
+      return [...reasons, ...lacks.filter(({ needed, most }) => needed > most).map((lack) => `couldn't assign flavors to pod set ${lack.set}: ${shortage(lack)}`)].join(', ') || 'it fits into no flavor of the queue';
     },
     async stop() {
       clearTimeout(timer);

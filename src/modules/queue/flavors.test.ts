@@ -6,6 +6,7 @@ import type { ClusterQueue, PodSet, ResourceFlavor, Workload } from '../../api/k
 import { buildPools, jobOf, type JobParts } from './build.ts';
 import { USE_SHARING } from './configuration.ts';
 import { amountOf, perPod } from './demand.ts';
+import type { QuotaJob, QuotaRoom } from './policy/quota-room.ts';
 import { createChoosingPredictor } from './prediction/choosing.ts';
 
 /** Of each flavor, of each resource: nominal, borrowing limit, lending limit. */
@@ -38,8 +39,8 @@ function queueOf(name: string, { groups, cohort, more }: Queue): ClusterQueue {
   return { metadata: { name }, spec: { namespaceSelector: {}, resourceGroups, ...(cohort !== undefined && { cohort }), ...more } };
 }
 
-/** Of each set its flavors, and whether it borrows; undefined where it does not fit now. */
-function assigned(queue: Queue, sets: Record<string, Pods>, second?: Queue): { flavors: Record<string, Record<string, string>>; borrows: boolean } | undefined {
+/** The room of the queue, and what asks for it. */
+function sceneOf(queue: Queue, sets: Record<string, Pods>, second?: Queue): { room: QuotaRoom; job: QuotaJob } {
   const queues = [queueOf('own', queue), ...(second === undefined ? [] : [queueOf('second', second)])];
   const topologies = { of: () => undefined, levelsOf: () => undefined, forget: () => {}, follows: () => [] };
   const live = buildPools({ queues, cohorts: [], localQueues: [], fairRules: queue.sharesFairly === true ? ['final', 'initial'] : undefined, useSharing: USE_SHARING, topologies }, createChoosingPredictor()).flatMap((pool) => pool.queues);
@@ -54,7 +55,13 @@ function assigned(queue: Queue, sets: Record<string, Pods>, second?: Queue): { f
   const reclaimablePods = Object.entries(sets).filter(([, { reclaimable }]) => reclaimable !== undefined).map(([name, { reclaimable }]) => ({ name, count: reclaimable! }));
   const workload: Workload = { metadata: { name: 'w', namespace: 'default' }, spec: { podSets }, status: { reclaimablePods } };
   const own = live.find(({ name }) => name === 'own')!;
-  const found = own.room.place(jobOf(workload, own, parts), own.room.free);
+  return { room: own.room, job: jobOf(workload, own, parts) };
+}
+
+/** Of each set its flavors, and whether it borrows; undefined where it does not fit now. */
+function assigned(queue: Queue, sets: Record<string, Pods>, second?: Queue): { flavors: Record<string, Record<string, string>>; borrows: boolean } | undefined {
+  const { room, job } = sceneOf(queue, sets, second);
+  const found = room.place(job, room.free);
   return found && { flavors: Object.fromEntries(found.sets.map(({ name, flavors }) => [name, Object.fromEntries(flavors)])), borrows: found.borrows };
 }
 
@@ -111,4 +118,10 @@ const CASES: readonly [string, Queue, Record<string, Pods>, ReturnType<typeof as
 
 describe('flavors', () => {
   for (const [what, queue, sets, wanted, second] of CASES) it(what, () => assert.deepEqual(assigned(queue, sets, second), wanted));
+
+  it('what is wanting is told of the first set that it is wanting for, after what the sets before it ask for', () => {
+    const pods = { requests: { cpu: '2' } };
+    const { room, job } = sceneOf({ groups: [{ one: { cpu: '5' } }] }, { a: pods, b: { ...pods, count: 2 }, c: pods });
+    assert.deepEqual(room.explain(job).lacks, [{ set: 'b', flavor: 'one', resource: 'cpu', needed: 4_000, available: 3_000, most: 5_000 }]);
+  });
 });

@@ -1,7 +1,7 @@
 /** Makes a kind of jobs that others run wait in queues as Jobs do, by what its entry tells of it. */
 import type { ForeignObject } from '../../../api/kueue/frameworks.ts';
 import type { PodSet } from '../../../api/kueue/types.ts';
-import type { PodTemplateSpec } from '../../../api/generated/core-v1.ts';
+import type { Container, PodTemplateSpec } from '../../../api/generated/core-v1.ts';
 import { cloneJson } from '../../../api/json.ts';
 import type { Integration } from '../framework.ts';
 import { topologyRequestOf } from '../pod-sets.ts';
@@ -39,11 +39,17 @@ export function integrationOf(framework: Framework): Integration<ForeignObject> 
   };
 }
 
+/** A number that somebody wrote for a quantity, as a custom resource keeps it, is one in words too. */
+function worded({ resources, ...container }: Container): Container {
+  const words = (list: Record<string, unknown> | undefined): Record<string, string> | undefined => list && Object.fromEntries(Object.entries(list).map(([name, quantity]) => [name, String(quantity)]));
+  return { ...container, ...(resources !== undefined && { resources: { ...resources, requests: words(resources.requests), limits: words(resources.limits) } as Container['resources'] }) } as Container;
+}
+
 /** Of the metadata, what pods get. */
 function podSetOf({ name, count, template: { metadata, spec }, numbers }: Place): PodSet {
   const { labels, annotations } = metadata ?? {};
   const topologyRequest = topologyRequestOf(annotations, numbers);
-  return { name, count, ...(topologyRequest !== undefined && { topologyRequest }), template: cloneJson({ metadata: { ...(labels && { labels }), ...(annotations && { annotations }) }, spec }) as PodTemplateSpec };
+  return { name, count, ...(topologyRequest !== undefined && { topologyRequest }), template: cloneJson({ metadata: { ...(labels && { labels }), ...(annotations && { annotations }) }, spec: spec && { ...spec, containers: (spec.containers ?? []).map(worded), initContainers: spec.initContainers?.map(worded) } }) as PodTemplateSpec };
 }
 
 function withTemplates(job: ForeignObject, places: readonly Place[], change: (template: PodTemplateSpec, name: string) => PodTemplateSpec): ForeignObject {

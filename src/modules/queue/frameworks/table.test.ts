@@ -22,7 +22,7 @@ interface Case {
   manifest: string;
   sets: [string, number][];
   /** CPU of the first container of each set, as its Workload has it. */
-  cpu: (string | number | undefined)[];
+  cpu: string[];
   suspend: string[];
   /** Status, and what is read out of it: active, ready, end. */
   statuses: [string, { active?: boolean; ready?: boolean; end?: { failed: boolean; message: string } }][];
@@ -37,7 +37,7 @@ const replicas = (field: string, roles: [string, number | undefined][]): string 
 function training(kind: string, apiVersion: string, field: string, roles: [string, number | undefined][]): Case {
   return {
     manifest: `apiVersion: ${apiVersion}\nkind: ${kind}\nmetadata: { name: train }\nspec:\n  runPolicy: { cleanPodPolicy: None, schedulingPolicy: { priorityClass: whole } }${replicas(field, roles)}`,
-    sets: roles.map(([role, count]) => [role.toLowerCase(), count ?? 1]), cpu: roles.map(() => 1), suspend: ['spec', 'runPolicy', 'suspend'],
+    sets: roles.map(([role, count]) => [role.toLowerCase(), count ?? 1]), cpu: roles.map(() => '1'), suspend: ['spec', 'runPolicy', 'suspend'],
     statuses: [
       ['{}', { active: false, ready: false }],
       [`{ ${CONDITIONS('Running')}, replicaStatuses: { ${roles[0]![0]}: { active: 1 } } }`, { active: true, ready: true }],
@@ -63,7 +63,7 @@ spec:
 const CASES: Record<string, Case> = {
   RayJob: {
     manifest: `apiVersion: ray.io/v1\nkind: RayJob\nmetadata: { name: train }\nspec:\n  entrypoint: python main.py\n  shutdownAfterJobFinishes: true\n  rayClusterSpec:${indented(CLUSTER)}`,
-    sets: [['head', 1], ['small', 2], ['hosts', 8], ['submitter', 1]], cpu: [1, '500m', 2, '500m'], suspend: ['spec', 'suspend'],
+    sets: [['head', 1], ['small', 2], ['hosts', 8], ['submitter', 1]], cpu: ['1', '500m', '2', '500m'], suspend: ['spec', 'suspend'],
     statuses: [
       ['{}', { active: false, ready: false }],
       ['{ jobDeploymentStatus: Initializing }', { active: true, ready: false }],
@@ -77,13 +77,13 @@ const CASES: Record<string, Case> = {
   },
   RayCluster: {
     manifest: `apiVersion: ray.io/v1\nkind: RayCluster\nmetadata: { name: train }\nspec:${CLUSTER}`,
-    sets: [['head', 1], ['small', 2], ['hosts', 8]], cpu: [1, '500m', 2], suspend: ['spec', 'suspend'],
+    sets: [['head', 1], ['small', 2], ['hosts', 8]], cpu: ['1', '500m', '2'], suspend: ['spec', 'suspend'],
     statuses: [['{}', { active: false, ready: false }], ['{ state: ready }', { active: true, ready: true }], ['{ state: failed }', { active: false }]],
     selector: ['spec', 'headGroupSpec', 'template', 'spec', 'nodeSelector'],
   },
   RayService: {
     manifest: `apiVersion: ray.io/v1\nkind: RayService\nmetadata: { name: train }\nspec:\n  serveConfigV2: ""\n  rayClusterConfig:${indented(CLUSTER)}`,
-    sets: [['head', 1], ['small', 2], ['hosts', 8]], cpu: [1, '500m', 2], suspend: ['spec', 'rayClusterConfig', 'suspend'],
+    sets: [['head', 1], ['small', 2], ['hosts', 8]], cpu: ['1', '500m', '2'], suspend: ['spec', 'rayClusterConfig', 'suspend'],
     statuses: [['{}', { active: false, ready: false }], [`{ ${CONDITIONS('Ready')} }`, { active: true, ready: true }]],
     selector: ['spec', 'rayClusterConfig', 'headGroupSpec', 'template', 'spec', 'nodeSelector'],
   },
@@ -101,7 +101,7 @@ spec:
   runtimeRef: { name: torch, kind: ClusterTrainingRuntime, apiGroup: trainer.kubeflow.org }
   trainer: { image: "mine:2", numNodes: 3, resourcesPerNode: { requests: { cpu: 4 } } }
   podTemplateOverrides: [{ targetJobs: [{ name: node }], spec: { nodeSelector: { own: "yes" } } }]`,
-    sets: [['dataset', 1], ['node', 3]], cpu: [1, 4], suspend: ['spec', 'suspend'],
+    sets: [['dataset', 1], ['node', 3]], cpu: ['1', '4'], suspend: ['spec', 'suspend'],
     statuses: [
       ['{}', { active: false, ready: false }],
       ['{ jobsStatus: [{ name: dataset, ready: 0, succeeded: 1, active: 0 }, { name: node, ready: 1, succeeded: 0, active: 1 }] }', { active: true, ready: true }],
@@ -120,7 +120,7 @@ spec:
   - template: { apiVersion: v1, kind: ConfigMap, metadata: { name: b } }
   - declaredPodSets: [{ path: "template.spec.parts[1].template", replicas: 4 }]
     template: { apiVersion: example.com/v1, kind: Any, metadata: { name: c }, spec: { parts: [{}, { template: ${POD('c', '2')} }] } }`,
-    sets: [['train-0', 2], ['train-1', 4]], cpu: [1, 2], suspend: ['spec', 'suspend'],
+    sets: [['train-0', 2], ['train-1', 4]], cpu: ['1', '2'], suspend: ['spec', 'suspend'],
     statuses: [
       ['{}', { active: false, ready: false }],
       ['{ phase: Running, conditions: [{ type: QuotaReserved, status: "True" }, { type: PodsReady, status: "True" }] }', { active: true, ready: true }],

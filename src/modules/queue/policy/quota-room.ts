@@ -67,6 +67,8 @@ export interface QuotaRoomOptions {
 
 /** A thing that is lacking: how much of it would have to be free. */
 export interface Lack {
+  /** The set of pods that it is wanting for. */
+  readonly set: string;
   readonly flavor: string;
   readonly resource: string;
   readonly needed: number;
@@ -161,12 +163,13 @@ export class QuotaRoom implements Room {
     return this.dimensions.flatMap(({ index }, place) => (amount[place]! > 0 && amount[place]! > this.node.available(index) ? [index] : []));
   }
 
-  /** What keeps the job out now, in Kueue's words, and in numbers where it is quota; nothing when it fits. */
+  /** What keeps the job out now, in Kueue's words, and in numbers where it is quota, up to the first set of pods that there is none for; nothing when it fits. */
   explain(job: QuotaJob): { reasons: string[]; lacks: Lack[] } {
     const [reasons, lacks]: [string[], Lack[]] = [[], []];
-    const free = this.free;
+    const free = [...this.free];
     for (const set of job.demand) {
       const { name, count, least, perPod, refuses } = set;
+      if (lacks.length > 0) break;
       for (const [resource, each] of this.#wanted(perPod)) {
         const group = this.#options.groups.find(({ resources }) => resources.includes(resource));
         if (group === undefined) reasons.push(`couldn't assign flavors to pod set ${name}: resource ${resource} unavailable in ClusterQueue`);
@@ -175,10 +178,12 @@ export class QuotaRoom implements Room {
           const place = this.#places.get(`${flavor}/${resource}`)!;
           const needed = each * (least ?? count);
           if (refusal !== undefined) reasons.push(`couldn't assign flavors to pod set ${name}: ${refusal}`);
-          else if (needed > free[place]!) lacks.push({ flavor, resource, needed, available: Math.max(0, free[place]!), most: this.capacity[place]! });
+          else if (needed > free[place]!) lacks.push({ set: name, flavor, resource, needed, available: Math.max(0, free[place]!), most: this.capacity[place]! });
           else {
             const domains = this.#options.topologies?.assign(flavor, set, least ?? count, []);
             if (typeof domains === 'string') reasons.push(`couldn't assign flavors to pod set ${name}: ${domains}`);
+            // Where there is no other flavor the sets after this one have so much less.
+            if (group!.flavors.length === 1) free[place]! -= needed;
           }
         }
       }
