@@ -28,6 +28,7 @@ import { proxySettingsOf, weightOf, weightsOf } from '../../sdk/load-balancing/s
 import type { ModuleContext, RouteRequest } from '../../sdk/module.ts';
 import { accessFile, listenForLines } from './access-log.ts';
 import { addressesOf, ensureGatewayService, ensureIngressService, INGRESS_SERVICE, serviceNameOf, type AddressInput } from './addresses.ts';
+import { createDoubtTeller } from './certificate-doubts.ts';
 import { endpointsFrom, SERVICE_NAME_LABEL } from './endpoints.ts';
 import { createProxy } from './haproxy/proxy.ts';
 import { isOwnIngress } from './ingress.ts';
@@ -79,6 +80,7 @@ export async function startEngine(context: ModuleContext): Promise<Engine> {
   const spans = otlp === undefined ? undefined : createSpanExporter(otlp, { nodeName: machine.nodeName, log });
   const acme = acmeSettings(context.config);
   const issuer = acme === undefined ? undefined : createIssuer(acme, context, observe);
+  const tellDoubts = createDoubtTeller(context, observe);
   const file = context.config['accessLog'] === true ? accessFile(join(machine.stateFolder, 'access.log'), log) : undefined;
   const signals = createSignals();
   const takeLine = (line: string): void => {
@@ -163,6 +165,7 @@ export async function startEngine(context: ModuleContext): Promise<Engine> {
     await ensureServices(plan.gateways, plan);
     await ensureIngressService(addressing, portsOf(plan, ''));
     issuer?.look(observed);
+    tellDoubts(observed);
     await writeStatuses(plan, observed);
   }
 

@@ -14,7 +14,7 @@ import { ownGateways } from './plan.ts';
 import { createAlarm, renewAtMs } from './renewal.ts';
 
 /** Of a Gateway or an Ingress: `acme` has its Secrets made. */
-const ISSUER = 'llmos.dev/issuer';
+export const ISSUER = 'llmos.dev/issuer';
 const LOOK_MS = 3_600_000;
 const SEEN_EVERY_MS = 50;
 const MOST_LOOKS = 100;

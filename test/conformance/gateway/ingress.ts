@@ -56,6 +56,16 @@ export function ingresses(): void {
     assert.equal(name, 'DNS:shop.localhost');
   });
 
+  behaviour('IngressTLSThatCannotBe', () => [
+    rules('no-secret', 'no-secret.example', [at('/', 'Prefix', service(V1))], { tls: [{ hosts: ['no-secret.example'], secretName: 'not-there' }] }),
+    tlsSecret(INFRA, 'for-another', 'another.example'), rules('not-named', 'not-named.example', [at('/', 'Prefix', service(V2))], { tls: [{ hosts: ['not-named.example'], secretName: 'for-another' }] }),
+  ], async () => {
+    await expectAll(await addressOf('no-secret'), [[{ host: 'no-secret.example' }, V1], [{ host: 'not-named.example', sni: 'not-named.example' }, V2]]);
+    for (const [name, reason, message] of [['no-secret', 'CertificateNotUsable', /not-there' not found/], ['not-named', 'CertificateForOtherNames', /for-another' is for another.example/]] as const) {
+      await until(`/api/v1/namespaces/${INFRA}/events?fieldSelector=involvedObject.name%3D${name},reason%3D${reason}`, ({ items }) => items.length > 0 && items.every((each: Body) => each.type === 'Warning' && message.test(each.message)));
+    }
+  });
+
   behaviour('IngressDefaultBackend', () => [ingress('all', { defaultBackend: service(V3) }), rules('shared', 'shared.example', [at('/', 'Prefix', service('both'))]), rules('some', 'some.example', [at('/one', 'Exact', service(V1))], { defaultBackend: service(V2) })], async () => {
     await expectAll(await addressOf('all'), [[{ host: 'whatever.example', path: '/x' }, V3], [{ host: 'some.example', path: '/one' }, V1], [{ host: 'some.example', path: '/two' }, V2]]);
     const all = await addressOf('all');
