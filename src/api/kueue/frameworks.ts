@@ -30,3 +30,5 @@ export const TrainingRuntime = foreign('trainer.kubeflow.org/v1alpha1', 'Trainin
 export const ClusterTrainingRuntime = foreign('trainer.kubeflow.org/v1alpha1', 'ClusterTrainingRuntime', { namespaced: false });
 export const AppWrapper = foreign('workload.codeflare.dev/v1beta2', 'AppWrapper');
 export const SparkApplication = foreign('sparkoperator.k8s.io/v1beta2', 'SparkApplication');
+/** Serves as groups of pods, one leader and its workers each. */
+export const LeaderWorkerSet = foreign('leaderworkerset.x-k8s.io/v1', 'LeaderWorkerSet');

@@ -18,6 +18,8 @@ export const FAST_ADMISSION = 'kueue.x-k8s.io/pod-group-fast-admission';
 export const SERVING = 'kueue.x-k8s.io/pod-group-serving';
 /** On pods whose parent is in a queue as a whole: the kind of that. */
 export const SUSPENDING_PARENT = 'kueue.x-k8s.io/pod-suspending-parent';
+/** On pods of a group: the name of the set that they are of, where their spec does not tell. */
+export const ROLE_HASH = 'kueue.x-k8s.io/role-hash';
 export const RETRIABLE_IN_GROUP = 'kueue.x-k8s.io/retriable-in-group';
 export const IS_GROUP_WORKLOAD = 'kueue.x-k8s.io/is-group-workload';
 /** The LocalQueue of Jobs that name none, where their namespace has one of this name. */

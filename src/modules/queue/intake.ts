@@ -18,6 +18,7 @@ import { ifThere } from '../../sdk/if-there.ts';
 import { LocalQueue } from '../../api/kueue/local-queue.ts';
 import { durationSeconds } from './duration.ts';
 import { isPartOfQueued, parentKindOf } from './frameworks/ancestors.ts';
+import { FRAMEWORK_NAME as LEADER_WORKER_SET } from './frameworks/leader-worker-set.ts';
 import { queuedJobErrors, queuedJobSetErrors } from './job-rules.ts';
 import { asksToBeElastic } from './asks.ts';
 import type { Admission, AdmissionRequest, ModuleContext } from '../../sdk/index.ts';
@@ -74,7 +75,7 @@ function gate({ spec }: PodTemplateSpec): void {
 }
 
 /** Who names no queue is in the one called default, where its namespace has it, unless it is of somebody who waits in queues. Source: Kueue, jobframework ApplyDefaultLocalQueue. */
-function defaultQueue({ operation, namespace }: AdmissionRequest, object: KubeObject, { caches }: Pick<ModuleContext, 'caches'>): void {
+export function defaultQueue({ operation, namespace }: AdmissionRequest, object: KubeObject, { caches }: Pick<ModuleContext, 'caches'>): void {
   const { metadata } = object;
   const isNamed = (metadata.labels?.[QUEUE_NAME] ?? metadata.annotations?.[QUEUE_NAME]) !== undefined;
   if (operation !== 'CREATE' || isNamed || parentKindOf(object) !== undefined) return;
@@ -101,7 +102,7 @@ function warnOfSpans(request: AdmissionRequest, { metadata: { annotations = {} }
 }
 
 /** Where there is no queue at all nobody is there to tell what waits for one. */
-function warnWithoutQueue(request: AdmissionRequest, { metadata }: KubeObject, { caches }: Pick<ModuleContext, 'caches'>): void {
+export function warnWithoutQueue(request: AdmissionRequest, { metadata }: KubeObject, { caches }: Pick<ModuleContext, 'caches'>): void {
   const [name, namespace = request.namespace] = [metadata.labels?.[QUEUE_NAME], metadata.namespace];
   if (caches.of(LocalQueue).get(`${namespace}/${name}`) === undefined) request.warnings?.push(`there is no LocalQueue ${name} in namespace ${namespace}: it waits until there is`);
 }
@@ -128,6 +129,8 @@ export const queuedStatefulSets: Admission = {
   admit(request, context) {
     const set = request.object as StatefulSet | undefined;
     if (set?.spec === undefined || (request.subresource ?? '') !== '' && request.subresource !== 'scale') return;
+    // Those of LeaderWorkerSets make pods of groups.
+    if (set.spec.template.metadata?.annotations?.[SUSPENDING_PARENT] === LEADER_WORKER_SET) return;
     defaultQueue(request, set, context);
     if (set.metadata.labels?.[QUEUE_NAME] === undefined) return;
     const before = request.oldObject as StatefulSet | undefined;
@@ -149,7 +152,7 @@ function labelsFor({ metadata: { labels = {} } }: KubeObject): Record<string, st
   return { [QUEUE_NAME]: labels[QUEUE_NAME]!, ...(labels[PRIORITY_CLASS] !== undefined && { [PRIORITY_CLASS]: labels[PRIORITY_CLASS] }) };
 }
 
-function markTemplate(template: PodTemplateSpec, { labels, annotations }: { labels: Record<string, string>; annotations: Record<string, string> }): void {
+export function markTemplate(template: PodTemplateSpec, { labels, annotations }: { labels: Record<string, string>; annotations: Record<string, string> }): void {
   template.metadata = { ...template.metadata, labels: { ...template.metadata?.labels, ...labels }, annotations: { ...template.metadata?.annotations, ...annotations } };
 }
 
@@ -163,12 +166,18 @@ export const queuedPods: Admission = {
     if (pod?.spec === undefined || (request.subresource ?? '') !== '') return;
     if (pod.metadata.annotations?.[MIRROR] === undefined && !pod.spec.nodeName && controllerOf(pod) === undefined) defaultQueue(request, pod, context);
     const { labels } = pod.metadata;
+    // Its group, and with it its queue, are told when its operator has numbered it.
+    if (pod.metadata.annotations?.[SUSPENDING_PARENT] === LEADER_WORKER_SET) return hold(pod);
     if (labels?.[QUEUE_NAME] === undefined || controllerOf(pod)?.kind === 'Job' || (await isPart(request, pod, context))) return;
     const total = pod.metadata.annotations?.[POD_GROUP_TOTAL];
     if ((labels[POD_GROUP] === undefined) !== (total === undefined)) throw new ApiError('BadRequest', `the label ${POD_GROUP} and the annotation ${POD_GROUP_TOTAL} must be set both or not at all`);
     if (total !== undefined && !(Number.isInteger(Number(total)) && Number(total) > 0)) throw new ApiError('BadRequest', `metadata.annotations[${POD_GROUP_TOTAL}] is '${total}', and must be a whole number above 0`);
-    labels[MANAGED] = 'true';
     warnWithoutQueue(request, pod, context);
-    if (pod.spec.schedulingGates?.some(({ name }) => name === ADMISSION_GATE) !== true) pod.spec.schedulingGates = [...(pod.spec.schedulingGates ?? []), { name: ADMISSION_GATE }];
+    return hold(pod);
   },
 };
+
+function hold(pod: Pod): void {
+  pod.metadata.labels = { ...pod.metadata.labels, [MANAGED]: 'true' };
+  if (pod.spec!.schedulingGates?.some(({ name }) => name === ADMISSION_GATE) !== true) pod.spec!.schedulingGates = [...(pod.spec!.schedulingGates ?? []), { name: ADMISSION_GATE }];
+}

@@ -14,6 +14,7 @@ import { Workload, WorkloadV1beta2 } from '../../api/kueue/workload.ts';
 import { firstUse } from '../../sdk/first-use.ts';
 import { defineModule } from '../../sdk/index.ts';
 import { queuedFrameworks } from './frameworks/intake.ts';
+import { queuedLeaderWorkerSets } from './frameworks/leader-worker-set-intake.ts';
 import { FRAMEWORK_KINDS, FRAMEWORK_READS } from './frameworks/table.ts';
 import { queuedDeployments, queuedJobs, queuedJobSets, queuedPods, queuedStatefulSets } from './intake.ts';
 
@@ -31,7 +32,7 @@ export default defineModule({
   writes: [Workload, ClusterQueue, ResourceFlavor, Topology, AdmissionCheck, Cohort, LocalQueue, Job, JobSet, Pod, ...FRAMEWORK_KINDS],
   // It never binds.
   subresources: ['status'],
-  admissions: [queuedJobs, queuedJobSets, queuedPods, queuedDeployments, queuedStatefulSets, ...queuedFrameworks],
+  admissions: [queuedJobs, queuedJobSets, queuedPods, queuedDeployments, queuedStatefulSets, queuedLeaderWorkerSets, ...queuedFrameworks],
   portable: true,
   async run(context) {
     if (await firstUse(context, [LocalQueue, ClusterQueue])) await (await import('./work.ts')).work(context);

@@ -1,7 +1,7 @@
 /** Pods of a group by what is alike of them: each sort is one set of the Workload. Source: Kueue, jobs/pod constructGroupPodSets and getRoleHash. */
 import { createHash } from 'node:crypto';
 import type { Pod, PodSpec } from '../../api/generated/core-v1.ts';
-import { MAIN, PREFERRED_TOPOLOGY, REQUIRED_TOPOLOGY, SLICE_SIZE, SLICE_TOPOLOGY, UNCONSTRAINED_TOPOLOGY } from '../../api/kueue/names.ts';
+import { MAIN, PREFERRED_TOPOLOGY, REQUIRED_TOPOLOGY, ROLE_HASH, SLICE_SIZE, SLICE_TOPOLOGY, UNCONSTRAINED_TOPOLOGY } from '../../api/kueue/names.ts';
 import type { PodSet, TopologyRequest, Workload } from '../../api/kueue/types.ts';
 
 /** Pods that are alike are one set. Of a group of one sort that is not all there yet, `total` is the count. */
@@ -26,9 +26,11 @@ function containersOf(list: PodSpec['initContainers']): unknown {
   return list?.map(({ image, resources }) => ({ image, resources: resources ?? {} }));
 }
 
-/** The set that the pod is of: by its role, also after flavors added to it; of a Workload that was made beforehand by what its containers ask for. */
-export function setOf({ spec }: Pod, { spec: { podSets } }: Workload): PodSet | undefined {
+/** The set that the pod is of: the one that it names, else by its role, also after flavors added to it; of a Workload that was made beforehand by what its containers ask for. */
+export function setOf({ metadata, spec }: Pod, { spec: { podSets } }: Workload): PodSet | undefined {
   if (podSets.length === 1) return podSets[0];
+  const named = podSets.find(({ name }) => name === metadata.annotations?.[ROLE_HASH]);
+  if (named !== undefined) return named;
   const byRole = podSets.find(({ name }) => name === roleOf(spec));
   if (byRole !== undefined) return byRole;
   const containers = JSON.stringify([containersOf(spec?.initContainers), containersOf(spec?.containers)]);

@@ -144,7 +144,8 @@ function placesOf(workload: Workload, pods: readonly Pod[]): Place[] {
     if (set === undefined) return [];
     const topology = workload.status?.admission?.podSetAssignments.find(({ name }) => name === set)?.topologyAssignment;
     if (topology === undefined) return waiting.map((pod) => ({ pod, set }));
-    const domains = domainsFor(topology, waiting, members.filter((each) => !isGated(each) && !isOver(each)), byLabel(POD_INDEX));
+    const number = workload.spec.podSets.find(({ name }) => name === set)?.topologyRequest?.podIndexLabel ?? POD_INDEX;
+    const domains = domainsFor(topology, waiting, members.filter((each) => !isGated(each) && !isOver(each)), byLabel(number));
     return waiting.map((pod, index) => ({ pod, set, domain: domains[index] })).filter(({ domain }) => domain !== undefined);
   });
 }
@@ -172,10 +173,10 @@ async function watchOver(workload: Workload, pods: readonly Pod[], total: number
   if (!equalJson(next as unknown as Json, (workload.status ?? {}) as Json)) await client.update(Workload, { ...workload, status: next }, { subresource: 'status' });
 }
 
-/** Pods cannot be suspended: they are deleted. Who made them may make them again, and they wait anew. */
+/** Pods cannot be suspended: they are deleted, all but those that wait anyway. Who made them may make them again, and they wait anew. Source: Kueue, jobs/pod Stop. */
 async function evict(workload: Workload, pods: readonly Pod[], context: ReconcileContext): Promise<void> {
   const { reason = 'Evicted', message = '' } = conditionOf(workload, 'Evicted') ?? {};
-  const living = pods.filter((each) => !isOver(each));
+  const living = pods.filter((each) => !isOver(each) && !isGated(each));
   await remove(living.filter((each) => !isLeaving(each)), message, context);
   if (living.length === 0) await release(workload, reason, message, pods[0]!, context);
 }

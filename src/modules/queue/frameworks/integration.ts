@@ -46,7 +46,7 @@ function worded({ resources, ...container }: Container): Container {
 }
 
 /** Of the metadata, what pods get. */
-function podSetOf({ name, count, template: { metadata, spec }, numbers }: Place): PodSet {
+export function podSetOf({ name, count, template: { metadata, spec }, numbers }: Place): PodSet {
   const { labels, annotations } = metadata ?? {};
   const topologyRequest = topologyRequestOf(annotations, numbers);
   return { name, count, ...(topologyRequest !== undefined && { topologyRequest }), template: cloneJson({ metadata: { ...(labels && { labels }), ...(annotations && { annotations }) }, spec: spec && { ...spec, containers: (spec.containers ?? []).map(worded), initContainers: spec.initContainers?.map(worded) } }) as PodTemplateSpec };

@@ -1,7 +1,7 @@
 /** Kinds of other operators wait in queues as long as the cluster serves them: definitions come and go, and where there are none nothing runs. */
 import { JobSet } from '../../../api/jobset/job-set.ts';
 import { resourceKey, type Kind } from '../../../api/kind.ts';
-import type { ForeignObject } from '../../../api/kueue/frameworks.ts';
+import { LeaderWorkerSet, type ForeignObject } from '../../../api/kueue/frameworks.ts';
 import type { KubeObject } from '../../../api/meta.ts';
 import { createCaches, type RunningCaches } from '../../../sdk/caches.ts';
 import type { Cache, Caches, Controller, ModuleContext, ServedKinds } from '../../../sdk/index.ts';
@@ -11,6 +11,7 @@ import { queueNameOf, type Order } from '../owner.ts';
 import { isPartOfQueued, type ReadParent } from './ancestors.ts';
 import type { Framework } from './framework.ts';
 import { integrationOf } from './integration.ts';
+import { leaderWorkerSetController } from './leader-worker-set.ts';
 import { FRAMEWORKS, FRAMEWORK_KINDS } from './table.ts';
 
 export interface Frameworks {
@@ -22,6 +23,9 @@ export interface Frameworks {
   run(): Promise<void>;
 }
 
+/** What runs as long as all of the kinds are served; the first one is that of its objects. */
+interface Part { readonly kinds: readonly [Kind<ForeignObject>, ...Kind[]]; readonly controller: Controller }
+
 interface Running { readonly ending: AbortController; readonly caches: RunningCaches; readonly ended: Promise<void> }
 
 export function isServed({ list }: Pick<ServedKinds, 'list'>, { group, version, plural }: Kind): boolean {
@@ -29,7 +33,7 @@ export function isServed({ list }: Pick<ServedKinds, 'list'>, { group, version, 
 }
 
 export function createFrameworks(context: ModuleContext, order: Order): Frameworks {
-  const running = new Map<Framework, Running>();
+  const running = new Map<Part, Running>();
   /** Of kinds that are served now, by which of them they are read. */
   const own = new Map<string, Running>();
   const caches: Caches = { of: <T extends KubeObject>(kind: Kind<T>): Cache<T> => (own.get(resourceKey(kind))?.caches ?? context.caches).of(kind) };
@@ -50,43 +54,46 @@ export function createFrameworks(context: ModuleContext, order: Order): Framewor
 
   const works = new Set<Promise<void>>();
 
-  const start = (framework: Framework): void => {
-    const kinds = [framework.kind as Kind, ...(framework.reads ?? [])].map(resourceKey);
+  const partOf = (framework: Framework): Part => ({ kinds: [framework.kind, ...(framework.reads ?? [])], controller: jobControllerOf<ForeignObject>(integrationOf(framework), order, isPart) as unknown as Controller });
+  const parts: readonly Part[] = [...FRAMEWORKS.map(partOf), { kinds: [LeaderWorkerSet], controller: leaderWorkerSetController(order) as unknown as Controller }];
+
+  const start = (part: Part): void => {
+    const keys = part.kinds.map(resourceKey);
     const ending = new AbortController();
     const signal = AbortSignal.any([context.signal, ending.signal]);
     const { client, log, clock } = context;
     const fresh = createCaches({ client, log, signal, clock });
     // What is under way when the definition goes must not bring the cache back.
-    const view: Caches = { of: (kind) => (kinds.includes(resourceKey(kind)) ? fresh : caches).of(kind) };
+    const view: Caches = { of: (kind) => (keys.includes(resourceKey(kind)) ? fresh : caches).of(kind) };
     const work = async (): Promise<void> => {
-      const unfollow = fresh.of(framework.kind).subscribe(({ type, object }) => {
+      const unfollow = fresh.of(part.kinds[0]).subscribe(({ type, object }) => {
         if (type === 'added' && queueNameOf(object) !== undefined) order.of(object);
         if (type === 'deleted') order.forget(object);
       });
-      await runController(jobControllerOf<ForeignObject>(integrationOf(framework), order, isPart) as unknown as Controller, { ...context, caches: view, signal });
+      await runController(part.controller, { ...context, caches: view, signal });
       unfollow();
       await fresh.settled();
     };
     const entry: Running = { ending, caches: fresh, ended: new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true })) };
-    running.set(framework, entry);
-    for (const key of kinds) own.set(key, entry);
-    const done = work().catch((error: unknown) => log.error('a kind of jobs waits in no queue any more', { kind: framework.kind.kind, error })).finally(() => void works.delete(done));
+    running.set(part, entry);
+    for (const key of keys) own.set(key, entry);
+    const done = work().catch((error: unknown) => log.error('a kind of jobs waits in no queue any more', { kind: part.kinds[0].kind, error })).finally(() => void works.delete(done));
     works.add(done);
   };
 
-  const stop = (framework: Framework, entry: Running): void => {
+  const stop = (part: Part, entry: Running): void => {
     entry.ending.abort();
-    running.delete(framework);
+    running.delete(part);
     for (const [key, each] of own) if (each === entry) own.delete(key);
   };
 
   const look = (): void => {
     if (context.signal.aborted) return;
-    for (const framework of FRAMEWORKS) {
-      const served = [framework.kind as Kind, ...(framework.reads ?? [])].every((kind) => isServed(context.kinds, kind));
-      const entry = running.get(framework);
-      if (served && entry === undefined) start(framework);
-      if (!served && entry !== undefined) stop(framework, entry);
+    for (const part of parts) {
+      const served = part.kinds.every((kind) => isServed(context.kinds, kind));
+      const entry = running.get(part);
+      if (served && entry === undefined) start(part);
+      if (!served && entry !== undefined) stop(part, entry);
     }
   };
 

@@ -1,5 +1,5 @@
 /** All kinds of other operators that wait in queues where their definitions are. */
-import { ClusterTrainingRuntime, TrainingRuntime } from '../../../api/kueue/frameworks.ts';
+import { ClusterTrainingRuntime, LeaderWorkerSet, TrainingRuntime } from '../../../api/kueue/frameworks.ts';
 import type { Kind } from '../../../api/kind.ts';
 import { appWrapper } from './app-wrapper.ts';
 import type { Framework } from './framework.ts';
@@ -13,5 +13,5 @@ export const FRAMEWORKS: readonly Framework[] = [...RAY, ...KUBEFLOW, trainJob, 
 /** Written: suspended, let go, and told where to run. */
 export const FRAMEWORK_KINDS = FRAMEWORKS.map(({ kind }) => kind) as readonly Kind[];
 
-/** Only read. */
-export const FRAMEWORK_READS = [TrainingRuntime, ClusterTrainingRuntime] as readonly Kind[];
+/** Only read: of LeaderWorkerSets the pods wait. */
+export const FRAMEWORK_READS = [TrainingRuntime, ClusterTrainingRuntime, LeaderWorkerSet] as readonly Kind[];
