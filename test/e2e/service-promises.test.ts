@@ -1,5 +1,6 @@
 /** What is promised of Services and no conformance behaviour asks for (upstream: test/e2e/network/service.go, conntrack.go, networking.go). */
 import assert from 'node:assert/strict';
+import { createSocket } from 'node:dgram';
 import { get } from 'node:http';
 import { after, before, describe, it } from 'node:test';
 import { CLIENT, serverOf } from '../conformance/network/servers.ts';
@@ -96,6 +97,25 @@ describe('services keep what is promised', { timeout: 300_000 * PATIENCE }, () =
     const moved = [asksOn(node, port, 'late 81'), asksOn(host, 80, 'late 81')];
     await apply(service('late', { type: 'NodePort', ports: ports(81) }));
     await Promise.all(moved);
+  });
+
+  it('leads who sent datagrams to a port of the machine before there was anything behind it', async () => {
+    const fromHere = (port: number, words: string): Promise<string> => new Promise((resolve, reject) => {
+      const socket = createSocket('udp4');
+      const sending = setInterval(() => socket.send('who', port, '127.0.0.1', () => {}), 100);
+      const end = (text: string | undefined): void => {
+        clearInterval(sending);
+        clearTimeout(patience);
+        socket.close();
+        if (text === undefined) reject(new Error(`nobody answers at ${port}`));
+        else resolve(text);
+      };
+      const patience = setTimeout(() => end(undefined), 60_000 * PATIENCE);
+      socket.on('error', () => {}).on('message', (message) => { if (String(message).includes(words)) end(String(message)); });
+    });
+    const answers = [fromHere(30_599, 'soon 80'), fromHere(5_399, 'soon 80')];
+    await Promise.all([apply(pod('soon', 'soon'), service('soon', { type: 'LoadBalancer', ports: [{ name: 'datagrams', port: 5_399, targetPort: 80, nodePort: 30_599, protocol: 'UDP' }] })), ...answers]);
+    await kubectl('delete', 'pod,service', 'soon', '--grace-period=0', '--force');
   });
 
   it('follows its ports as they come, go and change, and is the same one when it was made again', async () => {

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { test } from 'node:test';
 import { runAny } from '../../base/sys/run.ts';
 import type { Fragment } from './fragment.ts';
-import { udpTargetsGone } from './stale-flows.ts';
+import { udpTargetsGone, udpWaysNew } from './stale-flows.ts';
 
 const fragment = (...rules: string[]): Fragment => ({ chains: new Map([['c', rules]]), sets: new Map(), elements: new Map(), loopback: [] });
 
@@ -20,6 +20,18 @@ test('only targets of UDP that are led to no longer are gone', () => {
   assert.deepEqual(udpTargetsGone(one, two), []);
   assert.deepEqual(udpTargetsGone(undefined, one), []);
   assert.deepEqual(udpTargetsGone(tcp, undefined), []);
+});
+
+test('ways of UDP that the rules have now, where flows may have begun before', () => {
+  const ways = (elements: Record<string, string[]>): Fragment => ({ ...fragment(), elements: new Map(Object.entries(elements).map(([name, keys]) => [name, new Map(keys.map((key) => [key, 'goto c']))])) as Fragment['elements'] });
+  const facts = { ownAddresses: () => ['127.0.0.1', '192.0.2.1'], isRefused: (address: string) => address.startsWith('10.2.') };
+  const whole = ways({ services: ['10.2.0.9 . udp . 53', '203.0.113.7 . udp . 53', '127.0.0.1 . udp . 53', '203.0.113.7 . tcp . 53'], nodeports: ['udp . 30053', 'tcp . 30054'] });
+  assert.deepEqual(udpWaysNew(undefined, whole, facts), ['203.0.113.7:53', '127.0.0.1:53', '127.0.0.1:30053', '192.0.2.1:30053']);
+  assert.deepEqual(udpWaysNew(ways({ refused: ['203.0.113.7 . udp . 53'], refusedports: ['udp . 30053'] }), whole, facts), ['127.0.0.1:53'], 'what was refused never began');
+  assert.deepEqual(udpWaysNew(undefined, ways({ refused: ['203.0.113.7 . udp . 53'], refusedports: ['udp . 30053'] }), facts), ['203.0.113.7:53', '127.0.0.1:30053', '192.0.2.1:30053'], 'what began before is to be refused');
+  assert.deepEqual(udpWaysNew(whole, whole, facts), []);
+  assert.deepEqual(udpWaysNew(whole, undefined, facts), []);
+  assert.deepEqual(udpWaysNew(undefined, ways({ services: ['2001:db8::7 . udp . 53'] }), facts), ['[2001:db8::7]:53']);
 });
 
 const POSSIBLE = process.getuid?.() === 0 && existsSync('/usr/sbin/nft') && existsSync('/usr/bin/perl') && existsSync('/proc/net/if_inet6');

@@ -2,18 +2,47 @@
  * Datagrams have no end of connection: the kernel goes on sending a client's to the endpoint that it had first, as long as they keep
  * coming, though the endpoint is gone. So the flows to endpoints that went are forgotten (upstream: kube-proxy's conntrack cleaning).
  *
+ * The same holds for who began before there was anything to be led to: what came to the machine itself, or went past it, goes on doing so.
+ *
  * Node has no netlink sockets. The program `conntrack` does it where it is installed, else Perl, which every Debian has.
  */
 import { existsSync } from 'node:fs';
 import { runAny } from '../../base/sys/run.ts';
-import type { Fragment } from './fragment.ts';
+import { withPort } from './family.ts';
+import type { Collection, Fragment } from './fragment.ts';
 
 const PERL = '/usr/bin/perl';
+const FEW = 64;
 
 /** Addresses to which UDP was led before and no longer is, as `address:port` or `[address]:port`. Pure. */
 export function udpTargetsGone(before: Fragment | undefined, now: Fragment | undefined): string[] {
   const kept = udpTargets(now);
   return [...udpTargets(before)].filter((each) => !kept.has(each));
+}
+
+export interface WaysFacts {
+  /** Of the machine itself, where node ports answer. */
+  ownAddresses(): readonly string[];
+  /** Whether flows to the address never begin as long as nobody answers there. */
+  isRefused(address: string): boolean;
+}
+
+/**
+ * Addresses of UDP that are answered, or refused, by the rules now and were not before, written as {@link udpTargetsGone} does: who was answered from there
+ * himself came before the rules. Pure.
+ */
+export function udpWaysNew(before: Fragment | undefined, now: Fragment | undefined, { ownAddresses, isRefused }: WaysFacts): string[] {
+  const fresh = (...collections: Collection[]): string[][] => {
+    const had = new Set(keysOf(before, collections));
+    return [...new Set(keysOf(now, collections))].filter((key) => !had.has(key)).map((key) => key.split(' . '));
+  };
+  const services = fresh('services', 'refused').filter(([address = '', protocol]) => protocol === 'udp' && !isRefused(address)).map(([address = '', , port]) => withPort(address, Number(port)));
+  const ports = fresh('nodeports', 'refusedports').filter(([protocol]) => protocol === 'udp').map(([, port]) => Number(port));
+  return [...services, ...(ports.length === 0 ? [] : ownAddresses()).flatMap((address) => ports.map((port) => withPort(address, port)))];
+}
+
+function keysOf(fragment: Fragment | undefined, collections: readonly Collection[]): string[] {
+  return collections.flatMap((each) => [...(fragment?.elements.get(each)?.keys() ?? [])]);
 }
 
 function udpTargets(fragment: Fragment | undefined): Set<string> {
@@ -28,10 +57,11 @@ function udpTargets(fragment: Fragment | undefined): Set<string> {
   return targets;
 }
 
-/** Forgets the UDP flows that were led to these. Rejects with why it cannot. */
+/** Forgets the UDP flows that are answered from there. Rejects with why it cannot. */
 export async function forgetFlows(targets: readonly string[], programs: { conntrack?: string | undefined } = {}): Promise<void> {
   if (targets.length === 0) return;
-  if (programs.conntrack !== undefined) {
+  // The program is run once for each.
+  if (programs.conntrack !== undefined && (targets.length <= FEW || !existsSync(PERL))) {
     for (const target of targets) {
       const [, address = '', port = ''] = /^\[?(.*?)\]?:(\d+)$/.exec(target) ?? [];
       await runAny(programs.conntrack, ['-D', '-f', address.includes(':') ? 'ipv6' : 'ipv4', '-p', 'udp', '--reply-src', address, '--reply-port-src', port]); // code 1: there was none

@@ -1,10 +1,13 @@
 /** Brings the instance's table to what is wanted, one nft transaction a change; the whole table at the start, and after a failure. */
+import { networkInterfaces } from 'node:os';
+import { isWithin } from '../../api/ip.ts';
 import { nftWriter } from '../../base/sys/nft.ts';
 import { runAny } from '../../base/sys/run.ts';
 import { rememberedClients } from './affinity.ts';
 import { createRuleset, type TableFacts } from './ruleset.ts';
+import { isOfFamily, type Family } from './family.ts';
 import type { Fragment } from './fragment.ts';
-import { forgetFlows, udpTargetsGone } from './stale-flows.ts';
+import { forgetFlows, udpTargetsGone, udpWaysNew, type WaysFacts } from './stale-flows.ts';
 
 export interface TableWriter {
   /** Whether the next write is the whole table. */
@@ -16,7 +19,7 @@ export interface TableWriter {
    * the changes are kept, and the next write is the whole table.
    */
   write(changes: ReadonlyMap<string, Fragment | undefined>): Promise<void>;
-  /** Forgets the UDP flows to endpoints that went with what was written. To be called after the rules: a flow forgotten before them would be led to the old endpoint again. */
+  /** Forgets the UDP flows to endpoints that went with what was written, and those that began before what was written led them anywhere. To be called after the rules: a flow forgotten before them would be led to the old endpoint again. */
   forgetFlows(): Promise<void>;
   /** Whether the kernel has the table. */
   isThere(): Promise<boolean>;
@@ -38,6 +41,7 @@ export function createTableWriter({ facts, nft, conntrack, hasUdp }: TableWriter
   const { table, family = 'ip' } = facts;
   const ruleset = createRuleset(facts);
   const kernel = nftWriter(nft);
+  const ways: WaysFacts = { ownAddresses: () => ownAddresses(family), isRefused: (address) => isWithin(address, facts.serviceCidr) || isWithin(address, facts.loadBalancerCidr) };
   /** What the kernel has of Services with ports of UDP. */
   const written = new Map<string, Fragment>();
   /** Changes that the kernel has not taken yet, or whose flows are not forgotten yet. */
@@ -70,7 +74,7 @@ export function createTableWriter({ facts, nft, conntrack, hasUdp }: TableWriter
     async forgetFlows() {
       const gone: string[] = [];
       for (const [key, fragment] of untaken) {
-        gone.push(...udpTargetsGone(written.get(key), fragment));
+        gone.push(...udpTargetsGone(written.get(key), fragment), ...udpWaysNew(written.get(key), fragment, ways));
         if (fragment !== undefined && hasUdp(key)) written.set(key, fragment);
         else written.delete(key);
       }
@@ -83,4 +87,9 @@ export function createTableWriter({ facts, nft, conntrack, hasUdp }: TableWriter
     },
     size: () => ruleset.size(),
   };
+}
+
+/** Those of links are each a link's alone. */
+function ownAddresses(family: Family): string[] {
+  return Object.values(networkInterfaces()).flatMap((each) => each ?? []).map(({ address }) => address).filter((address) => isOfFamily(address, family) && !address.startsWith('fe80:'));
 }
