@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
 import { CustomResourceDefinition, Job, Pod } from '../../src/api/kinds.ts';
-import { PyTorchJob, RayCluster, RayJob, type ForeignObject } from '../../src/api/kueue/frameworks.ts';
+import { ClusterTrainingRuntime, PyTorchJob, RayCluster, RayJob, TrainingRuntime, TrainJob, type ForeignObject } from '../../src/api/kueue/frameworks.ts';
 import { LocalQueue, WorkloadPriorityClass } from '../../src/api/kueue/local-queue.ts';
 import { Workload } from '../../src/api/kueue/workload.ts';
 import type { Kind } from '../../src/api/kind.ts';
@@ -10,15 +10,15 @@ import { isApiError } from '../../src/sdk/index.ts';
 import { complete, client, clusterQueue, conditionOf, flavor, job, NS, openQueues, running, submit, waiting, workload, world } from './queue-world.ts';
 import { eventually } from './world.ts';
 
-beforeEach(() => openQueues());
+beforeEach(() => openQueues({ manageJobsWithoutQueueName: true }));
 afterEach(() => world.stop());
 
 const any = { type: 'object', 'x-kubernetes-preserve-unknown-fields': true };
 
 /** As small as a definition can be: its fields are those of the operator. */
-async function define(kind: Kind<ForeignObject>): Promise<void> {
-  const versions = [{ name: kind.version, served: true, storage: true, subresources: { status: {} }, schema: { openAPIV3Schema: { type: 'object', properties: { spec: any, status: any } } } }];
-  await client.create(CustomResourceDefinition, { metadata: { name: `${kind.plural}.${kind.group}` }, spec: { group: kind.group, scope: 'Namespaced', names: { plural: kind.plural, kind: kind.kind }, versions } } as CustomResourceDefinition);
+async function define(kind: Kind<ForeignObject>, spec: object = any): Promise<void> {
+  const versions = [{ name: kind.version, served: true, storage: true, subresources: { status: {} }, schema: { openAPIV3Schema: { type: 'object', properties: { spec, status: any } } } }];
+  await client.create(CustomResourceDefinition, { metadata: { name: `${kind.plural}.${kind.group}` }, spec: { group: kind.group, scope: kind.namespaced ? 'Namespaced' : 'Cluster', names: { plural: kind.plural, kind: kind.kind }, versions } } as CustomResourceDefinition);
   await eventually(`${kind.kind} is served`, () => world.door.kinds.find(kind.group, kind.kind) !== undefined);
 }
 
@@ -131,4 +131,49 @@ test('may change while they wait, and are made to wait by the module itself wher
   const now = await torch('train');
   const moved = await client.update(PyTorchJob, { ...now, metadata: { ...now.metadata, labels: { 'kueue.x-k8s.io/queue-name': 'other' } } }).then(() => undefined, (error: unknown) => error);
   assert.ok(isApiError(moved, 'Invalid') && /field is immutable/.test((moved as Error).message));
+});
+
+test('of a TrainJob the pods are those of its runtime, and the trainer is told by what its definition knows', async () => {
+  await flavor('spot', { nodeLabels: { tier: 'spot' }, tolerations: [{ key: 'spot', operator: 'Exists' }] });
+  await clusterQueue('team', { spot: '3' });
+  await define(TrainingRuntime);
+  const own = { type: 'object', properties: { suspend: { type: 'boolean' }, runtimeRef: any, trainer: any, podTemplateOverrides: { type: 'array', items: any } } };
+  await define(TrainJob, own);
+  const trainJob = { apiVersion: 'trainer.kubeflow.org/v1alpha1', kind: 'TrainJob', metadata: { name: 'train', ...NS, labels: QUEUE }, spec: { runtimeRef: { name: 'torch' }, trainer: { numNodes: 3 } } };
+  await client.create(TrainJob, trainJob);
+  // Its runtime comes last of all.
+  await define(ClusterTrainingRuntime);
+  const replicatedJobs = [{ name: 'node', template: { metadata: { labels: { 'trainer.kubeflow.org/trainjob-ancestor-step': 'trainer' } }, spec: { template: { spec: { containers: [{ name: 'node', image: 'i:1', resources: { requests: { cpu: '1' } } }] } } } } }];
+  await client.create(ClusterTrainingRuntime, { apiVersion: 'trainer.kubeflow.org/v1alpha1', kind: 'ClusterTrainingRuntime', metadata: { name: 'torch' }, spec: { mlPolicy: { numNodes: 1 }, template: { spec: { replicatedJobs } } } });
+  await eventually('it runs', async () => (await client.get(TrainJob, 'train', NS)).spec?.['suspend'] === false);
+  assert.deepEqual((await workload('train')).spec.podSets.map(({ name, count }) => [name, count]), [['node', 3]]);
+  const { spec } = await client.get(TrainJob, 'train', NS);
+  const [override] = spec!['podTemplateOverrides'] as { targetJobs: object; spec: object }[];
+  assert.deepEqual([override?.targetJobs, override?.spec, Object.keys(spec!).includes('runtimePatches')], [[{ name: 'node' }], { nodeSelector: { tier: 'spot' }, tolerations: [{ key: 'spot', operator: 'Exists' }] }, false]);
+  await client.update(TrainJob, { ...(await client.get(TrainJob, 'train', NS)), status: { conditions: [{ type: 'Complete', status: 'True', message: 'trained' }] } }, { subresource: 'status' });
+  await eventually('it has ended', async () => (await conditionOf('train', 'Finished'))?.message === 'trained');
+});
+
+test('have Workloads that were made beforehand, times that they may run, places in topologies, and wait without a queue, too', async () => {
+  await flavor('f');
+  await clusterQueue('team', { f: '2' });
+  await define(PyTorchJob);
+  const podSets = [{ name: 'master', count: 1, template: template('1') }, { name: 'worker', count: 1, template: template('1') }];
+  await train('train', 1, { ...QUEUE, 'kueue.x-k8s.io/prebuilt-workload-name': 'made' });
+  await client.create(Workload, { metadata: { name: 'made', ...NS }, spec: { queueName: 'team', podSets } } as Workload);
+  await eventually('it runs', async () => !(await isSuspended('train')));
+  assert.deepEqual((await client.list(Workload, NS)).items.map(({ metadata }) => metadata.name), ['made']);
+  await tells('train', { conditions: [{ type: 'Failed', status: 'True', message: 'no more' }] });
+  await eventually('it has failed', async () => (await client.get(Workload, 'made', NS)).status?.conditions?.find(({ type }) => type === 'Finished')?.reason === 'Failed');
+
+  await train('short', 1, { ...QUEUE, 'kueue.x-k8s.io/max-exec-time-seconds': '1' });
+  await eventually('it runs', async () => !(await isSuspended('short')));
+  await eventually('its time is over', () => isSuspended('short'));
+  assert.equal((await workload('short')).spec.active, false);
+
+  await train('lost', 1, {});
+  assert.equal(await isSuspended('lost'), true, 'until it is given a queue');
+  const wrong = { Master: { template: { ...template('1'), metadata: { annotations: { 'kueue.x-k8s.io/podset-required-topology': 'rack', 'kueue.x-k8s.io/podset-preferred-topology': 'rack' } } } } };
+  const refused = await client.create(PyTorchJob, { apiVersion: 'kubeflow.org/v1', kind: 'PyTorchJob', metadata: { name: 'wrong', ...NS, labels: QUEUE }, spec: { pytorchReplicaSpecs: wrong } }).then(() => undefined, (error: unknown) => error);
+  assert.ok(isApiError(refused, 'Invalid') && /spec\.pytorchReplicaSpecs\.Master\.template\.metadata\.annotations.*more than one topology annotation/.test((refused as Error).message), String(refused));
 });

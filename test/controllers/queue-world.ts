@@ -8,7 +8,7 @@ import { Workload } from '../../src/api/kueue/workload.ts';
 import type { Kind } from '../../src/api/kind.ts';
 import type { KubeObject } from '../../src/api/meta.ts';
 import type { Clock } from '../../src/base/clock.ts';
-import type { Client, ModuleContext } from '../../src/sdk/index.ts';
+import type { AdmissionRequest, Client, ModuleContext } from '../../src/sdk/index.ts';
 import core from '../../src/modules/core/module.ts';
 import customResources from '../../src/modules/custom-resources/module.ts';
 import garbageCollector from '../../src/modules/garbage-collector/module.ts';
@@ -38,7 +38,8 @@ export async function openQueues(config: Record<string, unknown> = {}, faults: Q
   const within = (context: ModuleContext): ModuleContext => ({
     ...context, config, client: faulty(context.client, faults), clock: { ...context.clock, ...(faults.sleep !== undefined && { sleep: faults.sleep }) }, metrics: (text) => ((metrics = text), () => undefined),
   });
-  world = await startWorld([core, customResources, workloads, jobSet, garbageCollector, scheduler, { ...queue, run: (context) => queue.run!(within(context)) }]);
+  const admissions = queue.admissions!.map((each) => ({ ...each, admit: (request: AdmissionRequest, context: ModuleContext) => each.admit?.(request, { ...context, config }) }));
+  world = await startWorld([core, customResources, workloads, jobSet, garbageCollector, scheduler, { ...queue, admissions, run: (context) => queue.run!(within(context)) }]);
   client = world.client;
 }
 

@@ -73,7 +73,7 @@ export function queueErrors<T extends KubeObject>(job: T, old: T | undefined, is
 }
 
 /** Source: Kueue, jobframework/tas_validation.go. */
-function topologyErrors(annotations: Readonly<Record<string, string>> = {}, path: string, pods: number): FieldError[] {
+export function topologyErrors(annotations: Readonly<Record<string, string>> = {}, path: string, pods: number): FieldError[] {
   const asked = TOPOLOGY_ANNOTATIONS.filter((key) => annotations[key] !== undefined);
   const errors = asked.length > 1 ? [invalid(path, 'field value', `must not contain more than one topology annotation: [${TOPOLOGY_ANNOTATIONS.map((key) => JSON.stringify(key)).join(', ')}]`)] : [];
   const [size, at] = [annotations[SLICE_SIZE], `${path}[${SLICE_SIZE}]`];

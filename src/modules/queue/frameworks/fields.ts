@@ -1,6 +1,11 @@
 /** Fields of objects whose types are not known, by their paths. Pure. */
 export type Path = readonly (string | number)[];
 
+/** As errors name it: `spec.workerGroupSpecs[0].groupName`. */
+export function fieldOf(path: Path): string {
+  return path.reduce<string>((text, key) => (typeof key === 'number' ? `${text}[${key}]` : text === '' ? key : `${text}.${key}`), '');
+}
+
 /** What is there, or undefined. */
 export function at(object: unknown, path: Path): unknown {
   return path.reduce<unknown>((value, key) => (typeof value === 'object' && value !== null ? (value as Record<string | number, unknown>)[key] : undefined), object);

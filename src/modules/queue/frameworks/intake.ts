@@ -1,13 +1,16 @@
 /** Jobs of other operators are suspended from their first moment on, as Jobs are. Source: Kueue, their webhooks. */
 import type { ForeignObject } from '../../../api/kueue/frameworks.ts';
 import type { FieldError } from '../../../api/field-error.ts';
-import type { Admission } from '../../../sdk/index.ts';
+import type { Admission, Caches } from '../../../sdk/index.ts';
 import { suspending } from '../intake.ts';
-import { queueErrors } from '../job-rules.ts';
+import { queueErrors, topologyErrors } from '../job-rules.ts';
 import { queueNameOf } from '../owner.ts';
-import { at, withAt } from './fields.ts';
+import { at, fieldOf, withAt } from './fields.ts';
 import type { Framework } from './framework.ts';
 import { FRAMEWORKS } from './table.ts';
+
+/** Of kinds that read nothing beside their jobs. */
+const NONE: Caches = { of: (kind) => { throw new Error(`${kind.kind} is not read here`); } };
 
 export const queuedFrameworks: readonly Admission[] = FRAMEWORKS.map((framework) => suspending(framework.kind, `queued-${framework.kind.plural}`, {
   suspend: (job) => void (job.spec = withAt(job, framework.suspend, true).spec!),
@@ -17,5 +20,11 @@ export const queuedFrameworks: readonly Admission[] = FRAMEWORKS.map((framework)
 
 function errorsOf(framework: Framework, job: ForeignObject, old: ForeignObject | undefined): FieldError[] {
   const isSuspended = (each: ForeignObject): boolean => at(each, framework.suspend) === true;
-  return [...queueErrors(job, old, isSuspended), ...(queueNameOf(job) === undefined ? [] : (framework.errorsOf?.(job) ?? []))];
+  const errors = queueErrors(job, old, isSuspended);
+  if (queueNameOf(job) === undefined) return errors;
+  const own = [...errors, ...(framework.errorsOf?.(job) ?? [])];
+  if (own.length > 0 || framework.isOurs?.(job) === false) return own;
+  // Templates that others keep are judged where they are written.
+  const places = (framework.reads ?? []).length > 0 ? [] : framework.placesOf(job, NONE);
+  return places.flatMap(({ path, name, template, count }) => topologyErrors(template.metadata?.annotations, path === undefined ? `podSets[${name}].template.metadata.annotations` : `${fieldOf(path)}.metadata.annotations`, count));
 }

@@ -2,7 +2,7 @@
 import type { PodTemplateSpec } from '../../../api/generated/core-v1.ts';
 import { forbidden, invalid, required, tooMany, type FieldError } from '../../../api/field-error.ts';
 import { RayCluster, RayJob, RayService, type ForeignObject } from '../../../api/kueue/frameworks.ts';
-import { at, countAt, listAt, textAt, trueCondition, type Path } from './fields.ts';
+import { at, countAt, fieldOf, listAt, textAt, trueCondition, type Path } from './fields.ts';
 import type { Framework, Place } from './framework.ts';
 
 const HEAD = 'head';
@@ -21,9 +21,6 @@ function clusterPlaces(job: ForeignObject, cluster: Path): Place[] {
     }),
   ];
 }
-
-/** Where one of the parts of a path stands, as errors name it. */
-const fieldOf = (path: Path): string => path.reduce<string>((text, key) => (typeof key === 'number' ? `${text}[${key}]` : text === '' ? key : `${text}.${key}`), '');
 
 /** Source: Kueue, raycluster ValidateCreate. */
 function clusterErrors(job: ForeignObject, cluster: Path, sets = 1): FieldError[] {
