@@ -7,6 +7,7 @@ import { silentLog } from '../../base/log.ts';
 import type { Service } from '../../api/generated/core-v1.ts';
 import type { EndpointSlice } from '../../api/generated/discovery-v1.ts';
 import { healthPortOf, startHealthChecks } from './health-checks.ts';
+import { eventually } from '../../sdk/testing/eventually.ts';
 import { memoryCache } from '../../sdk/testing/memory-cache.ts';
 import { indexSlices } from './service-index.ts';
 
@@ -53,4 +54,29 @@ test('it says how many endpoints this machine has, and is gone with the service'
   await assert.rejects(ask());
   assert.equal(healthPortOf({ metadata: {}, spec: { type: 'NodePort', externalTrafficPolicy: 'Local', healthCheckNodePort: 1 } }), undefined);
   stop.abort();
+});
+
+test('a port that somebody has is answered when it is free', async () => {
+  const other = createServer().listen(0);
+  await once(other, 'listening');
+  const { port } = other.address() as AddressInfo;
+  const services = memoryCache<Service>();
+  const slices = memoryCache<EndpointSlice>();
+  indexSlices(slices);
+  const stop = new AbortController();
+  const warnings: string[] = [];
+  startHealthChecks({ services, slices, nodeName: 'n1', retryMs: 20, log: { ...silentLog, warn: (text) => void warnings.push(text) }, signal: stop.signal });
+  services.set({ metadata: { name: 'web', namespace: 'shop' }, spec: { type: 'LoadBalancer', externalTrafficPolicy: 'Local', healthCheckNodePort: port } });
+  slices.set(slice('n1', true));
+  try {
+    await eventually(async () => warnings.length === 1, { what: 'it says that the port is taken' });
+    other.close();
+    await once(other, 'close');
+    const answer = await eventually(() => fetch(`http://127.0.0.1:${port}/`, { headers: { connection: 'close' } }).catch(() => undefined), { what: 'it answers' });
+    assert.equal(answer.status, 200);
+    assert.equal(warnings.length, 1, 'told once');
+  } finally {
+    stop.abort();
+    other.close();
+  }
 });

@@ -17,12 +17,14 @@ export interface HealthChecksInput {
   nodeName: string;
   /** Whether the rules keep up; default always. */
   isHealthy?(): boolean;
+  /** How soon a port that somebody else has is tried again, in ms; default 10,000. */
+  retryMs?: number;
   log: Log;
   signal: AbortSignal;
 }
 
 /** Listens for each such Service until the signal aborts. Counts are taken when asked. */
-export function startHealthChecks({ services, slices, nodeName, isHealthy = () => true, log, signal }: HealthChecksInput): void {
+export function startHealthChecks({ services, slices, nodeName, isHealthy = () => true, retryMs = 10_000, log, signal }: HealthChecksInput): void {
   const servers = new Map<string, { port: number; server: Server }>();
 
   const stopOne = (key: string): void => {
@@ -42,7 +44,12 @@ export function startHealthChecks({ services, slices, nodeName, isHealthy = () =
       response.writeHead(local > 0 && serviceProxyHealthy ? 200 : 503, { 'content-type': 'application/json', 'x-content-type-options': 'nosniff', 'x-load-balancing-endpoint-weight': String(local) });
       response.end(body);
     });
-    server.on('error', (error) => log.warn('the health check of a load balancer does not answer', { service: keyOf(object), port, error }));
+    let isTold = false;
+    server.on('error', (error) => {
+      if (!isTold) log.warn('the health check of a load balancer does not answer; it is tried again', { service: keyOf(object), port, error });
+      isTold = true;
+      setTimeout(() => { if (servers.get(key)?.server === server) server.listen(port); }, retryMs).unref();
+    });
     server.listen(port);
     server.unref();
     servers.set(key, { port, server });
