@@ -32,7 +32,11 @@ export function isServed({ list }: Pick<ServedKinds, 'list'>, { group, version, 
   return list().some((each) => each.group === group && each.version === version && each.plural === plural);
 }
 
+/** So long after a start definitions may be on their way. */
+const DEFINED_MS = 60_000;
+
 export function createFrameworks(context: ModuleContext, order: Order): Frameworks {
+  const startedMs = context.clock.nowMs();
   const running = new Map<Part, Running>();
   /** Of kinds that are served now, by which of them they are read. */
   const own = new Map<string, Running>();
@@ -45,8 +49,8 @@ export function createFrameworks(context: ModuleContext, order: Order): Framewor
       await Promise.race([foreign.caches.of(kind).ready(), foreign.ended]);
       return { object: foreign.caches.of(kind).get(key) };
     }
-    // Its definition may be about to be read, as after a start.
-    if (FRAMEWORK_KINDS.includes(kind) || (kind === (JobSet as Kind) && !isServed(context.kinds, kind))) return undefined;
+    // Its definition may be about to be read, as after a start; later there is none.
+    if (FRAMEWORK_KINDS.includes(kind) || (kind === (JobSet as Kind) && !isServed(context.kinds, kind))) return context.clock.nowMs() - startedMs < DEFINED_MS ? undefined : { object: undefined };
     await context.caches.of(kind).ready();
     return { object: context.caches.of(kind).get(key) };
   };
