@@ -107,11 +107,19 @@ function filtersOf(filters: readonly RouteFilter[], observed: Observed, from: Fr
 
 function mirrorOf(filter: RouteFilter, backendRef: BackendRef, { observed, from, resolved }: Pick<Context, 'observed' | 'from' | 'resolved'>): ResolvedFilter[] {
   const found = resolveBackend(observed, backendRef, from);
-  const failure = isFailure(found) ? found : undefined;
-  const address = isFailure(found) ? undefined : observed.service(found.serviceKey)?.spec?.clusterIP;
-  if (address !== undefined && address !== '' && address !== 'None' && !isFailure(found)) return [{ ...filter, mirrorTo: `${address.includes(':') ? `[${address}]` : address}:${found.port.port}`, ...(from.kind === 'GRPCRoute' || found.port.appProtocol === 'kubernetes.io/h2c' ? { mirrorByH2: true } : {}) }];
-  resolved.unresolved ??= failure ?? { reason: 'UnsupportedProtocol', message: `requests cannot be mirrored to Service '${backendRef.name}', which has no cluster IP` };
-  return [];
+  const none = (failure: Failure): ResolvedFilter[] => {
+    resolved.unresolved ??= failure;
+    return [];
+  };
+  if (isFailure(found)) return none(found);
+  const { serviceKey, port } = found;
+  const address = observed.service(serviceKey)?.spec?.clusterIP;
+  if (address === undefined || address === '' || address === 'None') return none({ reason: 'UnsupportedProtocol', message: `requests cannot be mirrored to Service '${backendRef.name}', which has no cluster IP` });
+  const tls = tlsOf(observed, serviceKey, port.name);
+  if (tls !== undefined && isFailure(tls)) return none(tls);
+  if (tls?.names !== undefined) return none({ reason: 'UnsupportedProtocol', message: `requests cannot be mirrored to Service '${backendRef.name}', whose BackendTLSPolicy has subjectAltNames` });
+  const protocol = from.kind === 'GRPCRoute' || port.appProtocol === 'kubernetes.io/h2c' ? 'h2c' : 'http';
+  return [{ ...filter, mirrorTo: `${address.includes(':') ? `[${address}]` : address}:${port.port}`, ...(protocol === 'http' && tls === undefined ? {} : { mirrorBy: { protocol, ...(tls === undefined ? {} : { tls }) } }) }];
 }
 
 function authorizerOf(backendRef: BackendRef, protocol: 'HTTP' | 'GRPC', observed: Observed, from: From): NonNullable<Target['backend']> | Failure {

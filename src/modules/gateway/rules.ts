@@ -6,8 +6,8 @@ import type { AlternativeName } from './forward/names.ts';
 export type ResolvedFilter = RouteFilter & {
   /** Of a mirror: where to, `address:port`. */
   mirrorTo?: string;
-  /** That speaks HTTP/2 alone, which what sends copies does not. */
-  mirrorByH2?: boolean;
+  /** How it is spoken to, where that is not HTTP/1.1 in the clear, as what sends copies does. */
+  mirrorBy?: { protocol: 'http' | 'h2c'; tls?: BackendTls };
   /** Of ExternalAuth: who is asked. */
   authorizer?: NonNullable<Target['backend']>;
 };

@@ -2,7 +2,7 @@
 import { withCondition } from '../../api/conditions.ts';
 import { GROUP } from '../../api/gateway/parts.ts';
 import type { BackendTLSPolicy, Gateway, GatewayClass, ListenerSet } from '../../api/gateway/kinds.ts';
-import type { GatewayAddress, ListenerStatus, ParentReference, RouteParentStatus } from '../../api/gateway/types.ts';
+import type { BackendRef, FilteredBackendRef, GatewayAddress, ListenerStatus, ParentReference, RouteFilter, RouteParentStatus } from '../../api/gateway/types.ts';
 import type { Condition } from '../../api/meta.ts';
 import { byAge, policyFor, validationOf } from './backend-tls.ts';
 import type { GatewayState } from './attach.ts';
@@ -154,6 +154,12 @@ function sameParent(one: ParentReference, other: ParentReference): boolean {
   return (['group', 'kind', 'namespace', 'name', 'sectionName', 'port'] as const).every((field) => one[field] === other[field]);
 }
 
+/** What a rule leads to, by itself or by its filters. */
+function referred({ backendRefs = [], filters = [] }: { backendRefs?: readonly FilteredBackendRef[]; filters?: readonly RouteFilter[] }): BackendRef[] {
+  const asked = [...filters, ...backendRefs.flatMap((ref) => ref.filters ?? [])];
+  return [...backendRefs, ...asked.flatMap(({ requestMirror, externalAuth }) => [requestMirror?.backendRef, externalAuth?.backendRef]).filter((ref) => ref !== undefined)];
+}
+
 /** Of a policy: one entry for each Gateway by which its backends are reached. */
 export function policyAncestors(policy: BackendTLSPolicy, plan: Plan, observed: Observed, now: string): NonNullable<BackendTLSPolicy['status']>['ancestors'] {
   const before = policy.status?.ancestors ?? [];
@@ -161,7 +167,7 @@ export function policyAncestors(policy: BackendTLSPolicy, plan: Plan, observed: 
   const targets = policy.spec.targetRefs.filter(({ group, kind }) => group === '' && kind === 'Service');
   const outdone = targets.every((ref) => observed.policies.some((other) => other !== policy && other.metadata.namespace === policy.metadata.namespace && byAge(other, policy) < 0
     && other.spec.targetRefs.some((each) => each.group === ref.group && each.kind === ref.kind && each.name === ref.name && (each.sectionName ?? '') === (ref.sectionName ?? ''))));
-  const gateways = new Set(plan.routes.flatMap(({ route, attachments }) => (route.spec?.rules ?? []).some(({ backendRefs }) => (backendRefs ?? []).some((ref) => targets.some(({ name }) => ref.name === name && (ref.namespace ?? route.metadata.namespace) === policy.metadata.namespace)))
+  const gateways = new Set(plan.routes.flatMap(({ route, attachments }) => (route.spec?.rules ?? []).flatMap(referred).some((ref) => targets.some(({ name }) => ref.name === name && (ref.namespace ?? route.metadata.namespace) === policy.metadata.namespace))
     ? attachments.map(({ gateway }) => gateway.gateway) : []));
   const own = [...gateways].map((gateway) => {
     const ancestorRef: ParentReference = { group: GROUP, kind: 'Gateway', namespace: gateway.metadata.namespace ?? '', name: gateway.metadata.name ?? '' };

@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict';
 import { connect } from 'node:http2';
 import { eventually } from '../../fixtures/instance.ts';
+import { authorityMap, CA, policy, policySays } from './backend-tls.ts';
 import { at, mirror, seenBy, tried } from './http-filters.ts';
-import { addressOf, ask, behaviour, expect, parents, route, V1, V2 } from './world.ts';
+import { accepted, addressOf, ask, behaviour, expect, parents, prefix, route, V1, V2 } from './world.ts';
 
 const SERVICE = 'gateway_api_conformance.echo_basic.grpcecho.GrpcEcho';
 
@@ -28,6 +29,20 @@ export function copies(): void {
     await sent('/whole?sized=small', 9_000);
     for (const name of ['waits', 'small']) await eventually(async () => (await seenBy(V2)).includes(`/whole?sized=${name} of 9000 bytes`), { what: `the copy of one that is ${name}` });
     assert.deepEqual((await seenBy(V2)).filter((each) => each.includes('sized=large')), [], 'no part of one that is too large');
+  });
+
+  behaviour('HTTPRouteRequestMirrorByTLS', () => [
+    authorityMap(), policy('copied', { name: 'tls-backend', sectionName: 'https' }, CA),
+    route('by-tls', ['same-namespace'], [{ filters: [{ type: 'RequestMirror', requestMirror: { backendRef: { name: 'tls-backend', port: 443 } } }], matches: [prefix('/by-tls')], backendRefs: [{ name: V1, port: 8080 }] }]),
+  ], async () => {
+    await accepted('by-tls');
+    await policySays('copied', 'Accepted', 'Accepted');
+    const address = await addressOf('same-namespace');
+    await expect(address, { path: '/by-tls' }, { backend: V1 });
+    for (const method of ['GET', 'PATCH']) {
+      await ask(address, { path: `/by-tls/${method}`, method });
+      await eventually(async () => (await seenBy('tls-backend')).includes(`${method} /by-tls/${method}`), { what: `the copy of ${method}` });
+    }
   });
 
   behaviour('GRPCRouteRequestMirrorStream', () => [

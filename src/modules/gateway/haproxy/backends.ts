@@ -1,4 +1,5 @@
 /** The backends of a rule: its filters, its retries, its sessions, its servers. */
+import { createHash } from 'node:crypto';
 import type { Door } from '../plan.ts';
 import type { Action, ResolvedFilter, Target } from '../rules.ts';
 import { toService } from '../signals.ts';
@@ -22,7 +23,7 @@ export const RETRY_ON = 'conn-failure empty-response';
 export function backendOf(page: Page, door: Door, action: Action, target: Target, index: number): string {
   const filters = [...action.filters, ...target.filters];
   const redirects = filters.some(({ type }) => type === 'RequestRedirect');
-  const showsOwn = [target.backend, ...filters.map(({ authorizer }) => authorizer)].some((each) => each?.tls !== undefined) && door.clientCertificate !== undefined;
+  const showsOwn = [target.backend, ...filters.flatMap(({ authorizer, mirrorBy }) => [authorizer, mirrorBy])].some((each) => each?.tls !== undefined) && door.clientCertificate !== undefined;
   const service = target.backend === undefined || redirects ? '' : toService(target.backend.serviceKey);
   const name = `${action.id}:${index}${service}${redirects || showsOwn ? `:via:${doorName(door)}` : ''}`;
   if (target.backend === undefined && !redirects) {
@@ -30,7 +31,7 @@ export function backendOf(page: Page, door: Door, action: Action, target: Target
     return name;
   }
   const lines = (texts: readonly string[]): Line[] => texts.map((text) => ({ text: `  ${text}`, owner: action.id }));
-  const filtered = (): string[] => filterLines(filters, { prefix: action.prefix, port: door.port, secure: door.secure, streams: action.grpc, mirrorSocket: (to, byH2) => mirrorSocket(page, to, byH2), authorizerSocket: (filter) => authorizerSocket(page, filter, door) });
+  const filtered = (): string[] => filterLines(filters, { prefix: action.prefix, port: door.port, secure: door.secure, streams: action.grpc, mirrorSocket: (to, by) => mirrorSocket(page, to, by, door), authorizerSocket: (filter) => authorizerSocket(page, filter, door) });
   const sessions = action.persistence === undefined ? [] : sessionLines(action.persistence, action.id);
   const staged = needsStages(action);
   const servers = target.backend === undefined || redirects ? undefined : balanced(target.backend, serverOptions(page, target.backend, door.clientCertificate), { isHttp: true, source: staged ? 'hash req.hdr(x-forwarded-for,-1)' : 'source' });
@@ -46,11 +47,12 @@ export function backendOf(page: Page, door: Door, action: Action, target: Target
 }
 
 /** Copies come by HTTP/1.1, as one of five methods, and go on as what they are. */
-function mirrorSocket(page: Page, to: string, byH2: boolean): string {
-  const name = `mirror:${byH2 ? 'h2:' : ''}${to}`;
+function mirrorSocket(page: Page, to: string, by: ResolvedFilter['mirrorBy'], { clientCertificate }: Door): string {
+  const { options } = by === undefined ? { options: '' } : serverOptions(page, by, clientCertificate);
+  const name = `mirror:${to}${options === '' ? '' : `:${createHash('sha256').update(options).digest('hex').slice(0, 12)}`}`;
   const socket = page.socketOf(name);
   page.sections.set(name, [
-    `listen ${name}`, `  bind unix@${socket} mode 600`, '  no log', `  http-request set-method %[req.hdr(${METHOD_HEADER})] if { req.hdr(${METHOD_HEADER}) -m found }`, `  http-request del-header ${METHOD_HEADER}`, `  server s ${to}${byH2 ? ' proto h2' : ''}`, '',
+    `listen ${name}`, `  bind unix@${socket} mode 600`, '  no log', `  http-request set-method %[req.hdr(${METHOD_HEADER})] if { req.hdr(${METHOD_HEADER}) -m found }`, `  http-request del-header ${METHOD_HEADER}`, `  server s ${to}${options}`, '',
   ].map((text) => ({ text })));
   return `unix@${socket}`;
 }

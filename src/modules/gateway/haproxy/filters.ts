@@ -12,8 +12,8 @@ export interface FilterContext {
   secure: boolean;
   /** Requests may go on for long, as those of gRPC. */
   streams: boolean;
-  /** Of what takes copies for a place, which may speak HTTP/2 alone. */
-  mirrorSocket(to: string, byH2: boolean): string;
+  /** Of what takes copies for a place. */
+  mirrorSocket(to: string, by: ResolvedFilter['mirrorBy']): string;
   /** Of who is asked about requests. */
   authorizerSocket(filter: ResolvedFilter): string;
 }
@@ -34,8 +34,8 @@ export function filterLines(filters: readonly ResolvedFilter[], context: FilterC
   // Who waits to be told to go on gets no body across before that.
   if (filters.some(({ mirrorTo }) => mirrorTo !== undefined)) lines.push('http-request wait-for-body time 30s at-least 1 if { req.hdr(expect) -m found }');
   for (const filter of filters) {
-    const { mirrorTo, mirrorByH2 = false } = filter;
-    if (mirrorTo !== undefined) lines.push(`http-request lua.mirror ${quoted(mirrorTo)} ${quoted(context.mirrorSocket(mirrorTo, mirrorByH2))} ${mirrorByH2 ? 'socket' : 'any'} ${context.streams ? STREAM_PATIENCE_MS : PATIENCE_MS}${shareOf(filter)}`);
+    const { mirrorTo, mirrorBy } = filter;
+    if (mirrorTo !== undefined) lines.push(`http-request lua.mirror ${quoted(mirrorTo)} ${quoted(context.mirrorSocket(mirrorTo, mirrorBy))} ${mirrorBy === undefined ? 'any' : 'socket'} ${context.streams ? STREAM_PATIENCE_MS : PATIENCE_MS}${shareOf(filter)}`);
   }
   for (const { responseHeaderModifier } of filters) if (responseHeaderModifier !== undefined) lines.push(...headerLines('http-response', responseHeaderModifier));
   for (const { requestRedirect } of filters) if (requestRedirect !== undefined) lines.push(...redirectLines(requestRedirect, context));

@@ -7,7 +7,7 @@ import type { Page, ServerFacts } from './page.ts';
 import { namesShown } from './shown-names.ts';
 import { quoted } from './words.ts';
 
-export function serverOptions(page: Page, { tls, protocol }: NonNullable<Target['backend']>, clientCertificate: TlsPair | undefined): Pick<ServerFacts, 'options' | 'through'> {
+export function serverOptions(page: Page, { tls, protocol }: Pick<NonNullable<Target['backend']>, 'tls' | 'protocol'>, clientCertificate: TlsPair | undefined): Pick<ServerFacts, 'options' | 'through'> {
   return tls === undefined ? { options: protocol === 'h2c' ? ' proto h2' : '' } : tlsOptions(page, tls, protocol, clientCertificate);
 }
 
