@@ -25,7 +25,7 @@ import type { Identity } from './identity/identity.ts';
 import { createKindTable } from './kind-table.ts';
 import { DEFAULT_LIMITS, type Limits } from './limits.ts';
 import { listenOn, type Address, type Listener } from './listen.ts';
-import { createMetrics } from './metrics.ts';
+import { createMetrics } from './metrics/metrics.ts';
 import { nodeRestriction } from './nodes/restriction.ts';
 import { nodeRules } from './nodes/rules.ts';
 import { createOpenApi } from './openapi.ts';
@@ -100,7 +100,8 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   door.admissions.add(nodeRestriction(store), undefined);
   door.admissions.add(escalationAdmission(door, authorizer), undefined);
   const virtual = virtualTable([legacyBindings(door), ...reviewResources({ authorizer, authenticator, clock, audiences })]);
-  const metrics = createMetrics(store);
+  const version = versionInfo(options.version);
+  const metrics = createMetrics({ store, kinds, version });
   // Named as upstream names them: what stands in for etcd is the store.
   health.add('etcd', () => store.check());
   health.add('etcd-readiness', () => store.check(), { readyOnly: true });
@@ -112,7 +113,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const discovery = createDiscovery({ kinds, virtual, connects: () => routes.connects(), told: () => routes.told(), aggregated: () => aggregated.list(), changes: () => kinds.changes + routes.changes + aggregated.changes, serverAddress });
   const flow = createFlowControl(store, ending.signal);
   metrics.add(() => flow.metrics());
-  const handler = createHandler({ door, identity, audiences, authenticator, authorizer, virtual, routes, discovery, aggregated, health, openapi: createOpenApi(kinds, virtual, aggregated, routes, options.descriptions), version: versionInfo(options.version), flags: options.flags ?? {}, metrics, flow, limits, ...(audit === undefined ? {} : { audit }) });
+  const handler = createHandler({ door, identity, audiences, authenticator, authorizer, virtual, routes, discovery, aggregated, health, openapi: createOpenApi(kinds, virtual, aggregated, routes, options.descriptions), version, flags: options.flags ?? {}, metrics, flow, limits, ...(audit === undefined ? {} : { audit }) });
   return {
     kinds,
     may: (user, attributes) => authorizer.decide({ user, ...attributes }).allowed,

@@ -13,6 +13,8 @@ import { userOfClaims } from './identity/tokens.ts';
 export interface Authenticator {
   /** undefined when the request names nobody or nobody that is known. */
   ofRequest(http: IncomingMessage): UserInfo | undefined;
+  /** When the certificate ends by which a request names somebody; undefined where it does not. */
+  certificateEndMs(http: IncomingMessage): number | undefined;
   /** Also for TokenReview. */
   ofToken(token: string, audiences?: readonly string[]): UserInfo | undefined;
   /** Those of `audiences` that a good token is for. */
@@ -27,6 +29,7 @@ const REMEMBER_MOST = 1_000;
 
 export function createAuthenticator(options: { tokens: TokenSigner; store: Store; clock: Clock; audiences: readonly string[] }): Authenticator {
   const bySocket = new WeakMap<object, UserInfo | 'nobody'>();
+  const ends = new WeakMap<object, number>();
   const byToken = new Map<string, { user: UserInfo; claims: Claims; untilMs: number }>();
   const ofSocket = (http: IncomingMessage): UserInfo | undefined => {
     const socket = socketOf(http);
@@ -60,6 +63,13 @@ export function createAuthenticator(options: { tokens: TokenSigner; store: Store
   };
   return {
     ofToken,
+    certificateEndMs(http) {
+      const socket = socketOf(http);
+      if (http.headers.authorization !== undefined || socket.authorized !== true) return undefined;
+      let endMs = ends.get(socket);
+      if (endMs === undefined) ends.set(socket, (endMs = Date.parse(socket.getPeerCertificate().valid_to)));
+      return endMs;
+    },
     audiencesOf(token, audiences) {
       const claims = parseBootstrapToken(token) === undefined ? options.tokens.verify(token, options.clock.nowMs()) : undefined;
       return audiences.filter((each) => (claims?.aud ?? options.audiences).includes(each));

@@ -12,7 +12,7 @@ import type { FlowControl } from './flow-control/flow-control.ts';
 import type { Health } from './health.ts';
 import type { Identity } from './identity/identity.ts';
 import type { Limits } from './limits.ts';
-import type { Metrics } from './metrics.ts';
+import type { Metrics } from './metrics/metrics.ts';
 import type { OpenApi } from './openapi.ts';
 import type { RequestInfo, ResourceRequest } from './request-info.ts';
 import type { RouteTable } from './route-table.ts';

@@ -54,3 +54,9 @@ test('reviews of tokens say for whom a token is', async () => {
   const empty = await review({});
   assert.deepEqual([empty.status, empty.json.message], [400, 'token is required for TokenReview in authentication']);
 });
+
+test('a local review is of the namespace in its path', async () => {
+  const body = { metadata: { namespace: 'other' }, spec: { user: 'dave', resourceAttributes: { verb: 'get', resource: 'pods', namespace: 'default' } } };
+  const { status, json } = await door.call('POST', '/apis/authorization.k8s.io/v1/namespaces/default/localsubjectaccessreviews', { body });
+  assert.deepEqual([status, json.message], [400, 'the namespace of the provided object does not match the namespace sent on the request']);
+});

@@ -57,6 +57,7 @@ export function reviewResources(options: { authorizer: Authorizer; authenticator
       ...authorization, kind: 'LocalSubjectAccessReview', plural: 'localsubjectaccessreviews', namespaced: true,
       create(body, { namespace }) {
         const spec = specOf<AccessSpec>(body);
+        if (body.metadata?.namespace && body.metadata.namespace !== namespace) throw badRequest('the namespace of the provided object does not match the namespace sent on the request');
         checkReview(body, { kind: 'LocalSubjectAccessReview', ofUser: true, namespace });
         return answer(body, access(otherUser(spec), spec));
       },

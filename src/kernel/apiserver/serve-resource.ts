@@ -11,7 +11,8 @@ import { handleList } from './handlers/list.ts';
 import { handleGet } from './handlers/read.ts';
 import { handleWatch } from './handlers/watch.ts';
 import { handleCreate, handlePatch, handleUpdate } from './handlers/write.ts';
-import type { AskedResource, Parts } from './parts.ts';
+import type { AskedResource, Incoming, Parts } from './parts.ts';
+import { removedReleaseOf } from './metrics/requests.ts';
 import { mayReadBody } from './read-body.ts';
 import { checkFields } from './resources/schema-steps.ts';
 import { serveConnect } from './serve-route.ts';
@@ -29,7 +30,7 @@ export async function serveResource(asked: AskedResource): Promise<void> {
     if (virtual === undefined || incoming.response === undefined) throw resourceUnknown();
     return serveVirtual(asked, virtual);
   }
-  if (kind.rules.deprecation !== undefined) incoming.warnings.push(kind.rules.deprecation);
+  if (kind.rules.deprecation !== undefined) tellDeprecated(incoming, kind.rules.deprecation);
   const connect = resource.subresource === undefined ? undefined : parts.routes.connect(kind, resource.subresource);
   if (connect !== undefined) return serveConnect(asked, kind, connect);
   authorize(asked, attributesOfRequest(user, info));
@@ -42,6 +43,14 @@ export async function serveResource(asked: AskedResource): Promise<void> {
   if (isTokenPath(kind, resource.subresource)) return serveToken(parts, exchange);
   if (resource.verb === 'watch') incoming.longRunning?.();
   return dispatch(exchange);
+}
+
+/** Clients by a warning, the audit log by annotations (upstream: endpoints/metrics, deprecatedAnnotationKey). */
+function tellDeprecated(incoming: Incoming, text: string): void {
+  incoming.warnings.push(text);
+  incoming.audit?.annotate('k8s.io/deprecated', 'true');
+  const release = removedReleaseOf(text);
+  if (release !== '') incoming.audit?.annotate('k8s.io/removed-release', release);
 }
 
 function exchangeOf({ parts, incoming, info, resource, user }: AskedResource, kind: Kind, response: ServerResponse): Exchange {

@@ -18,6 +18,7 @@ import type { Asked, Incoming, Parts } from './parts.ts';
 import { bodyDone } from './read-body.ts';
 import { parseRequest, type RequestInfo } from './request-info.ts';
 import { respond, respondError } from './respond.ts';
+import { countAnswer, countAsking, countOpen } from './metrics/count.ts';
 import { serveOther } from './serve-other.ts';
 import { serveResource } from './serve-resource.ts';
 import { serveRoute } from './serve-route.ts';
@@ -29,19 +30,21 @@ export function createHandler(parts: Parts): Handler {
     request(http, response) {
       const incoming: Incoming = { http, response, auditId: auditIdOf(http), warnings: [], leave: [] };
       response.setHeader('Audit-Id', incoming.auditId);
-      const { metrics } = parts;
       const fromMs = performance.now();
       let counted = true;
+      const notUnderWay = parts.metrics.requests.underWay(http.method ?? '');
       const answered = (): void => {
         if (!counted) return;
         counted = false;
-        metrics.inFlight--;
+        notUnderWay();
         incoming.over = true;
         for (const leave of incoming.leave) leave();
-        count(parts, incoming, response, (performance.now() - fromMs) / 1_000);
+        countAnswer(parts, incoming, { code: response.statusCode, bytes: lengthOf(response), seconds: (performance.now() - fromMs) / 1_000 });
       };
-      metrics.inFlight++;
-      incoming.longRunning = answered;
+      incoming.longRunning = () => {
+        answered();
+        response.on('close', countOpen(parts, incoming));
+      };
       response.on('error', () => {}); // a client that went away is no fault of ours
       response.on('close', () => {
         answered();
@@ -58,9 +61,16 @@ export function createHandler(parts: Parts): Handler {
     upgrade(http, socket, head) {
       socket.on('error', () => {});
       const incoming: Incoming = { http, auditId: auditIdOf(http), upgrade: { socket, head }, warnings: [], leave: [] };
+      const fromMs = performance.now();
+      const counted = (code: number): void => countAnswer(parts, incoming, { code, seconds: (performance.now() - fromMs) / 1_000 });
+      incoming.longRunning = () => {
+        counted(101);
+        socket.on('close', countOpen(parts, incoming));
+      };
       socket.on('close', () => ended(incoming, 101));
       serve(parts, incoming, under).catch((error: unknown) => {
         const apiError = known(parts, http, error);
+        counted(apiError.code);
         tellOf(incoming, apiError, error);
         ended(incoming, apiError.code);
         refuseUpgrade(socket, incoming.auditId, apiError);
@@ -81,25 +91,6 @@ function tellOf({ audit, nobody }: Incoming, error: ReturnType<typeof toApiError
   const status = error.toStatus();
   audit.status(nobody === true ? { ...status, message: 'Authentication failed' } : status);
   audit.response(() => status);
-}
-
-/** As upstream names them: the methods, but for these. */
-const METRIC_VERBS: Readonly<Record<string, string>> = { list: 'LIST', watch: 'WATCH', deletecollection: 'DELETECOLLECTION' };
-
-function count(parts: Parts, { http, info }: Incoming, response: ServerResponse, seconds: number): void {
-  const asked = info ?? parseRequest(http.method ?? 'GET', http.url ?? '/');
-  const { resource } = asked;
-  const served = resource !== undefined && parts.door.kinds.lookup(resource.group, resource.version, resource.plural) !== undefined ? resource : undefined;
-  const applies = served?.verb === 'patch' && http.headers['content-type']?.startsWith('application/apply-patch') === true;
-  parts.metrics.answered({
-    verb: applies ? 'APPLY' : METRIC_VERBS[served?.verb ?? ''] ?? http.method ?? '', group: served?.group ?? '', version: served?.version ?? '', resource: served?.plural ?? '', subresource: served?.subresource ?? '',
-    scope: scopeOf(served), dryRun: served !== undefined && asked.query.has('dryRun'), code: response.statusCode, seconds,
-  });
-}
-
-function scopeOf(resource: RequestInfo['resource']): string {
-  if (resource === undefined) return '';
-  return resource.name !== undefined || resource.verb === 'create' ? 'resource' : resource.namespace === undefined ? 'cluster' : 'namespace';
 }
 
 /** What no code here meant to throw: a mistake of ours, as a panic is of Go. */
@@ -157,6 +148,7 @@ async function serve(parts: Parts, incoming: Incoming, under: Under): Promise<vo
     return respond(http, response, 200, await encodeValue(parts.version, { encoding: 'json', pretty: true }));
   }
   const asking = parts.authenticator.ofRequest(http);
+  countAsking(parts, http, asking);
   if (parts.audit !== undefined) beginAudit(parts.audit, incoming, info, asking);
   if (asking === undefined) {
     // Nobody known is somebody, too: a flood of refusals waits for its turns like any other.
@@ -246,3 +238,8 @@ function refuseUpgrade(socket: Duplex, auditId: string, error: ReturnType<typeof
   socket.end(`HTTP/1.1 ${error.code} ${error.reason}\r\nAudit-Id: ${auditId}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`);
 }
 
+
+function lengthOf(response: ServerResponse): number | undefined {
+  const length = response.getHeader('content-length');
+  return length === undefined ? undefined : Number(length);
+}

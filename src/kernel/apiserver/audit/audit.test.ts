@@ -96,6 +96,7 @@ test('levels, stages and paths', async () => {
   assert.deepEqual([version.requestURI, version.stage], ['/version', 'ResponseComplete']);
   assert.deepEqual([received.stage, completed.stage, received.auditID === completed.auditID, completed.objectRef, completed.requestURI, completed.verb], ['RequestReceived', 'ResponseComplete', true, undefined, '/metrics', 'get']);
   assert.match((await door.call('GET', '/metrics')).text, /^apiserver_audit_event_total \d+$/m);
+  await told(8);
 });
 
 test('what is open to anybody is told, too', async () => {

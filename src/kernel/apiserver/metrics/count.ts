@@ -1,0 +1,62 @@
+/** What a request is counted as (upstream: apiserver/pkg/endpoints/metrics, CanonicalVerb, CleanVerb, CleanScope, cleanDryRun). */
+import type { IncomingMessage } from 'node:http';
+import type { UserInfo } from '../../../sdk/module.ts';
+import type { Incoming, Parts } from '../parts.ts';
+import { parseRequest, type RequestInfo } from '../request-info.ts';
+import type { Answered, Subject } from './requests.ts';
+
+/** The methods, but for these. */
+const VERBS: Readonly<Record<string, string>> = { list: 'LIST', watch: 'WATCH', deletecollection: 'DELETECOLLECTION' };
+const METHODS: ReadonlySet<string> = new Set(['GET', 'POST', 'PUT', 'PATCH', 'DELETE']);
+const CONNECTS: ReadonlySet<string> = new Set(['attach', 'exec', 'log', 'portforward', 'proxy']);
+
+export function countAnswer(parts: Parts, incoming: Incoming, answer: Pick<Answered, 'code' | 'seconds' | 'bytes'>): void {
+  const info = infoOf(incoming);
+  const deprecation = servedOf(parts, info)?.deprecation;
+  parts.metrics.requests.answered({ ...subjectOf(parts, incoming, info), dryRun: dryRunOf(info), ...answer, deprecation });
+}
+
+/** Counts whether anybody known asks, before anything is answered. */
+export function countAsking({ authenticator, metrics: { authentication }, door }: Parts, http: IncomingMessage, user: UserInfo | undefined): void {
+  authentication.asked(user);
+  const endMs = user === undefined ? undefined : authenticator.certificateEndMs(http);
+  if (endMs !== undefined) authentication.certificate((endMs - door.clock.nowMs()) / 1_000);
+}
+
+/** Counts one that stays open until what is given is called. */
+export function countOpen(parts: Parts, incoming: Incoming): () => void {
+  return parts.metrics.requests.longRunning(subjectOf(parts, incoming, infoOf(incoming)));
+}
+
+function infoOf({ http, info }: Incoming): RequestInfo {
+  return info ?? parseRequest(http.method ?? 'GET', http.url ?? '/');
+}
+
+/** What is not served is told apart no further: it comes from outside. */
+function servedOf(parts: Parts, { resource }: RequestInfo): { deprecation?: string | undefined } | undefined {
+  if (resource === undefined) return undefined;
+  const kind = parts.door.kinds.lookup(resource.group, resource.version, resource.plural);
+  if (kind !== undefined) return { deprecation: kind.rules.deprecation };
+  return parts.virtual.has(`${resource.group}/${resource.version}/${resource.plural}`) ? {} : undefined;
+}
+
+function subjectOf(parts: Parts, { http }: Incoming, info: RequestInfo): Subject {
+  const served = servedOf(parts, info) === undefined ? undefined : info.resource;
+  return { verb: verbOf(http.method === 'HEAD' ? 'GET' : http.method ?? '', served, http.headers['content-type']), group: served?.group ?? '', version: served?.version ?? '', resource: served?.plural ?? '', subresource: served?.subresource ?? '', scope: scopeOf(served) };
+}
+
+function verbOf(method: string, resource: RequestInfo['resource'], contentType: string | undefined): string {
+  if (CONNECTS.has(resource?.subresource ?? '')) return 'CONNECT';
+  if (resource?.verb === 'patch' && contentType?.startsWith('application/apply-patch') === true) return 'APPLY';
+  return VERBS[resource?.verb ?? ''] ?? (METHODS.has(method) ? method : 'other');
+}
+
+function scopeOf(resource: RequestInfo['resource']): string {
+  if (resource === undefined) return '';
+  return resource.name !== undefined || resource.verb === 'create' ? 'resource' : resource.namespace === undefined ? 'cluster' : 'namespace';
+}
+
+function dryRunOf({ query }: RequestInfo): string {
+  const given = query.getAll('dryRun');
+  return given.length === 0 ? '' : given.every((each) => each === 'All') ? 'All' : 'invalid';
+}
