@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { createOutbox } from './outbox.ts';
+import { Outbox } from './outbox.ts';
 
 const frame = (text: string): Buffer => Buffer.from(text);
 
 function open(reads = true) {
   const sent: Buffer[] = [];
   const seen = { sent, emptied: 0, reads };
-  const outbox = createOutbox({ send: (bytes) => (sent.push(bytes), seen.reads), emptied: () => void (seen.emptied += 1) });
+  const outbox = new Outbox({ send: (bytes) => (sent.push(bytes), seen.reads), emptied: () => void (seen.emptied += 1) });
   return { outbox, seen };
 }
 
@@ -75,7 +75,7 @@ describe('an outbox', () => {
       return true;
     };
     let sent = 0;
-    const boxes = Array.from({ length: 20 }, () => createOutbox({ send: () => (sent += 1, busy()), emptied() {} }));
+    const boxes = Array.from({ length: 20 }, () => new Outbox({ send: () => (sent += 1, busy()), emptied() {} }));
     for (const box of boxes) box.put(frame('event'));
     while (sent < boxes.length) {
       await nextTurn();
@@ -91,7 +91,7 @@ describe('an outbox', () => {
     let sent = 0;
     world.gc = (how) => collected.push([how, sent]);
     try {
-      const boxes = Array.from({ length: 300 }, () => createOutbox({ send: () => (sent += 1, true), emptied() {} }));
+      const boxes = Array.from({ length: 300 }, () => new Outbox({ send: () => (sent += 1, true), emptied() {} }));
       for (const box of boxes.slice(0, 50)) box.put(frame('event'));
       await turns(10);
       assert.deepEqual(collected, []);

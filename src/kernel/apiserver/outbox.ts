@@ -4,16 +4,11 @@
  */
 import { collectYoung } from '../../base/collect-young.ts';
 
-export interface Outbox {
-  /** Takes a frame; false when enough waits, and then `emptied` is called once there is room. */
-  put(frame: Buffer): boolean;
-  /** Sends what waits at once, whether the client reads or not: the end of a stream. */
-  flush(): void;
-}
-
-export interface OutboxOptions {
-  /** Sends bytes; false when the client reads more slowly, and then `drained` is to be called once it is ready for more. */
+/** Where an outbox sends to. */
+export interface Receiver {
+  /** Sends bytes; false when the client reads more slowly, and then `drained` of the outbox is to be called once it is ready for more. */
   send(bytes: Buffer): boolean;
+  /** There is room again, after a `put` that gave false. */
   emptied(): void;
 }
 
@@ -26,66 +21,74 @@ const TURN_MS = 2;
 const MANY_SENDS = 100;
 
 /** Those that have something to send, from the place of the next one on. */
-let due: (() => void)[] = [];
+let due: Outbox[] = [];
 let next = 0;
 let isScheduled = false;
 let sends = 0;
 
-export function createOutbox({ send, emptied }: OutboxOptions): Outbox & { drained(): void } {
+/** What one watcher is to be sent. One value with all that an event touches: what lies in closures is spread over the memory, and with a thousand watchers each of them is a wait of the processor. */
+export class Outbox {
+  private readonly to: Receiver;
   /** Nearly always one, which needs no array. */
-  let first: Buffer | undefined;
-  let others: Buffer[] | undefined;
-  let bytes = 0;
-  let isDue = false;
-  let isBlocked = false;
-  let isFull = false;
+  private first: Buffer | undefined;
+  private others: Buffer[] | undefined;
+  private bytes = 0;
+  private isDue = false;
+  private isBlocked = false;
+  private isFull = false;
 
-  function flush(): void {
+  constructor(to: Receiver) {
+    this.to = to;
+  }
+
+  /** Takes a frame; false when enough waits, and then the receiver is told once there is room. */
+  put(frame: Buffer): boolean {
+    if (this.first === undefined) this.first = frame;
+    else (this.others ??= []).push(frame);
+    this.bytes += frame.length;
+    if (!this.isBlocked) this.expect();
+    this.isFull = this.isBlocked || this.bytes >= MOST_BYTES;
+    return !this.isFull;
+  }
+
+  /** Sends what waits at once, whether the client reads or not: the end of a stream. */
+  flush(): void {
+    const { first, others } = this;
     if (first === undefined) return;
-    const all = others === undefined ? first : joined([first, ...others]);
-    first = others = undefined;
-    bytes = 0;
-    isBlocked = !send(all);
-    if (!isBlocked) tell();
+    this.first = this.others = undefined;
+    this.bytes = 0;
+    this.isBlocked = !this.to.send(others === undefined ? first : joined([first, ...others]));
+    if (!this.isBlocked) this.tell();
   }
 
-  function flushDue(): void {
-    isDue = false;
-    flush();
+  /** Its turn has come. */
+  flushDue(): void {
+    this.isDue = false;
+    this.flush();
   }
 
-  function expect(): void {
-    if (isDue) return;
-    isDue = true;
-    schedule(flushDue);
+  /** The client is ready for more. */
+  drained(): void {
+    this.isBlocked = false;
+    if (this.first !== undefined) this.expect();
+    else this.tell();
   }
 
-  function tell(): void {
-    if (!isFull) return;
-    isFull = false;
-    emptied();
+  private expect(): void {
+    if (this.isDue) return;
+    this.isDue = true;
+    schedule(this);
   }
 
-  return {
-    put(frame) {
-      if (first === undefined) first = frame;
-      else (others ??= []).push(frame);
-      bytes += frame.length;
-      if (!isBlocked) expect();
-      isFull = isBlocked || bytes >= MOST_BYTES;
-      return !isFull;
-    },
-    flush,
-    drained() {
-      isBlocked = false;
-      if (first !== undefined) expect();
-      else tell();
-    },
-  };
+  private tell(): void {
+    if (!this.isFull) return;
+    this.isFull = false;
+    this.to.emptied();
+  }
 }
 
-function schedule(flush: () => void): void {
-  due.push(flush);
+function schedule(outbox: Outbox): void {
+  due.push(outbox);
   if (isScheduled) return;
   isScheduled = true;
   setImmediate(flushSome);
@@ -95,7 +98,7 @@ function flushSome(): void {
   isScheduled = false;
   const untilMs = performance.now() + TURN_MS;
   while (next < due.length) {
-    (due[next++] as () => void)();
+    (due[next++] as Outbox).flushDue();
     sends += 1;
     if (performance.now() > untilMs) break;
   }

@@ -6,19 +6,20 @@ import { queryFlag } from '../../../api/query-flag.ts';
 import type { Door } from '../door.ts';
 import { paceOf } from '../flow-control/turns.ts';
 import { formOf, includeOf, type Exchange } from '../exchange.ts';
-import { startWatch, type RunningWatch, type WatchOutput } from '../resources/watch.ts';
+import { startWatch, type ChangeType, type RunningWatch, type WatchOutput } from '../resources/watch.ts';
 import { checkListOptions } from '../list-options.ts';
 import { framesOf, type Frames } from '../frames.ts';
 import { isGone } from '../gone.ts';
-import { createOutbox } from '../outbox.ts';
+import { Outbox, type Receiver } from '../outbox.ts';
 import { warningHeaders } from '../respond.ts';
 import { numberOf, selectionOf } from './list.ts';
 
 const BOOKMARK_EVERY_MS = 60_000;
 /** Upstream: a random time between half an hour and an hour, so that clients do not come back all at once. */
 const MIN_TIMEOUT_SECONDS = 1_800;
+const TIMEOUT_STEP_SECONDS = 10;
 
-export async function handleWatch(exchange: Exchange): Promise<void> {
+export function handleWatch(exchange: Exchange): Promise<void> {
   const { door, kind, info, resource } = exchange;
   const { query } = info;
   checkListOptions(query, { watch: true });
@@ -27,114 +28,160 @@ export async function handleWatch(exchange: Exchange): Promise<void> {
   const frames = framesOf(door, kind, formOf(exchange), includeOf(exchange));
   const allowBookmarks = queryFlag(query, 'allowWatchBookmarks');
   const sendInitialEvents = query.has('sendInitialEvents') ? queryFlag(query, 'sendInitialEvents') : undefined;
-  const timeoutSeconds = numberOf(query, 'timeoutSeconds') || MIN_TIMEOUT_SECONDS * (1 + Math.random());
-  const stream = openStream(door, kind, exchange.response, frames, exchange);
+  const timeoutMs = (numberOf(query, 'timeoutSeconds') || anyTimeoutSeconds()) * 1_000;
+  const stream = new WatchStream(exchange, frames);
   const watchQuery = { ...selection, resourceVersion: query.get('resourceVersion') ?? undefined, sendInitialEvents, allowBookmarks, signal: stream.signal, pace: paceOf(exchange.http) };
-  await stream.run(startWatch(door, kind, watchQuery, stream.output), { allowBookmarks, timeoutMs: timeoutSeconds * 1_000 });
+  return stream.run(startWatch(door, kind, watchQuery, stream), { allowBookmarks, timeoutMs });
 }
 
-interface WatchStream {
-  signal: AbortSignal;
-  output: WatchOutput;
-  run(watch: RunningWatch, options: { allowBookmarks: boolean; timeoutMs: number }): Promise<void>;
+/** In steps: the timers of one length share a list of the runtime. */
+function anyTimeoutSeconds(): number {
+  return MIN_TIMEOUT_SECONDS + TIMEOUT_STEP_SECONDS * Math.floor((Math.random() * MIN_TIMEOUT_SECONDS) / TIMEOUT_STEP_SECONDS);
 }
 
-function openStream(door: Door, kind: Kind, response: ServerResponse, frames: Frames, { warnings, stalledMs }: { warnings: readonly string[]; stalledMs: number }): WatchStream {
-  const ending = new AbortController();
-  const isChunked = response.req.httpVersionMajor === 1;
-  let running: RunningWatch | undefined;
-  let isFull = false;
-  let impatient: NodeJS.Timeout | undefined;
+/** The answer to a watch, until the client or the server has enough. One value for each, with what an event touches in it: see {@link Outbox}. */
+class WatchStream implements WatchOutput, Receiver {
+  private readonly door: Door;
+  private readonly kind: Kind;
+  private readonly response: ServerResponse;
+  private readonly frames: Frames;
+  private readonly warnings: readonly string[];
+  private readonly stalledMs: number;
+  private readonly isChunked: boolean;
+  private readonly ending = new AbortController();
+  private readonly outbox = new Outbox(this);
+  private watch: RunningWatch | undefined;
+  private isFull = false;
   /** Until the client reads on; also when the watch is over, and waits for nothing but to say so. */
-  const expectProgress = (): void => {
-    if (!isGone(response)) impatient ??= setTimeout(() => response.destroy(), stalledMs).unref();
-  };
-  const drained = (): void => {
-    clearTimeout(impatient);
-    impatient = undefined;
-    outbox.drained();
-  };
-  const write = (bytes: Buffer): boolean => {
-    if (!response.headersSent) open(response, frames, warnings);
-    if (!isChunked) return response.write(bytes);
+  private impatient: NodeJS.Timeout | undefined;
+  private bookmarks: NodeJS.Timeout | undefined;
+  private timeout: NodeJS.Timeout | undefined;
+  private forget: (() => void) | undefined;
+  private over: (() => void) | undefined;
+
+  constructor({ door, kind, response, warnings, stalledMs }: Exchange, frames: Frames) {
+    this.door = door;
+    this.kind = kind;
+    this.response = response;
+    this.frames = frames;
+    this.warnings = warnings;
+    this.stalledMs = stalledMs;
+    this.isChunked = response.req.httpVersionMajor === 1;
+  }
+
+  /** Aborted when the watch is over. */
+  get signal(): AbortSignal {
+    return this.ending.signal;
+  }
+
+  change(type: ChangeType, change: Parameters<WatchOutput['change']>[1]): boolean {
+    return this.put(this.frames.change(type, change));
+  }
+
+  bookmark(revision: number, { initialEventsEnd }: { initialEventsEnd: boolean }): void {
+    this.put(this.frames.bookmark(revision, initialEventsEnd));
+  }
+
+  error(error: ApiError): void {
+    this.put(this.frames.error(error));
+    this.end();
+  }
+
+  /** Settles when the watch is over, for whatever reason. */
+  run(watch: RunningWatch, options: { allowBookmarks: boolean; timeoutMs: number }): Promise<void> {
+    const { door, kind, response } = this;
+    this.watch = watch;
+    this.open();
+    return new Promise((resolve) => {
+      this.over = resolve;
+      response.on('drain', this.drained);
+      response.on('close', () => {
+        clearTimeout(this.impatient);
+        this.end();
+      });
+      // A resource that is served no more says nothing any more: the client finds out when it asks again.
+      this.forget = door.kinds.subscribe(() => {
+        if (!door.kinds.isServed(kind)) this.end();
+      });
+      door.signal.addEventListener('abort', this, { once: true });
+      if (options.allowBookmarks) this.bookmarks = setInterval(() => this.mark(), BOOKMARK_EVERY_MS);
+      this.timeout = setTimeout(() => {
+        if (options.allowBookmarks) this.mark();
+        this.end();
+      }, Math.min(options.timeoutMs, 2 ** 31 - 1));
+      if (this.signal.aborted || isGone(response)) this.end();
+    });
+  }
+
+  send(bytes: Buffer): boolean {
+    const takesMore = this.write(bytes);
+    if (!takesMore && !isGone(this.response)) this.impatient ??= setTimeout(() => this.response.destroy(), this.stalledMs).unref();
+    return takesMore;
+  }
+
+  emptied(): void {
+    this.isFull = false;
+    this.watch?.resume();
+  }
+
+  /** The server ends. */
+  handleEvent(): void {
+    this.end();
+  }
+
+  private put(frame: Buffer): boolean {
+    this.isFull = !this.outbox.put(frame);
+    return !this.isFull;
+  }
+
+  private write(bytes: Buffer): boolean {
+    const { response } = this;
+    this.open();
+    if (!this.isChunked) return response.write(bytes);
     // Straight to the socket once it is this answer's: what Node's answers do for a write costs a fifth of an event.
     const { socket } = response;
     if (socket === null || socket.destroyed) return response.write(chunkOf(bytes));
     const takesMore = socket.write(chunkOf(bytes));
-    if (!takesMore) socket.once('drain', drained);
+    if (!takesMore) socket.once('drain', this.drained);
     return takesMore;
-  };
-  const outbox = createOutbox({
-    send(bytes) {
-      const takesMore = write(bytes);
-      if (!takesMore) expectProgress();
-      return takesMore;
-    },
-    emptied() {
-      isFull = false;
-      running?.resume();
-    },
-  });
-  const put = (frame: Buffer): boolean => {
-    isFull = !outbox.put(frame);
-    return !isFull;
-  };
-  const output: WatchOutput = {
-    change: (type, change) => put(frames.change(type, change)),
-    bookmark: (revision, { initialEventsEnd }) => void put(frames.bookmark(revision, initialEventsEnd)),
-    error(error: ApiError) {
-      put(frames.error(error));
-      ending.abort();
-    },
-  };
-  return {
-    signal: ending.signal,
-    output,
-    run: (watch, options) => new Promise((resolve) => {
-      if (!response.headersSent) open(response, frames, warnings);
-      running = watch;
-      response.on('drain', drained);
-      const mark = (): void => {
-        if (watch.revision !== undefined && !isFull) output.bookmark(watch.revision, { initialEventsEnd: false });
-      };
-      const bookmarks = options.allowBookmarks ? setInterval(mark, BOOKMARK_EVERY_MS) : undefined;
-      const timeout = setTimeout(() => {
-        if (options.allowBookmarks) mark();
-        ending.abort();
-      }, Math.min(options.timeoutMs, 2 ** 31 - 1));
-      const end = (): void => {
-        clearInterval(bookmarks);
-        clearTimeout(timeout);
-        forget();
-        outbox.flush();
-        if (isChunked) response.chunkedEncoding = true; // so that the last chunk is written
-        response.end();
-        resolve();
-      };
-      const closed = (): void => ending.abort();
-      // A resource that is served no more says nothing any more: the client finds out when it asks again.
-      const forget = door.kinds.subscribe(() => {
-        if (!door.kinds.isServed(kind)) closed();
-      });
-      response.on('close', () => {
-        clearTimeout(impatient);
-        ending.abort();
-      });
-      door.signal.addEventListener('abort', closed, { once: true });
-      ending.signal.addEventListener('abort', () => door.signal.removeEventListener('abort', closed), { once: true });
-      if (isGone(response)) ending.abort();
-      if (ending.signal.aborted) end();
-      else ending.signal.addEventListener('abort', end, { once: true });
-    }),
-  };
-}
+  }
 
-/** The head goes out at once: clients wait for it before they trust the watch. */
-function open(response: ServerResponse, frames: Frames, warnings: readonly string[]): void {
-  response.writeHead(200, { 'Content-Type': frames.contentType, 'Cache-Control': 'no-cache, private', ...(response.req.httpVersionMajor === 1 ? { 'Transfer-Encoding': 'chunked' } : {}), ...(warnings.length === 0 ? {} : { Warning: warningHeaders(warnings) }) });
-  response.flushHeaders();
-  // From here on the chunks are ours: those of Node are made of three pieces, which are copied together again for each watcher before they are encrypted.
-  if (response.req.httpVersionMajor === 1) response.chunkedEncoding = false;
+  private readonly drained = (): void => {
+    clearTimeout(this.impatient);
+    this.impatient = undefined;
+    this.outbox.drained();
+  };
+
+  private mark(): void {
+    const revision = this.watch?.revision;
+    if (revision !== undefined && !this.isFull) this.bookmark(revision, { initialEventsEnd: false });
+  }
+
+  /** Ends the watch; what still waits is sent, and the client told. One that does not run yet does so when it begins to. */
+  private end(): void {
+    this.ending.abort();
+    const { over } = this;
+    if (over === undefined) return;
+    this.over = undefined;
+    clearInterval(this.bookmarks);
+    clearTimeout(this.timeout);
+    this.forget?.();
+    this.door.signal.removeEventListener('abort', this);
+    this.outbox.flush();
+    if (this.isChunked) this.response.chunkedEncoding = true; // so that the last chunk is written
+    this.response.end();
+    over();
+  }
+
+  /** The head goes out at once: clients wait for it before they trust the watch. */
+  private open(): void {
+    const { response, frames, warnings, isChunked } = this;
+    if (response.headersSent) return;
+    response.writeHead(200, { 'Content-Type': frames.contentType, 'Cache-Control': 'no-cache, private', ...(isChunked ? { 'Transfer-Encoding': 'chunked' } : {}), ...(warnings.length === 0 ? {} : { Warning: warningHeaders(warnings) }) });
+    response.flushHeaders();
+    // From here on the chunks are ours: those of Node are made of three pieces, which are copied together again for each watcher before they are encrypted.
+    if (isChunked) response.chunkedEncoding = false;
+  }
 }
 
 /** The bytes that were made into a chunk last: all watchers of an event get the same. */

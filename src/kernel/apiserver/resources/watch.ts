@@ -2,7 +2,7 @@
 import type { Kind } from '../../../api/kind.ts';
 import type { KubeObject } from '../../../api/meta.ts';
 import { ApiError } from '../../../api/errors.ts';
-import { isStoreError, type Store, type Stored, type StoreError, type StoreEvent, type Watch } from '../../store/store.ts';
+import { isStoreError, type Store, type Stored, type StoreError, type StoreEvent, type Watch, type WatchSink } from '../../store/store.ts';
 import type { Door } from '../door.ts';
 import { tooLargeVersion, toApiError, tooOld } from '../errors.ts';
 import { convertedOne } from './conversion.ts';
@@ -29,75 +29,118 @@ export interface WatchOutput {
   error(error: ApiError): void;
 }
 
-export interface RunningWatch {
-  /** Goes on after a pause. */
-  resume(): void;
-  /** What a bookmark may say now; undefined while the first objects are under way. */
-  readonly revision: number | undefined;
+/** Begins a watch; it ends with the signal of the query. */
+export function startWatch(door: Door, kind: Kind, query: WatchQuery, output: WatchOutput): RunningWatch {
+  const watch = new RunningWatch(door, kind, query, output);
+  watch.begin();
+  return watch;
 }
 
-export function startWatch(door: Door, kind: Kind, query: WatchQuery, output: WatchOutput): RunningWatch {
-  const keyEnd = query.name === undefined ? '' : `/${query.name}`;
-  const mayPass = ({ key }: StoreEvent): boolean => key.endsWith(keyEnd);
-  let inner: Watch | undefined;
-  let wake: (() => void) | undefined;
-  const follow = (fromRevision: number): void => {
-    if (query.signal.aborted) return;
-    const pass = kind.conversion === undefined ? (event: StoreEvent): boolean => !mayPass(event) || passOn(event, query, output) : inOrder();
-    const sink = { event: pass, error: (error: StoreError) => output.error(watchError(error, fromRevision, door.store)) };
-    try {
-      inner = door.store.watch(watchPrefix(kind, query), { fromRevision, signal: query.signal }, sink);
-    } catch (error) {
-      output.error(watchError(error, fromRevision, door.store));
-    }
-  };
-  const paused = (): Promise<void> => new Promise((resolve) => {
-    if (query.signal.aborted) resolve();
-    else wake = resolve;
-  });
-  query.signal.addEventListener('abort', () => wake?.(), { once: true });
-  let pending = 0;
-  /** Events that must be converted first go out one after the other, in the order in which they came. */
-  const inOrder = (): ((event: StoreEvent) => boolean) => {
-    let last = Promise.resolve();
-    return (event) => {
-      if (!mayPass(event)) return true;
-      pending += 1;
-      last = last.then(async () => {
-        if (query.signal.aborted) return;
-        if (!passOn(await convertedEvent(kind, event), query, output)) await paused();
-      }).catch((error: unknown) => output.error(toApiError(error))).finally(() => {
-        pending -= 1;
-        if (pending === 0) inner?.resume();
-      });
-      return pending < MOST_PENDING;
-    };
-  };
-  const fromNow = async (): Promise<void> => {
+/** One value for each watch, with what an event touches in it, as outboxes are (outbox.ts). */
+export class RunningWatch implements WatchSink {
+  private readonly door: Door;
+  private readonly kind: Kind;
+  private readonly query: WatchQuery;
+  private readonly output: WatchOutput;
+  /** How the keys of the watched end. */
+  private readonly keyEnd: string;
+  private inner: Watch | undefined;
+  private wake: (() => void) | undefined;
+  /** Where the events began. */
+  private fromRevision = 0;
+  /** Events that are being converted, and the end of their line. */
+  private pending = 0;
+  private last: Promise<void> | undefined;
+
+  constructor(door: Door, kind: Kind, query: WatchQuery, output: WatchOutput) {
+    this.door = door;
+    this.kind = kind;
+    this.query = query;
+    this.output = output;
+    this.keyEnd = query.name === undefined ? '' : `/${query.name}`;
+  }
+
+  /** Goes on after a pause. */
+  resume(): void {
+    this.wake?.();
+    this.wake = undefined;
+    this.inner?.resume();
+  }
+
+  /** What a bookmark may say now; undefined while the first objects are under way. */
+  get revision(): number | undefined {
+    return this.pending > 0 ? undefined : this.inner?.revision;
+  }
+
+  begin(): void {
+    const { query, output, door } = this;
+    const revision = parseRevision(query.resourceVersion);
+    const anyRevision = revision === undefined || revision === 0;
+    if (anyRevision ? query.sendInitialEvents !== false : query.sendInitialEvents === true) this.fromNow().catch((error: unknown) => output.error(toApiError(error)));
+    else this.follow(anyRevision ? door.store.revision : revision);
+  }
+
+  event(event: StoreEvent): boolean {
+    if (!event.key.endsWith(this.keyEnd)) return true;
+    return this.kind.conversion === undefined ? passOn(event, this.query, this.output) : this.convert(event);
+  }
+
+  error(error: StoreError): void {
+    this.output.error(watchError(error, this.fromRevision, this.door.store));
+  }
+
+  /** The signal was aborted during a pause. */
+  handleEvent(): void {
+    this.wake?.();
+  }
+
+  /** What is there, and then what happens to it. */
+  private async fromNow(): Promise<void> {
+    const { door, kind, query, output } = this;
     const { items, revision } = await listStored(door, kind, { ...query, resourceVersionMatch: query.resourceVersion ? 'NotOlderThan' : undefined });
     for (const stored of items) {
       if (query.signal.aborted) return;
-      if (!output.change('ADDED', { stored })) await paused();
+      if (!output.change('ADDED', { stored })) await this.paused();
       const turn = query.pace?.();
       if (turn !== undefined) await turn;
     }
     if (query.sendInitialEvents === true && query.allowBookmarks) output.bookmark(revision, { initialEventsEnd: true });
-    follow(revision);
-  };
-  const revision = parseRevision(query.resourceVersion);
-  if (revision === undefined || revision === 0 ? query.sendInitialEvents !== false : query.sendInitialEvents === true) {
-    fromNow().catch((error: unknown) => output.error(toApiError(error)));
-  } else follow(revision === undefined || revision === 0 ? door.store.revision : revision);
-  return {
-    resume() {
-      wake?.();
-      wake = undefined;
-      inner?.resume();
-    },
-    get revision() {
-      return pending > 0 ? undefined : inner?.revision;
-    },
-  };
+    this.follow(revision);
+  }
+
+  private follow(fromRevision: number): void {
+    const { door, kind, query, output } = this;
+    if (query.signal.aborted) return;
+    this.fromRevision = fromRevision;
+    try {
+      this.inner = door.store.watch(prefixOf(kind, query.namespace), { fromRevision, signal: query.signal }, this);
+    } catch (error) {
+      output.error(watchError(error, fromRevision, door.store));
+    }
+  }
+
+  private paused(): Promise<void> {
+    return new Promise((resolve) => {
+      const { signal } = this.query;
+      if (signal.aborted) return resolve();
+      this.wake = resolve;
+      signal.addEventListener('abort', this, { once: true });
+    });
+  }
+
+  /** Events that must be converted first go out one after the other, in the order in which they came. */
+  private convert(event: StoreEvent): boolean {
+    const { kind, query, output } = this;
+    this.pending += 1;
+    this.last = (this.last ?? Promise.resolve()).then(async () => {
+      if (query.signal.aborted) return;
+      if (!passOn(await convertedEvent(kind, event), query, output)) await this.paused();
+    }).catch((error: unknown) => output.error(toApiError(error))).finally(() => {
+      this.pending -= 1;
+      if (this.pending === 0) this.inner?.resume();
+    });
+    return this.pending < MOST_PENDING;
+  }
 }
 
 /** The event as the kind says it: a value of its own, which no other watcher shares. */
@@ -105,10 +148,6 @@ async function convertedEvent(kind: Kind, event: StoreEvent): Promise<StoreEvent
   const stored = await convertedOne(kind, event.stored);
   const previous = event.previous === undefined ? undefined : await convertedOne(kind, event.previous);
   return { ...event, stored, previous };
-}
-
-function watchPrefix(kind: Kind, query: WatchQuery): string {
-  return prefixOf(kind, query.namespace);
 }
 
 interface Judged {
