@@ -3,24 +3,23 @@ import { isDeepStrictEqual } from 'node:util';
 import { HorizontalPodAutoscaler } from '../../api/autoscaling/horizontal-pod-autoscaler.ts';
 import { isApiError } from '../../api/errors.ts';
 import type { PodSpec } from '../../api/generated/core-v1.ts';
-import type { KubeObject } from '../../api/meta.ts';
-import { parseApiVersion } from '../../api/meta.ts';
-import { FORCED, PAUSED, PAUSED_REPLICAS, ScaledObject, TRANSFER, type ScaledObjectStatus } from '../../api/keda/scaled-object.ts';
+import { FORCED, PAUSED, PAUSED_REPLICAS, ScaledObject, type ScaledObjectStatus } from '../../api/keda/scaled-object.ts';
 import { isMarked, type KedaCondition } from '../../api/keda/triggers.ts';
-import { withCondition } from '../../api/conditions.ts';
-import { isControlledBy } from '../../api/owner.ts';
-import { rfc3339 } from '../../base/clock.ts';
-import { scaleTargetOf, type ScaleTarget } from '../../sdk/scale-target.ts';
+import { parseApiVersion, type KubeObject } from '../../api/meta.ts';
 import type { ModuleContext } from '../../sdk/index.ts';
-import { autoscalerName, desiredAutoscaler, isResource } from './autoscaler.ts';
-import { fallbackReplicas, inFallback, isNil, type Replicas } from './fallback.ts';
+import { scaleTargetOf, type ScaleTarget } from '../../sdk/scale-target.ts';
+import { autoscalerName, isResource } from './autoscaler.ts';
+import { compositeOf, type Composite } from './composite.ts';
+import { fallbackReplicas, inFallback, type Replicas } from './fallback.ts';
+import { dropAutoscaler, keepAutoscaler } from './keep-autoscaler.ts';
 import { learn } from './learn.ts';
-import { COMPOSITE, compositeOf, type Composite } from './composite.ts';
+import { holdForRestore, restore } from './restore-replicas.ts';
+import { rivalOf } from './rivals.ts';
 import { decideScale } from './scale.ts';
-import { isTransferred, rivalOf } from './rivals.ts';
+import { objectSources } from './scaled-object-sources.ts';
+import { failedStatus, statusOf } from './scaled-object-status.ts';
 import type { Settings } from './settings.ts';
-import { openSources, sameTriggers, type Source, type Sources, type SourcesInput } from './sources.ts';
-import { LEARNED } from './triggers/calendar.ts';
+import type { Source, Sources } from './sources.ts';
 
 export interface ScaledWorker {
   /** One turn: reads, decides, writes. Rejects only when the cluster cannot be reached. */
@@ -33,52 +32,17 @@ export interface ScaledWorker {
   close(): void;
 }
 
-const FINALIZER = 'llmos.dev/restore-replicas';
-
 interface WithPods extends KubeObject { spec?: { template?: { spec?: PodSpec } }; status?: { readyReplicas?: number } }
 
 /** `wake` is called when a trigger has news, so that a turn comes before its time. */
 export function scaledWorker(context: ModuleContext, settings: Settings, wake: () => void): ScaledWorker {
   const { caches, client, clock, events, kinds, signal } = context;
-  let opened: { made: ScaledObject; sources: Sources } | undefined;
+  const opened = objectSources(context, { settings, wake, podSpecOf: async (object) => (await targetObject(object))?.spec?.template?.spec });
   let composite: Composite | undefined;
-  /** Why the sources could not be made anew. */
-  let amiss: string | undefined;
   let replicas = 0;
   let ready = 0;
   /** What the autoscaler is asked by: each trigger, or what the formula makes of them. */
   const metricsOf = ({ all }: Sources): readonly Source[] => (composite === undefined ? all : [composite(all)]);
-
-  /** Made anew with the spec, and after a failure, since what it refers to may have changed. */
-  async function sourcesOf(object: ScaledObject): Promise<Sources> {
-    const { made, sources } = opened ?? {};
-    const learned = object.metadata.annotations?.[LEARNED];
-    const fresh = made !== undefined && sources !== undefined && sameTriggers(made.spec.triggers, object.spec.triggers) && isDeepStrictEqual(made.spec.scaleTargetRef, object.spec.scaleTargetRef) && made.metadata.annotations?.[LEARNED] === learned;
-    if (fresh && clock.nowMs() < sources.staleMs && !sources.all.some(({ failures }) => failures > 0 && failures % 3 === 0)) return sources;
-    const { namespace = '', name = '' } = object.metadata;
-    const before = new Map(sources?.all.map((each) => [each.name, each]));
-    const next = await openAgain(fresh, {
-      triggers: object.spec.triggers, namespace, owner: name, settings, wake, podSpec: (await targetObject(object))?.spec?.template?.spec, container: object.spec.scaleTargetRef.envSourceContainerName, context, ...(learned === undefined ? {} : { more: { calendar: { learned } } }),
-    });
-    if (next === undefined) return sources!;
-    // A source that fails goes on failing until it is read: its count is not begun anew.
-    for (const source of next.all) Object.assign(source, fresh ? { failures: before.get(source.name)?.failures ?? 0, reading: before.get(source.name)?.reading } : {});
-    sources?.close();
-    opened = { made: object, sources: next };
-    return next;
-  }
-
-  /** Where those that there are cannot be replaced now, as when a scaler of the user's own is away, they stay: they count their failures, and the fallback stands in. */
-  async function openAgain(isSame: boolean, input: SourcesInput): Promise<Sources | undefined> {
-    amiss = undefined;
-    try {
-      return await openSources(input);
-    } catch (error) {
-      if (!isSame) throw error;
-      amiss = (error as Error).message;
-      return undefined;
-    }
-  }
 
   async function targetObject({ metadata, spec: { scaleTargetRef } }: ScaledObject): Promise<WithPods | undefined> {
     const kind = kinds.find(parseApiVersion(scaleTargetRef.apiVersion ?? 'apps/v1').group, scaleTargetRef.kind ?? 'Deployment');
@@ -92,41 +56,22 @@ export function scaledWorker(context: ModuleContext, settings: Settings, wake: (
     if (rival !== undefined) throw new Error(rival);
   }
 
-  async function keepAutoscaler(object: ScaledObject, sources: Sources): Promise<void> {
-    const wanted = desiredAutoscaler(object, metricsOf(sources));
-    const name = autoscalerName(object);
-    const before = object.status?.hpaName;
-    if (before !== undefined && before !== name) await dropAutoscaler(object, before);
-    const there = await client.get(HorizontalPodAutoscaler, name, { namespace: object.metadata.namespace }).catch((error: unknown) => {
-      if (!isApiError(error, 'NotFound')) throw error;
-      return undefined;
-    });
-    if (there !== undefined && !isControlledBy(there, object) && !isTransferred(object, name)) throw new Error(`the HorizontalPodAutoscaler ${name} is there already and is not this object's: remove it, name another in advanced.horizontalPodAutoscalerConfig, or annotate this object with ${TRANSFER}=true and name it there`);
-    await client.apply(HorizontalPodAutoscaler, wanted, { force: true });
-  }
-
-  async function dropAutoscaler(object: ScaledObject, name: string): Promise<void> {
-    await client.delete(HorizontalPodAutoscaler, name, { namespace: object.metadata.namespace }).catch((error: unknown) => {
-      if (!isApiError(error, 'NotFound')) throw error;
-    });
-  }
-
   async function work(object: ScaledObject): Promise<ScaledObjectStatus> {
-    const { metadata, spec, status = {} } = object;
+    const { metadata, spec } = object;
     const reference = { apiVersion: spec.scaleTargetRef.apiVersion ?? 'apps/v1', kind: spec.scaleTargetRef.kind ?? 'Deployment', name: spec.scaleTargetRef.name };
     composite = compositeOf(spec);
     refuseRivals(object);
     const target: ScaleTarget = await scaleTargetOf(reference, metadata.namespace ?? '', context);
     replicas = target.replicas;
-    const sources = await sourcesOf(object);
+    const sources = await opened.of(object);
     const pausedAt = metadata.annotations?.[PAUSED_REPLICAS];
     if (pausedAt !== undefined && !/^\d+$/.test(pausedAt)) throw new Error(`the annotation ${PAUSED_REPLICAS} must be a whole number of replicas, not ${JSON.stringify(pausedAt)}`);
     const paused = pausedAt !== undefined || isMarked(metadata.annotations, PAUSED);
-    if (paused) await dropAutoscaler(object, autoscalerName(object));
+    if (paused) await dropAutoscaler(object, autoscalerName(object), client);
     else {
       await sources.read(signal);
       if (metricsOf(sources).some((source) => source.type === 'Value' && inFallback(source, spec.fallback))) ready = (await targetObject(object))?.status?.readyReplicas ?? 0;
-      await keepAutoscaler(object, sources);
+      await keepAutoscaler(object, metricsOf(sources), client);
     }
     const resourceOnly = spec.triggers.every(({ type }) => isResource(type));
     const active = !paused && (resourceOnly || isMarked(metadata.annotations, FORCED) || metricsOf(sources).some((source) => isActive(source, spec.fallback, replicas)));
@@ -140,52 +85,9 @@ export function scaledWorker(context: ModuleContext, settings: Settings, wake: (
       }
     }
     await learn(object, replicas, context);
-    const { group, version } = parseApiVersion(reference.apiVersion);
-    return {
-      ...status, scaleTargetKind: `${reference.apiVersion}.${reference.kind}`, scaleTargetGVKR: { group, version, kind: reference.kind, resource: kinds.find(group, reference.kind)?.plural ?? '' }, originalReplicaCount: status.originalReplicaCount ?? target.replicas,
-      ...(active ? { lastActiveTime: rfc3339(nowMs) } : {}), externalMetricNames: sources.all.map(({ name }) => name), compositeScalerName: composite === undefined ? undefined : COMPOSITE, resourceMetricNames: spec.triggers.map(({ type }) => type).filter(isResource), hpaName: paused ? undefined : autoscalerName(object),
-      health: Object.fromEntries(sources.all.map(({ name, failures }) => [name, { numberOfFailures: failures, status: failures === 0 ? 'Happy' : 'Failing' }])), triggersTypes: [...new Set(spec.triggers.map(({ type }) => type))].join(','),
-      authenticationsTypes: [...new Set(spec.triggers.map(({ authenticationRef }) => authenticationRef?.name).filter((name) => name !== undefined))].join(','), pausedReplicaCount: pausedAt === undefined ? undefined : Number(pausedAt),
-      conditions: conditionsOf(object, sources, { active, paused, resourceOnly }),
-    };
-  }
-
-  function conditionsOf({ status, spec }: ScaledObject, sources: Sources, { active, paused, resourceOnly }: { active: boolean; paused: boolean; resourceOnly: boolean }): KedaCondition[] {
-    const [all, metrics] = [sources.all, metricsOf(sources)];
-    const failing = all.some(({ failures }) => failures > 0) ? all.filter(({ failures }) => failures > 0) : metrics.filter(({ failures }) => failures > 0);
-    const fallen = metrics.some((source) => inFallback(source, spec.fallback)) || (composite !== undefined && all.some((source) => isNil(source, spec.fallback)));
-    const why = [...failing.map(({ name, error }) => `${name}: ${error}`), ...(amiss === undefined ? [] : [amiss])].join('; ');
-    const now = rfc3339(clock.nowMs());
-    return ([
-      failing.length === 0 || paused ? { type: 'Ready', status: 'True', reason: 'ScaledObjectReady', message: 'ScaledObject is defined correctly and is ready for scaling' }
-        : metrics.every(({ failures }) => failures > 0) && !resourceOnly ? { type: 'Ready', status: 'False', reason: 'TriggerError', message: `Triggers defined in ScaledObject are not working correctly; capacity is held. ${why}` }
-          : { type: 'Ready', status: 'Unknown', reason: 'PartialTriggerError', message: `Some triggers defined in ScaledObject are not working correctly. ${why}` },
-      active ? { type: 'Active', status: 'True', reason: 'ScalerActive', message: 'Scaling is performed because triggers are active' } : { type: 'Active', status: failing.length > 0 && !paused ? 'Unknown' : 'False', reason: paused ? 'ScalerPaused' : failing.length > 0 ? 'TriggerError' : 'ScalerNotActive', message: 'Scaling is not performed because triggers are not active' },
-      spec.fallback === undefined ? { type: 'Fallback', status: 'False', reason: 'NoFallbackFound', message: 'No fallbacks are defined' } : fallen ? { type: 'Fallback', status: 'True', reason: 'FallbackExists', message: 'At least one trigger is falling back on this scaled object' } : { type: 'Fallback', status: 'False', reason: 'NoFallbackFound', message: 'No fallbacks are active on this scaled object' },
-      paused ? { type: 'Paused', status: 'True', reason: 'ScaledObjectPaused', message: 'ScaledObject is paused' } : { type: 'Paused', status: 'False', reason: 'ScaledObjectUnpaused', message: 'pause annotation removed for ScaledObject' },
-    ] as KedaCondition[]).reduce<KedaCondition[]>((others, condition) => withCondition(others, condition, now), status?.conditions ?? []);
-  }
-
-  /** Who asks for it gets back the replicas from before, when the ScaledObject goes. */
-  async function restore(object: ScaledObject): Promise<void> {
-    const { metadata, spec: { scaleTargetRef, advanced }, status } = object;
-    if (!metadata.finalizers?.includes(FINALIZER)) return;
-    await dropAutoscaler(object, status?.hpaName ?? autoscalerName(object));
-    if (advanced?.restoreToOriginalReplicaCount === true && status?.originalReplicaCount !== undefined) {
-      const target = await scaleTargetOf({ apiVersion: scaleTargetRef.apiVersion ?? 'apps/v1', kind: scaleTargetRef.kind ?? 'Deployment', name: scaleTargetRef.name }, metadata.namespace ?? '', context).catch((error: unknown) => {
-        if (!isApiError(error, 'NotFound')) throw error;
-        return undefined;
-      });
-      if (target !== undefined && target.replicas !== status.originalReplicaCount) await target.set(status.originalReplicaCount);
-    }
-    await setFinalizers(object, metadata.finalizers.filter((each) => each !== FINALIZER));
-  }
-
-  async function setFinalizers(object: ScaledObject, finalizers: string[]): Promise<void> {
-    await client.update(ScaledObject, { ...object, metadata: { ...object.metadata, finalizers } }).catch((error: unknown) => {
-      // It changed or went meanwhile: the next turn sees it as it is.
-      if (!isApiError(error, 'Conflict', 'NotFound')) throw error;
-    });
+    const plural = kinds.find(parseApiVersion(reference.apiVersion).group, reference.kind)?.plural ?? '';
+    const standing = { all: sources.all, metrics: metricsOf(sources), isComposite: composite !== undefined, amiss: opened.amiss(), active, paused, pausedReplicas: pausedAt === undefined ? undefined : Number(pausedAt), resourceOnly };
+    return statusOf(object, standing, { ...reference, plural, replicas: target.replicas }, nowMs);
   }
 
   /** What has become of it since the last turn. */
@@ -199,23 +101,23 @@ export function scaledWorker(context: ModuleContext, settings: Settings, wake: (
   }
 
   return {
-    sources: () => opened?.sources,
-    metrics: () => (opened === undefined ? [] : metricsOf(opened.sources)),
+    sources: () => opened.current(),
+    metrics() {
+      const sources = opened.current();
+      return sources === undefined ? [] : metricsOf(sources);
+    },
     replicas: () => ({ replicas, ready }),
-    close: () => opened?.sources.close(),
+    close: () => opened.close(),
     async turn(object) {
-      const { finalizers = [], deletionTimestamp } = object.metadata;
-      if (deletionTimestamp !== undefined) return restore(object);
-      if (object.spec.advanced?.restoreToOriginalReplicaCount === true && !finalizers.includes(FINALIZER)) return setFinalizers(object, [...finalizers, FINALIZER]);
+      if (object.metadata.deletionTimestamp !== undefined) return restore(object, context);
+      if (await holdForRestore(object, client)) return;
       let next: ScaledObjectStatus;
       try {
         next = await work(object);
       } catch (error) {
         const { message } = error as Error;
         events.event(object, 'Warning', 'ScaledObjectCheckFailed', message);
-        const unknown = ['Fallback', 'Paused'].filter((type) => !object.status?.conditions?.some((each) => each.type === type)).map((type): KedaCondition => ({ type, status: 'Unknown' }));
-        const failed: KedaCondition[] = [{ type: 'Ready', status: 'False', reason: 'ScaledObjectCheckFailed', message }, { type: 'Active', status: 'Unknown', reason: 'UnknownState', message: 'ScaledObject is not ready' }, ...unknown];
-        next = { ...object.status, conditions: failed.reduce<KedaCondition[]>((all, condition) => withCondition(all, condition, rfc3339(clock.nowMs())), object.status?.conditions ?? []) };
+        next = failedStatus(object, message, clock.nowMs());
       }
       tell(object, next);
       const status = JSON.parse(JSON.stringify(next)) as ScaledObjectStatus;
