@@ -7,7 +7,7 @@ import { realClock } from '../../base/clock.ts';
 import { silentLog } from '../../base/log.ts';
 import { openStore } from './open-store.ts';
 import { restoreBackup } from './restore.ts';
-import { collect, configMap } from './store.conformance.ts';
+import { collect, configMap } from './testing/objects.ts';
 import { isStoreError, type Store, type StoreErrorCode } from './store.ts';
 
 let folder: string;

@@ -9,7 +9,7 @@ import { runInNewContext } from 'node:vm';
 import { realClock } from '../../base/clock.ts';
 import { silentLog } from '../../base/log.ts';
 import { openStore } from './open-store.ts';
-import { storeConformance } from './store.conformance.ts';
+import { storeConformance } from './testing/conformance/conformance.ts';
 
 storeConformance('store on SQLite', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'llmos-store-'));
