@@ -25,7 +25,7 @@ export const down: Command = {
     }
     await stopInstance(folders);
     await leaveNamespace(folders);
-    if (flags['purge'] === true) purge(folders);
+    if (flags['purge'] === true) await purge(folders);
     console.log(flags['purge'] === true ? 'llmos is down and its data is removed' : 'llmos is down');
     return 0;
   },
@@ -52,7 +52,8 @@ async function leaveNamespace(folders: Folders): Promise<void> {
   for (const target of mountsUnder([folders.run, `${folders.state}/images`])) await runAny('umount', ['-l', target]);
 }
 
-function purge(folders: Folders): void {
+async function purge(folders: Folders): Promise<void> {
+  (await import('../../boot/purge-logs.ts')).purgeLogs(folders);
   for (const folder of [folders.run, folders.state]) remove(folder);
 }
 

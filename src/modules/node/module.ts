@@ -40,6 +40,7 @@ import { outOfService } from './lifecycle/out-of-service.ts';
 import { hostAddress, hybridComplaint, machineCapabilities, openFilesLimit } from './machine.ts';
 import type { NodeParts } from './parts.ts';
 import { floodBytes, rotateLogs, rotationSettings } from './logs/rotate.ts';
+import { openShownLogs, shownLogsFolder } from './logs/folders.ts';
 import { logRoute } from './logs/route.ts';
 import { NodeMetrics, PodMetrics } from '../../api/metrics/metrics.ts';
 import { PodUsage } from '../../api/metrics/pod-usage.ts';
@@ -87,6 +88,7 @@ export const node = defineModule({
 });
 
 export default node;
+export { removeAllLogs } from './logs/folders.ts';
 export { FIGURES_FILE, type KeptFigures } from './usage/further.ts';
 
 /**
@@ -192,7 +194,8 @@ function staticPodFolder(config: Readonly<Record<string, unknown>>): string | un
 
 function nodeParts(context: ModuleContext): NodeParts {
   const { machine, clock, log, config } = context;
-  const paths = nodePaths({ stateFolder: machine.stateFolder, runFolder: machine.runFolder, images: machine.images });
+  const shownLogs = openShownLogs(shownLogsFolder(config, machine), log);
+  const paths = nodePaths({ stateFolder: machine.stateFolder, runFolder: machine.runFolder, images: machine.images, ...(shownLogs === undefined ? {} : { shownLogs }) });
   makePaths(paths);
   const storage = imageStorage(paths.images);
   const pulled = pullRecords({ storage, owner: machine.instance });

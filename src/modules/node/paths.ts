@@ -1,8 +1,9 @@
 /** Where the node keeps what. State outlives a reboot; run-time files do not, nor do the containers they describe. */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { LOGS_FOLDER, type LogPaths } from './logs/folders.ts';
 
-export interface NodePaths {
+export interface NodePaths extends LogPaths {
   /** containers/storage: shared with `llmos build`. */
   images: { root: string; runRoot: string };
   /** Bundles: `<id>/` with config.json, record.json and the monitor's sockets. */
@@ -19,16 +20,14 @@ export interface NodePaths {
   pods: string;
   /** `<id>/{upper,work}`. */
   containers: string;
-  /** As kubelet lays them out: `<namespace>_<name>_<uid>/<container>/<attempt>.log`. */
-  logs: string;
 }
 
 /** Of the run folder: {@link NodePaths.exits}. */
 export const EXITS_FOLDER = 'exits';
 
-/** `images` is containers/storage of the instance (MachineFacts.images). */
-export function nodePaths(options: { stateFolder: string; runFolder: string; images: { root: string; runRoot: string } }): NodePaths {
-  const { stateFolder, runFolder, images } = options;
+/** `images` is containers/storage of the instance (MachineFacts.images), `shownLogs` where collectors look for logs. */
+export function nodePaths(options: { stateFolder: string; runFolder: string; images: { root: string; runRoot: string }; shownLogs?: string }): NodePaths {
+  const { stateFolder, runFolder, images, shownLogs } = options;
   return {
     images,
     bundles: join(runFolder, 'bundles'),
@@ -39,7 +38,8 @@ export function nodePaths(options: { stateFolder: string; runFolder: string; ima
     podsRun: join(runFolder, 'pods'),
     pods: join(stateFolder, 'pods'),
     containers: join(stateFolder, 'containers'),
-    logs: join(stateFolder, 'logs'),
+    logs: join(stateFolder, LOGS_FOLDER),
+    ...(shownLogs === undefined ? {} : { shownLogs }),
   };
 }
 

@@ -3,6 +3,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { qosClassOf } from '../../../api/core/pod-qos.ts';
 import { podCgroup, removePodCgroup } from '../cgroup/layout.ts';
+import { removeLogs } from '../logs/folders.ts';
 import { tearDownVolumes } from '../volumes/set-up.ts';
 import { closeProcessNamespace } from '../sandbox/process-namespace.ts';
 import { runtimeOperation } from '../usage/counts.ts';
@@ -67,5 +68,5 @@ export async function forget(run: PodRun): Promise<void> {
   }
   for (const { name, image } of run.pod.spec?.volumes ?? []) if (image !== undefined) run.parts.images.forget(`${run.uid}/volumes/${name}`);
   await tearDownVolumes({ state: join(run.parts.paths.pods, run.uid), run: join(run.parts.paths.podsRun, run.uid) }, run.parts.csi);
-  await rm(join(run.parts.paths.logs, `${run.pod.metadata.namespace}_${run.pod.metadata.name}_${run.uid}`), { recursive: true, force: true });
+  removeLogs(run.parts.paths.logs, `${run.pod.metadata.namespace}_${run.pod.metadata.name}_${run.uid}`);
 }

@@ -23,6 +23,7 @@ import { givenDevices, hostDevices } from '../bundle/devices.ts';
 import type { DeviceGift } from '../devices/api.ts';
 import { cdiNames } from '../devices/cdi-names.ts';
 import type { UserNamespace } from '../userns/user-namespaces.ts';
+import { linkLog, makeLogFolder } from '../logs/folders.ts';
 import { setAside } from '../logs/rotate.ts';
 import { runtimeOperation } from '../usage/counts.ts';
 import { isAlive, keepRecord, processTicks, type ContainerRecord } from './record.ts';
@@ -51,6 +52,8 @@ export interface PodPlace {
   users?: UserNamespace;
 }
 
+/** In hexadecimal it has 64 digits, as every runtime's have: collectors of logs and of metrics know containers by them. */
+const CONTAINER_ID_BYTES = 32;
 /** More than a runtime writes of a container. */
 const LEAST_ROOM_BYTES = 64 * 1024;
 
@@ -102,6 +105,7 @@ async function createAndStart(parts: NodeParts, place: PodPlace, container: Cont
   for (const folder of [upper, work, record.root]) mkdirSync(folder, { recursive: true });
   if (place.users !== undefined) chownSync(upper, place.users.base, place.users.base); // the root folder of the container
   keepRecord(record);
+  linkLog(parts.paths, record);
   const root = { path: record.root, folder: place.users?.imageFolder ?? image.overlayFolder, lower: image.lower, upper, work };
   record.pid = await runtimeOperation(parts.counts, 'create_container', () => parts.runtime.create(record, { root, terminal: record.tty, stdin: record.stdin, stdinOnce: container.stdinOnce === true, signal }));
   record.pidTicks = processTicks(record.pid);
@@ -113,10 +117,9 @@ async function createAndStart(parts: NodeParts, place: PodPlace, container: Cont
 }
 
 function newRecord(parts: NodeParts, place: PodPlace, container: Container, options: { role: ContainerRole; attempt: number }, image: RunnableImage): ContainerRecord {
-  const id = randomBytes(16).toString('hex');
+  const id = randomBytes(CONTAINER_ID_BYTES).toString('hex');
   const { uid = '', namespace = '', name = '' } = place.pod.metadata;
-  const logFolder = join(parts.paths.logs, `${namespace}_${name}_${uid}`, container.name);
-  mkdirSync(logFolder, { recursive: true });
+  const logFolder = makeLogFolder(parts.paths, { namespace, name, uid }, container.name);
   // `logs --previous` shows the one before
   if (options.attempt > 1) for (const old of [join(logFolder, `${options.attempt - 2}.log`)].flatMap((file) => [file, ...setAside(file)])) rmSync(old, { force: true });
   const terminations = join(place.stateFolder, 'terminations');

@@ -2,6 +2,7 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { podCgroups, podsWithCgroups, removePodCgroup } from '../cgroup/layout.ts';
+import { removeLogs } from '../logs/folders.ts';
 import type { NodeParts } from '../parts.ts';
 import { namesIn } from '../read-files.ts';
 import { closeProcessNamespace } from '../sandbox/process-namespace.ts';
@@ -33,7 +34,7 @@ export async function sweep(parts: NodeParts, remains: Remains, known: { owned: 
     await tearDownVolumes({ state: join(paths.pods, uid), run: join(paths.podsRun, uid) }, parts.csi).catch((error: Error) => context.log.warn('the volumes of a pod could not be given back', { pod: uid, error }));
   }
   for (const id of remains.containerIds) if (!known.recorded(id)) rmSync(join(paths.containers, id), { recursive: true, force: true });
-  for (const name of remains.logs) if (!known.owned(name.slice(name.lastIndexOf('_') + 1))) rmSync(join(paths.logs, name), { recursive: true, force: true });
+  for (const name of remains.logs) if (!known.owned(name.slice(name.lastIndexOf('_') + 1))) removeLogs(paths.logs, name);
 }
 
 function groupsOf({ context }: NodeParts): { version: 'v1' | 'v2'; instance: string } {

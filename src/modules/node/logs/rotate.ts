@@ -51,16 +51,17 @@ export function floodBytes({ mostBytes, mostFiles }: RotationSettings): number {
 export async function rotateLogs(parts: NodeParts, agent: Agent, settings: RotationSettings, signal: AbortSignal): Promise<void> {
   const { clock } = parts.context;
   let dueMs = performance.now() + settings.everyMs;
-  let mostRoom = roomIn(parts.paths.logs);
+  const folder = parts.paths.shownLogs ?? parts.paths.logs;
+  let mostRoom = roomIn(folder);
   while (!signal.aborted) {
     await clock.sleep(settings.everyMs / ROOM_LOOKS, signal);
     if (signal.aborted) return;
     const isTime = performance.now() >= dueMs;
-    const room = roomIn(parts.paths.logs);
+    const room = roomIn(folder);
     mostRoom = Math.max(mostRoom, room);
     if (!isTime && mostRoom - room < settings.mostBytes / 2) continue;
     setAsideLarger(parts, agent, settings, isTime ? settings.mostBytes : IN_FLOOD * floodBytes(settings));
-    mostRoom = roomIn(parts.paths.logs);
+    mostRoom = roomIn(folder);
     if (isTime) dueMs = performance.now() + settings.everyMs;
   }
 }

@@ -8,7 +8,7 @@ import { rotationSettings } from '../logs/rotate.ts';
 import type { NodeParts } from '../parts.ts';
 import { pressureSettings, type Amount, type PressureSettings, type Threshold } from '../pressure/settings.ts';
 
-export function configz({ context, capacity, cpus, podPidsLimit, mostRestartDelayMs }: NodeParts): { kubeletconfig: object } {
+export function configz({ context, paths, capacity, cpus, podPidsLimit, mostRestartDelayMs }: NodeParts): { kubeletconfig: object } {
   const { config, machine } = context;
   const pressure = pressureSettings(config);
   const rotation = rotationSettings(config);
@@ -24,7 +24,7 @@ export function configz({ context, capacity, cpus, podPidsLimit, mostRestartDela
       cgroupsPerQOS: true, cgroupDriver: 'cgroupfs', cpuManagerPolicy: cpus.isStatic ? 'static' : 'none', cpuCFSQuota: true, cpuCFSQuotaPeriod: '100ms', ...given('reservedSystemCPUs'),
       maxPods: capacity.mostPods, podPidsLimit: podPidsLimit ?? -1, resolvConf: '/etc/resolv.conf', imagePullCredentialsVerificationPolicy: verification.policy, ...(verification.allowlist.length === 0 ? {} : { preloadedImagesVerificationAllowlist: verification.allowlist }), serializeImagePulls: false, maxParallelImagePulls: Number(config['maxParallelImagePulls'] ?? 4),
       ...evictions(pressure), ...given('systemReserved'), ...given('kubeReserved'), enforceNodeAllocatable: ['pods'], ...given('allowedUnsafeSysctls'),
-      containerLogMaxSize: String(config['containerLogMaxSize'] ?? '10Mi'), containerLogMaxFiles: rotation.mostFiles, containerLogMonitorInterval: duration(rotation.everyMs),
+      podLogsDir: paths.shownLogs ?? paths.logs, containerLogMaxSize: String(config['containerLogMaxSize'] ?? '10Mi'), containerLogMaxFiles: rotation.mostFiles, containerLogMonitorInterval: duration(rotation.everyMs),
       crashLoopBackOff: { maxContainerRestartPeriod: duration(mostRestartDelayMs) }, seccompDefault: true, failSwapOn: false,
     },
   };
