@@ -12,6 +12,7 @@ import { handleGet } from './handlers/read.ts';
 import { handleWatch } from './handlers/watch.ts';
 import { handleCreate, handlePatch, handleUpdate } from './handlers/write.ts';
 import type { AskedResource, Incoming, Parts } from './parts.ts';
+import { staysOpen } from './metrics/count.ts';
 import { removedReleaseOf } from './metrics/requests.ts';
 import { mayReadBody } from './read-body.ts';
 import { checkFields } from './resources/schema-steps.ts';
@@ -41,7 +42,7 @@ export async function serveResource(asked: AskedResource): Promise<void> {
   const exchange = exchangeOf(asked, kind, incoming.response);
   if (resource.verb === 'update' || resource.verb === 'patch') exchange.mayCreate = () => authorizeFurther(asked, { ...attributesOfRequest(user, info), verb: 'create' });
   if (isTokenPath(kind, resource.subresource)) return serveToken(parts, exchange);
-  if (resource.verb === 'watch') incoming.longRunning?.();
+  if (resource.verb === 'watch') staysOpen(parts, incoming);
   return dispatch(exchange);
 }
 

@@ -9,6 +9,7 @@ import { isGone } from './gone.ts';
 import type { Asked, AskedResource } from './parts.ts';
 import { getStored } from './resources/read.ts';
 import { methodsOf } from './route-table.ts';
+import { staysOpen } from './metrics/count.ts';
 
 /** The subresources that connect, with the kind of their options (upstream: rest.Connecter). */
 const CONNECT_OPTIONS: Readonly<Record<string, string>> = { attach: 'AttachOptions', exec: 'ExecOptions', portforward: 'PortForwardOptions', proxy: 'ProxyOptions' };
@@ -65,7 +66,7 @@ export async function serveRoute(asked: Asked, route: Route, about: RouteSubject
 /** Settles when the module has answered. */
 async function handOver({ parts, incoming, info, user }: Asked, route: Route, about: RouteSubject): Promise<void> {
   if (!methodsOf(route).includes(info.method)) throw methodNotAllowed();
-  incoming.longRunning?.();
+  staysOpen(parts, incoming);
   if (incoming.upgrade !== undefined) incoming.audit?.started(101);
   const ending = new AbortController();
   const end = (): void => ending.abort();

@@ -18,7 +18,7 @@ import type { Asked, Incoming, Parts } from './parts.ts';
 import { bodyDone } from './read-body.ts';
 import { parseRequest, type RequestInfo } from './request-info.ts';
 import { respond, respondError } from './respond.ts';
-import { countAnswer, countAsking, countOpen } from './metrics/count.ts';
+import { countAnswer, countAsking } from './metrics/count.ts';
 import { serveOther } from './serve-other.ts';
 import { serveResource } from './serve-resource.ts';
 import { serveRoute } from './serve-route.ts';
@@ -32,19 +32,16 @@ export function createHandler(parts: Parts): Handler {
       response.setHeader('Audit-Id', incoming.auditId);
       const fromMs = performance.now();
       let counted = true;
-      const notUnderWay = parts.metrics.requests.underWay(http.method ?? '');
+      parts.metrics.requests.came(http.method);
       const answered = (): void => {
         if (!counted) return;
         counted = false;
-        notUnderWay();
+        parts.metrics.requests.over(http.method);
         incoming.over = true;
         for (const leave of incoming.leave) leave();
         countAnswer(parts, incoming, { code: response.statusCode, bytes: lengthOf(response), seconds: (performance.now() - fromMs) / 1_000 });
       };
-      incoming.longRunning = () => {
-        answered();
-        response.on('close', countOpen(parts, incoming));
-      };
+      incoming.longRunning = answered;
       response.on('error', () => {}); // a client that went away is no fault of ours
       response.on('close', () => {
         answered();
@@ -63,10 +60,7 @@ export function createHandler(parts: Parts): Handler {
       const incoming: Incoming = { http, auditId: auditIdOf(http), upgrade: { socket, head }, warnings: [], leave: [] };
       const fromMs = performance.now();
       const counted = (code: number): void => countAnswer(parts, incoming, { code, seconds: (performance.now() - fromMs) / 1_000 });
-      incoming.longRunning = () => {
-        counted(101);
-        socket.on('close', countOpen(parts, incoming));
-      };
+      incoming.longRunning = () => counted(101);
       socket.on('close', () => ended(incoming, 101));
       serve(parts, incoming, under).catch((error: unknown) => {
         const apiError = known(parts, http, error);

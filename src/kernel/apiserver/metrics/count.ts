@@ -12,8 +12,8 @@ const CONNECTS: ReadonlySet<string> = new Set(['attach', 'exec', 'log', 'portfor
 
 export function countAnswer(parts: Parts, incoming: Incoming, answer: Pick<Answered, 'code' | 'seconds' | 'bytes'>): void {
   const info = infoOf(incoming);
-  const deprecation = servedOf(parts, info)?.deprecation;
-  parts.metrics.requests.answered({ ...subjectOf(parts, incoming, info), dryRun: dryRunOf(info), ...answer, deprecation });
+  const served = servedOf(parts, info);
+  parts.metrics.requests.answered(subjectOf(incoming, served === undefined ? undefined : info.resource), { code: answer.code, seconds: answer.seconds, bytes: answer.bytes, dryRun: dryRunOf(info), deprecation: served?.deprecation });
 }
 
 /** Counts whether anybody known asks, before anything is answered. */
@@ -23,9 +23,12 @@ export function countAsking({ authenticator, metrics: { authentication }, door }
   if (endMs !== undefined) authentication.certificate((endMs - door.clock.nowMs()) / 1_000);
 }
 
-/** Counts one that stays open until what is given is called. */
-export function countOpen(parts: Parts, incoming: Incoming): () => void {
-  return parts.metrics.requests.longRunning(subjectOf(parts, incoming, infoOf(incoming)));
+/** From now on the request stays open for as long as the client wants: it is counted as such until its connection or stream ends. */
+export function staysOpen(parts: Parts, incoming: Incoming): void {
+  incoming.longRunning?.();
+  const stream = incoming.response ?? incoming.upgrade?.socket;
+  const info = infoOf(incoming);
+  stream?.on('close', parts.metrics.requests.longRunning(subjectOf(incoming, servedOf(parts, info) === undefined ? undefined : info.resource)));
 }
 
 function infoOf({ http, info }: Incoming): RequestInfo {
@@ -40,8 +43,7 @@ function servedOf(parts: Parts, { resource }: RequestInfo): { deprecation?: stri
   return parts.virtual.has(`${resource.group}/${resource.version}/${resource.plural}`) ? {} : undefined;
 }
 
-function subjectOf(parts: Parts, { http }: Incoming, info: RequestInfo): Subject {
-  const served = servedOf(parts, info) === undefined ? undefined : info.resource;
+function subjectOf({ http }: Incoming, served: RequestInfo['resource']): Subject {
   return { verb: verbOf(http.method === 'HEAD' ? 'GET' : http.method ?? '', served, http.headers['content-type']), group: served?.group ?? '', version: served?.version ?? '', resource: served?.plural ?? '', subresource: served?.subresource ?? '', scope: scopeOf(served) };
 }
 
@@ -57,6 +59,6 @@ function scopeOf(resource: RequestInfo['resource']): string {
 }
 
 function dryRunOf({ query }: RequestInfo): string {
-  const given = query.getAll('dryRun');
-  return given.length === 0 ? '' : given.every((each) => each === 'All') ? 'All' : 'invalid';
+  if (!query.has('dryRun')) return '';
+  return query.getAll('dryRun').every((each) => each === 'All') ? 'All' : 'invalid';
 }

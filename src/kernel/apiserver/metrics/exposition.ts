@@ -35,8 +35,9 @@ export function createHistogram(bounds: readonly number[]): Histogram {
     observe(value) {
       count++;
       sum += value;
-      const at = bounds.findIndex((bound) => value <= bound);
-      if (at >= 0) counts[at]!++;
+      let at = 0;
+      while (at < bounds.length && value > bounds[at]!) at++;
+      if (at < bounds.length) counts[at]!++;
     },
     lines(name, labels) {
       const before = labels === '' ? '' : `${labels},`;

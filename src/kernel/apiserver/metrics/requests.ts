@@ -12,7 +12,8 @@ export interface Subject {
   scope: string;
 }
 
-export interface Answered extends Subject {
+/** How it was answered. */
+export interface Answered {
   /** All, invalid or ''. */
   dryRun: string;
   code: number;
@@ -25,11 +26,13 @@ export interface Answered extends Subject {
 
 export interface RequestMetrics {
   /** Counts an answered request. What stays open is counted when it begins. */
-  answered(request: Answered): void;
+  answered(subject: Subject, answer: Answered): void;
   /** Counts one that stays open as long as the client wants, until what is given is called. */
   longRunning(subject: Subject): () => void;
-  /** Counts one under way, watches left out, until what is given is called. */
-  underWay(method: string): () => void;
+  /** Counts one as under way; who stays open is so no longer once that is known. */
+  came(method: string | undefined): void;
+  /** It is under way no longer. */
+  over(method: string | undefined): void;
   text(): string;
 }
 
@@ -62,15 +65,15 @@ export function createRequestMetrics(): RequestMetrics {
     return one;
   };
   return {
-    answered(request) {
-      const one = seriesOf(request);
-      let run = one.runs.get(request.dryRun);
-      if (run === undefined) one.runs.set(request.dryRun, (run = { durations: createHistogram(DURATIONS), codes: new Map() }));
-      run.durations.observe(request.seconds);
-      run.codes.set(request.code, (run.codes.get(request.code) ?? 0) + 1);
-      if (request.code === 429) one.refused++;
-      if (request.bytes !== undefined && (request.verb === 'GET' || request.verb === 'LIST')) one.sizes.observe(request.bytes);
-      if (request.deprecation !== undefined) one.removed = removedReleaseOf(request.deprecation);
+    answered(subject, answer) {
+      const one = seriesOf(subject);
+      let run = one.runs.get(answer.dryRun);
+      if (run === undefined) one.runs.set(answer.dryRun, (run = { durations: createHistogram(DURATIONS), codes: new Map() }));
+      run.durations.observe(answer.seconds);
+      run.codes.set(answer.code, (run.codes.get(answer.code) ?? 0) + 1);
+      if (answer.code === 429) one.refused++;
+      if (answer.bytes !== undefined && (subject.verb === 'GET' || subject.verb === 'LIST')) one.sizes.observe(answer.bytes);
+      if (answer.deprecation !== undefined) one.removed = removedReleaseOf(answer.deprecation);
     },
     longRunning(subject) {
       const one = seriesOf(subject);
@@ -78,10 +81,11 @@ export function createRequestMetrics(): RequestMetrics {
       one.hasRun = true;
       return () => void one.running--;
     },
-    underWay(method) {
-      const kind = MUTATING.has(method) ? 'mutating' : 'readOnly';
-      inFlight[kind]++;
-      return () => void inFlight[kind]--;
+    came(method = '') {
+      inFlight[MUTATING.has(method) ? 'mutating' : 'readOnly']++;
+    },
+    over(method = '') {
+      inFlight[MUTATING.has(method) ? 'mutating' : 'readOnly']--;
     },
     text: () => [...requestLines([...all.values()]), family('apiserver_current_inflight_requests', 'gauge', 'Requests under way by kind, without those that stay open.', Object.entries(inFlight).map(([kind, count]) => `apiserver_current_inflight_requests{request_kind="${kind}"} ${count}\n`))].join(''),
   };
