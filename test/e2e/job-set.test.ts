@@ -1,16 +1,14 @@
 /** JobSets with real containers: they find each other by name, wait in a queue as one, and are begun anew as one; and the same module against another cluster. */
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { resolve } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { Pod } from '../../src/api/core/pod.ts';
 import { JobSet } from '../../src/api/jobset/job-set.ts';
+import { whileAttached } from '../fixtures/attached.ts';
 import { TEST_IMAGE } from '../fixtures/image.ts';
 import { eventually, type Instance } from '../fixtures/instance.ts';
 import { ok } from '../fixtures/kubectl-words.ts';
 import { bootForPods } from '../fixtures/pods.ts';
 
-const LAUNCHER = resolve(import.meta.dirname, '../../llmos');
 const NS = { namespace: 'default' };
 
 /** As users of upstream have it. */
@@ -109,17 +107,10 @@ describe('JobSets', { timeout: 300_000 }, () => {
     assert.match(rules!, /jobsets\/status/);
     await ok(llmos.kubectlWith(crds!, 'apply', '--server-side', '-f', '-'));
     await eventually(async () => (await llmos.kubectl('get', 'jobsets')).code === 0, { what: 'the definition is served' });
-    const attached = spawn(LAUNCHER, ['attach', '--kubeconfig', llmos.kubeconfig, 'job-set'], { env: llmos.env, stdio: ['ignore', 'ignore', 'pipe'] });
-    let log = '';
-    attached.stderr.on('data', (chunk: Buffer) => (log += chunk.toString()));
-    try {
+    await whileAttached({ cluster: llmos, kubeconfig: llmos.kubeconfig, module: 'job-set' }, async () => {
       const far = manifest('far', { leader: 'true', worker: 'true' }).replaceAll('backoffLimit: 0', 'backoffLimit: 0\n        completionMode: Indexed');
       await ok(llmos.kubectlWith(far, 'apply', '-f', '-'));
-      assert.equal(await endOf('far').catch((error: unknown) => assert.fail(`${String(error)}\n${log}`)), 'Completed');
-    } finally {
-      const ended = new Promise((settled) => attached.once('exit', settled));
-      attached.kill('SIGTERM');
-      await ended;
-    }
+      assert.equal(await endOf('far'), 'Completed');
+    });
   });
 });

@@ -1,10 +1,7 @@
 /** Jobs of other operators in queues, with real containers: the test brings definitions of their shape and plays their operators, as small as these can be. */
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { parse, stringify } from 'yaml';
+import { parse } from 'yaml';
 import { Job } from '../../src/api/batch/job.ts';
 import { Node } from '../../src/api/core/node.ts';
 import { Pod } from '../../src/api/core/pod.ts';
@@ -13,12 +10,12 @@ import { PyTorchJob, RayJob, type ForeignObject } from '../../src/api/kueue/fram
 import { Workload } from '../../src/api/kueue/workload.ts';
 import type { Kind } from '../../src/api/kind.ts';
 import { isApiError, type Client } from '../../src/sdk/index.ts';
+import { guestKubeconfig, whileAttached } from '../fixtures/attached.ts';
 import { TEST_IMAGE } from '../fixtures/image.ts';
 import { eventually, type Instance } from '../fixtures/instance.ts';
 import { ok } from '../fixtures/kubectl-words.ts';
 import { bootForPods } from '../fixtures/pods.ts';
 
-const LAUNCHER = resolve(import.meta.dirname, '../../llmos');
 const NS = { namespace: 'default' };
 
 const definition = (kind: Kind<ForeignObject>, spec: string, status: string): string => `
@@ -236,15 +233,8 @@ describe('jobs of other operators of another cluster', { timeout: 180_000 }, () 
   });
 
   it('wait for the attached module, also where their definitions come later than it', async () => {
-    const token = (await ok(cluster.kubectl('create', 'token', 'guest'))).trim();
-    const config = parse(readFileSync(cluster.kubeconfig, 'utf8')) as { users: [{ user: object }] };
-    config.users[0].user = { token };
-    const kubeconfig = join(dirname(cluster.state), 'guest.kubeconfig');
-    writeFileSync(kubeconfig, stringify(config), { mode: 0o600 });
-    const attached = spawn(LAUNCHER, ['attach', '--kubeconfig', kubeconfig, 'queue'], { env: cluster.env, stdio: ['ignore', 'ignore', 'pipe'] });
-    let log = '';
-    attached.stderr.on('data', (chunk: Buffer) => (log += chunk.toString()));
-    try {
+    const kubeconfig = await guestKubeconfig(cluster);
+    await whileAttached({ cluster, kubeconfig, module: 'queue' }, async (log) => {
       await ok(cluster.kubectlWith(QUEUE, 'apply', '-f', '-'));
       await cluster.client.create(Job, { metadata: { name: 'holder', ...NS, labels: { 'kueue.x-k8s.io/queue-name': 'team' } }, spec: { template: parse(pods('sleep 2')) as PodTemplateSpec } } as Job);
       await eventually(async () => (await finished(cluster, 'holder')) !== undefined, { timeoutMs: 60_000, what: 'a Job of its own is done' });
@@ -255,15 +245,7 @@ describe('jobs of other operators of another cluster', { timeout: 180_000 }, () 
       playing = operators(cluster.client);
       await eventually(async () => (await finished(cluster, 'far')) === 'Job finished successfully.', { timeoutMs: 90_000, what: 'it ran' });
       assert.equal((await cluster.client.get(Pod, 'far-head', NS)).spec?.nodeSelector?.['tier'], 'own');
-      assert.doesNotMatch(log, /forbidden/);
-    } catch (error) {
-      assert.fail(`${(error as Error).message}\n${log}`);
-    } finally {
-      const ended = new Promise((settled) => attached.once('exit', settled));
-      const tooLong = setTimeout(() => attached.kill('SIGKILL'), 60_000);
-      attached.kill('SIGTERM');
-      assert.equal(await ended, 0, log);
-      clearTimeout(tooLong);
-    }
+      assert.doesNotMatch(log(), /forbidden/);
+    });
   });
 });

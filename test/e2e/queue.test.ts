@@ -1,23 +1,21 @@
 /** Queues with real containers: who runs when, under each policy; and the same module against another cluster, over HTTP. */
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { parse, stringify } from 'yaml';
 import { Job } from '../../src/api/batch/job.ts';
 import { Namespace } from '../../src/api/core/namespace.ts';
 import { Pod } from '../../src/api/core/pod.ts';
 import { ServiceAccount } from '../../src/api/core/service-account.ts';
 import { ClusterQueue } from '../../src/api/kueue/cluster-queue.ts';
 import { Workload } from '../../src/api/kueue/workload.ts';
+import { guestKubeconfig, whileAttached } from '../fixtures/attached.ts';
 import { importTestImage, TEST_IMAGE } from '../fixtures/image.ts';
 import { bootInstance, eventually, type Instance } from '../fixtures/instance.ts';
 import { ok } from '../fixtures/kubectl-words.ts';
 import { bootForPods } from '../fixtures/pods.ts';
 
-const LAUNCHER = resolve(import.meta.dirname, '../../llmos');
 const TENANTS = ['ant', 'bee', 'cat'] as const;
 
 /** As a user of Kueue has it. */
@@ -264,15 +262,8 @@ describe('queues of another cluster', { timeout: 120_000 }, () => {
   after(async () => cluster?.destroy());
 
   it('are served by the attached module, with no more rights than its role', async () => {
-    const token = (await ok(cluster.kubectl('create', 'token', 'guest'))).trim();
-    const config = parse(readFileSync(cluster.kubeconfig, 'utf8')) as { users: [{ user: object }] };
-    config.users[0].user = { token };
-    const kubeconfig = join(dirname(cluster.state), 'guest.kubeconfig');
-    writeFileSync(kubeconfig, stringify(config), { mode: 0o600 });
-    const attached = spawn(LAUNCHER, ['attach', '--kubeconfig', kubeconfig, 'queue'], { env: cluster.env, stdio: ['ignore', 'ignore', 'pipe'] });
-    let log = '';
-    attached.stderr.on('data', (chunk: Buffer) => (log += chunk.toString()));
-    try {
+    const kubeconfig = await guestKubeconfig(cluster);
+    await whileAttached({ cluster, kubeconfig, module: 'queue' }, async (log) => {
       await ok(cluster.kubectlWith(queueManifest('far', '100m', ['default']).replace('stopPolicy: Hold', ''), 'apply', '-f', '-'));
       const done = (name: string): Promise<boolean> => eventually(async () => (await cluster.client.get(Job, name, { namespace: 'default' })).status?.succeeded === 1, { what: `${name} is done` });
       await cluster.client.create(Job, jobOf('far', { tenant: 'default', name: 'first', script: 'sleep 1' }));
@@ -290,15 +281,7 @@ describe('queues of another cluster', { timeout: 120_000 }, () => {
       await eventually(async () => /gated: pending/.test(await ok(cluster.llmos('queue', '--kubeconfig', kubeconfig, 'explain', 'pod/gated'))), { what: 'the pod waits' });
       assert.equal((await cluster.client.get(Pod, 'gated', { namespace: 'default' })).spec?.nodeName, undefined);
       await eventually(async () => (await cluster.client.get(Pod, 'gated', { namespace: 'default' })).status?.phase === 'Succeeded', { what: 'the pod is done' });
-      assert.doesNotMatch(log, /forbidden/);
-    } catch (error) {
-      assert.fail(`${(error as Error).message}\n${log}`);
-    } finally {
-      const ended = new Promise((settled) => attached.once('exit', settled));
-      const tooLong = setTimeout(() => attached.kill('SIGKILL'), 60_000);
-      attached.kill('SIGTERM');
-      assert.equal(await ended, 0, log);
-      clearTimeout(tooLong);
-    }
+      assert.doesNotMatch(log(), /forbidden/);
+    });
   });
 });
