@@ -44,7 +44,7 @@ describe('services keep what is promised', { timeout: 300_000 * PATIENCE }, () =
   const asksOn = (host: string, port: number, words: string, text = 'who'): Promise<string> => kubectl('exec', 'client', '--', '/node/node', '-e', ASKS_ON, host, String(port), words, text);
 
   before(async () => {
-    llmos = await bootInstance();
+    llmos = await bootInstance({ config: "modules: { network: { healthzBindAddress: '0.0.0.0:10256' } }\n" });
     importTestImage(llmos);
     await apply(pod('client', 'client'), pod('web', 'web'), service('web', {}));
     await ready('client', 'web');

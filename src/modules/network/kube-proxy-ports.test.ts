@@ -16,10 +16,10 @@ async function taken(): Promise<{ server: Server; port: number }> {
 }
 
 test('kube-proxy’s words say where', () => {
-  assert.deepEqual(portSettings({}, { ipv6: false }), { healthz: { host: '0.0.0.0', port: 10256 }, metrics: { host: '127.0.0.1', port: 10249 } });
-  assert.deepEqual(portSettings({}, { ipv6: true }).healthz, { host: '::', port: 10256 });
-  assert.deepEqual(portSettings({ healthzBindAddress: '', metricsBindAddress: '[::1]:9' }, { ipv6: false }), { healthz: undefined, metrics: { host: '::1', port: 9 } });
-  for (const wrong of ['10256', '0.0.0.0', '0.0.0.0:0', '0.0.0.0:70000', 'localhost:1', '[127.0.0.1]:1', '::1:1', 7]) assert.throws(() => portSettings({ healthzBindAddress: wrong }, { ipv6: false }), /modules\.network\.healthzBindAddress must be an address with a port/, String(wrong));
+  assert.deepEqual(portSettings({}), { healthz: { host: '127.0.0.1', port: 10256 }, metrics: { host: '127.0.0.1', port: 10249 } });
+  assert.deepEqual(portSettings({ healthzBindAddress: '[::]:10256' }).healthz, { host: '::', port: 10256 });
+  assert.deepEqual(portSettings({ healthzBindAddress: '', metricsBindAddress: '[::1]:9' }), { healthz: undefined, metrics: { host: '::1', port: 9 } });
+  for (const wrong of ['10256', '0.0.0.0', '0.0.0.0:0', '0.0.0.0:70000', 'localhost:1', '[127.0.0.1]:1', '::1:1', 7]) assert.throws(() => portSettings({ healthzBindAddress: wrong }), /modules\.network\.healthzBindAddress must be an address with a port/, String(wrong));
 });
 
 test('it is well as long as the rules keep up and the node is to stay; a port that somebody has is waited for', async () => {

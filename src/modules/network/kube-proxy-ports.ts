@@ -1,6 +1,7 @@
 /**
  * The two ports at which kube-proxy is asked how it is, for who expects it there: load balancers outside ask 10256 whether this machine is to be sent anything
- * (upstream: pkg/proxy/healthcheck, cmd/kube-proxy). They tell nothing that is secret, and take nothing in.
+ * (upstream: pkg/proxy/healthcheck, cmd/kube-proxy). They tell nothing that is secret, and take nothing in; still, who asks needs no name, so both are of the loopback
+ * until the user says otherwise, where kube-proxy has 10256 on all addresses.
  */
 import type { Server } from 'node:http';
 import type { Node } from '../../api/generated/core-v1.ts';
@@ -29,6 +30,7 @@ export interface PortsInput {
 }
 
 const HEALTHZ_PORT = 10_256;
+const HEALTHZ = `127.0.0.1:${HEALTHZ_PORT}`;
 const METRICS = '127.0.0.1:10249';
 const MOST_PORT = 65_535;
 const MOST_CONNECTIONS = 64;
@@ -38,8 +40,8 @@ const RETRY_MS = 10_000;
 const TO_BE_DELETED = 'ToBeDeletedByClusterAutoscaler';
 
 /** From KubeProxyConfiguration's words; '' for none. Throws when one is no address with a port. */
-export function portSettings(config: Readonly<Record<string, unknown>>, { ipv6 }: { ipv6: boolean }): PortSettings {
-  const { healthzBindAddress = `${ipv6 ? '[::]' : '0.0.0.0'}:${HEALTHZ_PORT}`, metricsBindAddress = METRICS } = config;
+export function portSettings(config: Readonly<Record<string, unknown>>): PortSettings {
+  const { healthzBindAddress = HEALTHZ, metricsBindAddress = METRICS } = config;
   return { healthz: addressOf('healthzBindAddress', healthzBindAddress), metrics: addressOf('metricsBindAddress', metricsBindAddress) };
 }
 

@@ -60,7 +60,7 @@ function createNetworkModule(): Module {
     },
     async run(context) {
       const { caches, machine, signal } = context;
-      const settings = portSettings(context.config, { ipv6: machine.network.ipv6 !== undefined });
+      const settings = portSettings(context.config);
       context.route(podProxyRoute);
       context.route(serviceProxyRoute(context));
       const folder = join(machine.runFolder, 'haproxy');
