@@ -37,7 +37,7 @@ export function namedNodes(spec: PodSpec | undefined): ReadonlySet<string> | und
   for (const term of terms) {
     const fields = term.matchFields?.filter((each) => each.key === 'metadata.name' && each.operator === 'In') ?? [];
     if (fields.length === 0) return undefined;
-    for (const name of fields[0]?.values ?? []) names.add(name);
+    for (const name of fields[0]?.values ?? []) if (fields.every(({ values }) => values?.includes(name))) names.add(name);
   }
   return names;
 }

@@ -59,6 +59,24 @@ test('a pod of higher priority takes the place of a lower one', async () => {
   await eventually('an event tells', async () => (await client.list(Event, { namespace })).items.some((each) => each.reason === 'Preempted'));
 });
 
+test('room that is kept for a pod is there for others when it is nominated no more, and when it is gone', async () => {
+  const nominate = (nominatedNodeName: string | null): Promise<unknown> => client.patch(Pod, 'keeper', { type: 'merge', body: { status: { nominatedNodeName } } }, { subresource: 'status', namespace });
+  const isRefused = (name: string) => async (): Promise<boolean> => podCondition(await get(name), 'PodScheduled')?.message?.includes('Insufficient cpu') === true;
+  await create('keeper', '1500m', { nodeSelector: { disk: 'ssd' } });
+  await eventually('it may not go there itself', async () => podCondition(await get('keeper'), 'PodScheduled')?.status === 'False');
+  await nominate('n1');
+  await create('first', '1');
+  await eventually('there is no room', isRefused('first'));
+  await nominate(null);
+  await eventually('it is there now', isOn('first', 'n1'));
+  await client.delete(Pod, 'first', { namespace, gracePeriodSeconds: 0 });
+  await nominate('n1');
+  await create('second', '1');
+  await eventually('there is no room', isRefused('second'));
+  await client.delete(Pod, 'keeper', { namespace, gracePeriodSeconds: 0 });
+  await eventually('it is there now', isOn('second', 'n1'));
+});
+
 test('gates, cordons and other schedulers hold a pod back', async () => {
   await create('gated', '1m', { schedulingGates: [{ name: 'example.com/quota' }] });
   await create('foreign', '1m', { schedulerName: 'mine' });

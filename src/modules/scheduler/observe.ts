@@ -64,22 +64,42 @@ function observePod({ type, object: pod }: CacheEvent<Pod>, observer: Observer, 
   const uid = pod.metadata.uid ?? '';
   if (type === 'deleted' || isPodTerminal(pod)) {
     queue.remove(uid);
-    cluster.withdrawNomination(uid);
+    const nominated = cluster.withdrawNomination(uid);
     const gone = cluster.removePod(uid);
     if (gone !== undefined) wake({ type: 'pod-removed', pod: gone });
+    else if (nominated !== undefined) wake({ type: 'pod-removed', pod: nominated, wasNominated: true });
     return;
   }
   if (pod.spec?.nodeName) {
     queue.remove(uid);
     return observePlaced(pod, cluster, wake);
   }
-  if (cluster.placed(uid) !== undefined) return; // assumed: the binding is under way
+  if (cluster.placed(uid) !== undefined) return observeAssumed(pod, observer, wake);
   if (pod.metadata.deletionTimestamp !== undefined || !observer.isOurs(pod.spec?.schedulerName ?? 'default-scheduler')) return queue.remove(uid);
   const info = podInfoOf(pod);
-  if (pod.status?.nominatedNodeName) cluster.nominate(info, pod.status.nominatedNodeName);
-  else cluster.withdrawNomination(uid);
+  const freed = followNomination(info, cluster);
   queue.set(info);
-  observer.changed();
+  if (freed === undefined) observer.changed();
+  else wake({ type: 'pod-removed', pod: freed, wasNominated: true });
+}
+
+/** The binding is under way. What is to go gives its room back at once: it may wait for volumes for long, and will not be bound. Source: upstream, handleAssumedPodDeletion. */
+function observeAssumed({ metadata: { uid = '', deletionTimestamp } }: Pod, { cluster, queue }: Observer, wake: (event: ClusterEvent) => void): void {
+  if (deletionTimestamp === undefined) return;
+  queue.remove(uid);
+  const gone = cluster.removePod(uid);
+  if (gone !== undefined) wake({ type: 'pod-removed', pod: gone });
+}
+
+/** Gives the pod as it was, when the room that was kept for it elsewhere is free now. Source: upstream, hasNominatedNodeNameChanged, updateNominatedPod. */
+function followNomination(info: PodInfo, cluster: Cluster): PodInfo | undefined {
+  const before = cluster.nomination(info.uid);
+  const nodeName = info.pod.status?.nominatedNodeName;
+  if (nodeName) cluster.nominate(info, nodeName);
+  // It was nominated here a moment ago, and the API does not say so yet.
+  else if (before !== undefined && !before.info.pod.status?.nominatedNodeName) cluster.nominate(info, before.nodeName);
+  else cluster.withdrawNomination(info.uid);
+  return before === undefined || cluster.nomination(info.uid)?.nodeName === before.nodeName ? undefined : before.info;
 }
 
 function observePlaced(pod: Pod, cluster: Cluster, wake: (event: ClusterEvent) => void): void {

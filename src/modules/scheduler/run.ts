@@ -105,20 +105,27 @@ function scheduleOne(scheduler: Scheduler, queued: QueuedPod): void {
   const decision = scheduler.cycles.get(profile.schedulerName)!.schedule(queued.info);
   const work = decision.node === undefined ? explain(context, queued.info, decision) : place(scheduler, profile, queued, decision.node);
   if (decision.nominated !== undefined) nominate(scheduler, queued.info, decision.nominated.node.name);
-  else if (decision.losesNomination) scheduler.cluster.withdrawNomination(queued.info.uid);
+  else if (decision.losesNomination) withdraw(scheduler, queued.info.uid);
   if (decision.node === undefined) queue.putBack(queued, decision.rejectedBy.size === 0 ? NO_NODES : decision.rejectedBy);
   const tracked = work.finally(() => pending.delete(tracked));
   pending.add(tracked);
 }
 
 /** Keeps the room for it that its victims leave. Less important ones that hoped for the same node may not fit there any more. Source: upstream, prepareCandidate. */
-function nominate({ cluster, context, pending }: Scheduler, info: PodInfo, nodeName: string): void {
+function nominate(scheduler: Scheduler, info: PodInfo, nodeName: string): void {
+  const { cluster, context, pending } = scheduler;
   for (const other of cluster.nominatedBelow(nodeName, info.priority)) {
-    cluster.withdrawNomination(other.uid);
+    withdraw(scheduler, other.uid);
     const work = takeNomination(context, other).finally(() => pending.delete(work));
     pending.add(work);
   }
   cluster.nominate(info, nodeName);
+}
+
+/** What was kept for it may do for others. */
+function withdraw({ cluster, queue }: Scheduler, uid: string): void {
+  const pod = cluster.withdrawNomination(uid);
+  if (pod !== undefined) queue.wake({ type: 'pod-removed', pod, wasNominated: true });
 }
 
 /** Without nodes every plugin waits for the first one. */

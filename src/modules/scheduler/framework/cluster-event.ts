@@ -6,7 +6,9 @@ export type ClusterEvent =
   | { type: 'node-added'; node: NodeInfo }
   | { type: 'node-changed'; node: NodeInfo; changed: NodeChange }
   | { type: 'node-removed'; name: string }
-  | { type: 'pod-placed' | 'pod-removed' | 'pod-relabelled'; pod: PodInfo }
+  | { type: 'pod-placed' | 'pod-relabelled'; pod: PodInfo }
+  /** `wasNominated`: it had no node yet, only room on one, which was kept from pods of its priority and below. */
+  | { type: 'pod-removed'; pod: PodInfo; wasNominated?: boolean }
   | { type: 'pod-shrunk'; pod: PodInfo }
   | { type: 'namespace-changed'; name: string }
   /** A claim, which it tells; or a volume, a class, a CSINode, an attachment. */

@@ -113,8 +113,16 @@ export class Cluster {
     this.#nominated.set(info.uid, { info, nodeName });
   }
 
-  withdrawNomination(uid: string): void {
+  /** Gives the pod, when it was nominated. */
+  withdrawNomination(uid: string): PodInfo | undefined {
+    const { info } = this.#nominated.get(uid) ?? {};
     this.#nominated.delete(uid);
+    return info;
+  }
+
+  /** The pod and the node that it is nominated to. */
+  nomination(uid: string): { info: PodInfo; nodeName: string } | undefined {
+    return this.#nominated.get(uid);
   }
 
   /** Runs `work` as if the nominated pods that `pod` must give way to were there already. */

@@ -21,6 +21,7 @@ test('why a pod fits no node, in the words of upstream', () => {
     ['extended', [node('n')], [], pod('p', { spec: { containers: [{ name: 'c', resources: { requests: { 'example.com/gpu': '1' } } }] } }), `0/1 nodes are available: 1 Insufficient example.com/gpu.${preemption('0/1 nodes are available: 1 Preemption is not helpful for scheduling.')}`],
     ['count', [node('n', { pods: '1' })], [pod('x', { node: 'n' })], pod('p'), `0/1 nodes are available: 1 Too many pods.${preemption('0/1 nodes are available: 1 No preemption victims found for incoming pod.')}`],
     ['taint', [tainted], [], pod('p'), `0/1 nodes are available: 1 node(s) had untolerated taint {gpu: yes}.${preemption('0/1 nodes are available: 1 Preemption is not helpful for scheduling.')}`],
+    ['two names at once', [node('a'), node('b')], [], pod('p', { spec: { affinity: { nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: [{ matchFields: [{ key: 'metadata.name', operator: 'In', values: ['a'] }, { key: 'metadata.name', operator: 'In', values: ['b'] }] }] } } } } }), '0/2 nodes are available: pod affinity terms conflict.'],
     ['cordoned and selector', [node('a', { spec: { unschedulable: true } }), node('b')], [], pod('p', { spec: { nodeSelector: { disk: 'ssd' } } }), `0/2 nodes are available: 1 node(s) didn't match Pod's node affinity/selector, 1 node(s) were unschedulable.${preemption('0/2 nodes are available: 2 Preemption is not helpful for scheduling.')}`],
     ['ports', [node('n')], [pod('x', { node: 'n', spec: { containers: [{ name: 'c', ports: [{ containerPort: 80, hostPort: 80 }] }] } })], pod('p', { spec: { containers: [{ name: 'c', ports: [{ containerPort: 8080, hostPort: 80, hostIP: '127.0.0.1' }] }] } }), `0/1 nodes are available: 1 node(s) didn't have free ports for the requested pod ports.${preemption('0/1 nodes are available: 1 No preemption victims found for incoming pod.')}`],
   ];
@@ -65,6 +66,7 @@ test('where a pod goes', () => {
     ['spread if possible', [node('a', { labels: zone('1') }), node('b', { labels: zone('2'), pods: '0' })], [pod('x', { node: 'a', ...app })], pod('p', { ...app, spec: spread('ScheduleAnyway') }), 'a'],
     ['replicas spread over nodes by default', [node('a', { cpu: '64', memory: '64Gi' }), node('b', { cpu: '32', memory: '32Gi' })], [pod('x', { node: 'a', owner: 'r' })], pod('p', { owner: 'r' }), 'b'],
     ['and pods of a Job do not', [node('a', { cpu: '64', memory: '64Gi' }), node('b', { cpu: '32', memory: '32Gi' })], [ofJob('x', 'a')], ofJob('p'), 'a'],
+    ['where the image of a volume is', [node('a'), node('b', { images: [{ names: ['models:latest'], sizeBytes: 900 * 2 ** 20 }] })], [], pod('p', { spec: { volumes: [{ name: 'v', image: { reference: 'models' } }] } }), 'b'],
     ['where the image is', [node('a'), node('b', { images: [{ names: ['web:latest'], sizeBytes: 900 * 2 ** 20 }] })], [], pod('p'), 'b'],
   ];
   for (const [name, nodes, placed, wanted, expected, options] of table) {

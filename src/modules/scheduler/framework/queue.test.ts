@@ -51,6 +51,29 @@ test('a rejected pod waits for an event that helps, and backs off', () => {
   assert.deepEqual(names(queue), ['p']);
 });
 
+test('a node that is large enough helps, whoever is on it: they may have to make way', () => {
+  const { queue } = queueAt(1000);
+  queue.set(podInfoOf(pod('p', { cpu: '2' })));
+  queue.putBack(queue.pop()!, new Set(['NodeResourcesFit']));
+  const cluster = new Cluster();
+  cluster.setPod(pod('x', { cpu: '3', node: 'n' }));
+  const changed = { labels: false, taints: false, allocatable: true };
+  queue.wake({ type: 'node-changed', node: cluster.setNode(node('n', { cpu: '1' })), changed });
+  assert.equal(queue.sizes.waiting, 1, 'it would not even fit alone');
+  queue.wake({ type: 'node-changed', node: cluster.setNode(node('n', { cpu: '4' })), changed });
+  assert.equal(queue.sizes.waiting, 0);
+});
+
+test('room that was kept for somebody helps those from whom it was kept', () => {
+  const { queue } = queueAt(1000);
+  for (const [name, priority] of [['less', 1], ['equal', 5], ['more', 9]] as const) {
+    queue.set(podInfoOf(pod(name, { spec: { priority, containers: [] } })));
+    queue.putBack(queue.pop()!, new Set(['NodeResourcesFit']));
+  }
+  queue.wake({ type: 'pod-removed', pod: podInfoOf(pod('nominated', { spec: { priority: 5, containers: [] } })), wasNominated: true });
+  assert.deepEqual([queue.sizes.backoff, queue.sizes.waiting], [2, 1]);
+});
+
 test('the end of a node helps those that spread, and nobody else', () => {
   const { queue } = queueAt(1000);
   for (const [name, plugin] of [['spread', 'PodTopologySpread'], ['full', 'NodeResourcesFit'], ['near', 'InterPodAffinity'], ['tainted', 'TaintToleration']] as const) {

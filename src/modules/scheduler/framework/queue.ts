@@ -141,6 +141,7 @@ function order(profile: Profile, left: QueuedPod, right: QueuedPod): number {
 }
 
 function mayHelp(plugins: readonly Plugin[], event: ClusterEvent, queued: QueuedPod): boolean {
+  if (event.type === 'pod-removed' && event.wasNominated === true && queued.info.priority > event.pod.priority) return false;
   return plugins.some((plugin) => queued.rejectedBy.has(plugin.name) && (plugin.wakesFor?.(event, queued.info) ?? true));
 }
 

@@ -13,7 +13,7 @@ const UNWELCOME = rejection('InterPodAffinity', "node(s) didn't satisfy existing
 export interface InterPodAffinityOptions {
   /** How much a required affinity of pods that are there counts as a preference, 0 to 100; default 1. */
   hardPodAffinityWeight?: number;
-  /** Whether the preferences of pods that are there do not count; default false. */
+  /** Whether what pods that are there want does not count for a pod that prefers nothing itself; default false. */
   ignorePreferredTermsOfExistingPods?: boolean;
 }
 
@@ -86,6 +86,7 @@ function unwelcomeTest(pod: PodInfo, cluster: Cluster): ((node: NodeInfo) => boo
 
 /** Sums of weights by topology key and value: of the pod's own preferences, and of those of the pods that are there. */
 function scorerOf(pod: PodInfo, cluster: Cluster, { hardPodAffinityWeight = 1, ignorePreferredTermsOfExistingPods = false }: InterPodAffinityOptions): Scorer | undefined {
+  if (ignorePreferredTermsOfExistingPods && !hasPreferences(pod)) return undefined;
   const sums = new Map<string, Map<string, number>>();
   const add = (key: string, byNode: CountByNode, weight: number): void => {
     for (const [node, count] of byNode) {
@@ -99,7 +100,7 @@ function scorerOf(pod: PodInfo, cluster: Cluster, { hardPodAffinityWeight = 1, i
   for (const term of pod.affinities?.preferred ?? []) add(term.topologyKey, countOfTerm(term, cluster), term.weight);
   for (const term of pod.affinities?.preferredAnti ?? []) add(term.topologyKey, countOfTerm(term, cluster), -term.weight);
   for (const [list, sign] of EXISTING) {
-    const factor = list === 'required' ? hardPodAffinityWeight : ignorePreferredTermsOfExistingPods && !hasPreferences(pod) ? 0 : sign;
+    const factor = list === 'required' ? hardPodAffinityWeight : sign;
     if (factor === 0) continue;
     for (const { term, byNode } of cluster.terms(list)) if (cluster.termMatches(term, pod)) add(term.topologyKey, byNode, factor * term.weight);
   }

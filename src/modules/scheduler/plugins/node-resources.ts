@@ -1,5 +1,5 @@
 /** NodeResourcesFit and NodeResourcesBalancedAllocation: requests against allocatable. */
-import type { ResourceAmounts } from '../../../api/pod-requests.ts';
+import { noResources, type ResourceAmounts } from '../../../api/pod-requests.ts';
 import type { ClusterEvent } from '../framework/cluster-event.ts';
 import type { NodeInfo } from '../framework/node-info.ts';
 import { MOST_SCORE, type Plugin, type Rejection, type Scorer } from '../framework/plugin.ts';
@@ -39,7 +39,10 @@ type Ignores = ((name: string) => boolean) | undefined;
 
 const REJECTIONS = new Map<string, Rejection>();
 
-function missing({ requests }: PodInfo, node: NodeInfo, ignores?: Ignores): Rejection | undefined {
+type Room = Pick<NodeInfo, 'allocatable' | 'allocatablePods' | 'requested'> & { pods: { readonly size: number } };
+const NOTHING_TAKEN = { requested: noResources(), pods: new Map() };
+
+function missing({ requests }: PodInfo, node: Room, ignores?: Ignores): Rejection | undefined {
   const { allocatable, requested } = node;
   let lacks = node.pods.size + 1 > node.allocatablePods ? 'Too many pods' : '';
   let impossible = node.allocatablePods < 1;
@@ -65,11 +68,16 @@ function rejectionOf(lacks: string, unresolvable: boolean): Rejection {
 /** A node with room, or a pod that gives back some of what is lacking. */
 function mayFit(event: ClusterEvent, pod: PodInfo, ignores: Ignores): boolean {
   switch (event.type) {
-    case 'node-added': return missing(pod, event.node, ignores) === undefined;
-    case 'node-changed': return event.changed.allocatable && missing(pod, event.node, ignores) === undefined;
+    case 'node-added': return mayHold(pod, event.node, ignores);
+    case 'node-changed': return event.changed.allocatable && mayHold(pod, event.node, ignores);
     case 'pod-removed': case 'pod-shrunk': return true;
     default: return false;
   }
+}
+
+/** By what the node has in all: pods on it may have to make way. Source: upstream, isFit of the queueing hints. */
+function mayHold(pod: PodInfo, node: NodeInfo, ignores: Ignores): boolean {
+  return missing(pod, { ...NOTHING_TAKEN, allocatable: node.allocatable, allocatablePods: node.allocatablePods }, ignores) === undefined;
 }
 
 type Judge = (requested: number, allocatable: number) => number;

@@ -39,7 +39,8 @@ export const podTopologySpread = (defaultConstraints: readonly DefaultConstraint
     const own = spreadsOf(pod, cluster, 'ScheduleAnyway');
     if (own.length > 0) return scorerOf(own, feasible, { requireAll: true });
     const defaults = hasConstraints(pod) ? [] : defaultSpreads(pod, cluster, defaultConstraints, 'ScheduleAnyway');
-    return defaults.length === 0 ? undefined : scorerOf(defaults, feasible, { requireAll: false });
+    // With upstream's defaults nodes without a zone still spread by name. Source: upstream, requireAllTopologies.
+    return defaults.length === 0 ? undefined : scorerOf(defaults, feasible, { requireAll: defaultConstraints !== SYSTEM_DEFAULTS });
   },
   wakesFor: (event, pod) => isNodeEvent(event) || event.type === 'node-removed' || ('pod' in event && event.pod.namespace === pod.namespace),
 });

@@ -78,6 +78,8 @@ export const taintToleration: Plugin = {
 
 const WRONG_NODE = rejection('NodeAffinity', "node(s) didn't match Pod's node affinity/selector", { unresolvable: true });
 
+/** Each of its alternatives names several nodes that it must be on at once. */
+const CONFLICT = rejection('NodeAffinity', 'pod affinity terms conflict', { unresolvable: true });
 const NOT_ENFORCED = rejection('NodeAffinity', "node(s) didn't match scheduler-enforced node affinity", { unresolvable: true });
 
 /** `added`: what holds for all pods of the profile, beside what they ask for themselves. */
@@ -88,6 +90,7 @@ export const nodeAffinity = (added?: NodeAffinity): Plugin => {
     name: 'NodeAffinity',
     preFilter(pod) {
       const nodeNames = namedNodes(pod.pod.spec);
+      if (nodeNames?.size === 0) return { rejection: CONFLICT };
       return nodeNames === undefined ? undefined : { nodeNames };
     },
     filter(pod) {
@@ -129,16 +132,17 @@ const MIB = 1024 * 1024;
 const SMALL_IMAGES_BYTES = 23 * MIB;
 const LARGE_IMAGE_BYTES = 1000 * MIB;
 
-/** Prefers nodes that have the images, the more so the more nodes have them (so that one node does not draw everything). */
+/** Prefers nodes that have the images of containers and volumes, the more so the more nodes have them (so that one node does not draw everything). */
 export const imageLocality: Plugin = {
   name: 'ImageLocality',
   score(pod, cluster) {
     if (!cluster.hasImages) return undefined;
-    const containers = [...(pod.pod.spec?.initContainers ?? []), ...(pod.pod.spec?.containers ?? [])];
-    const images = containers.map((each) => withTag(each.image ?? '')).filter((name) => cluster.nodesWithImage(name) > 0);
+    const { initContainers = [], containers = [], volumes = [] } = pod.pod.spec ?? {};
+    const asked = [...initContainers, ...containers].map(({ image }) => image ?? '').concat(volumes.filter(({ image }) => image !== undefined).map(({ image }) => image?.reference ?? ''));
+    const images = asked.map(withTag).filter((name) => cluster.nodesWithImage(name) > 0);
     if (images.length === 0) return undefined;
     const shares = images.map((name) => ({ name, share: cluster.nodesWithImage(name) / cluster.nodes.length }));
-    const most = LARGE_IMAGE_BYTES * containers.length;
+    const most = LARGE_IMAGE_BYTES * asked.length;
     return {
       score(node) {
         let bytes = 0;
