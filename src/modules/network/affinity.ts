@@ -13,8 +13,8 @@ export async function rememberedClients(nft: string, { family, table }: { family
   const lines: string[] = [];
   for (const { set } of (JSON.parse(stdout) as { nftables: JsonSet[] }).nftables) {
     if (set === undefined || !names.has(set.name)) continue;
-    const clients = (set.elem ?? []).map(({ elem }) => elem).filter((each) => each !== undefined && typeof each.val === 'string' && (each.expires ?? 0) > 0);
-    if (clients.length > 0) lines.push(`add element ${family} ${table} ${set.name} { ${clients.map((each) => `${each?.val} expires ${each?.expires}s`).join(', ')} }`);
+    const clients = (set.elem ?? []).map(({ elem }) => elem).filter((each) => each !== undefined && typeof each.val === 'string' && (each.expires ?? 0) > 0 && (each.timeout ?? 0) > 0);
+    if (clients.length > 0) lines.push(`add element ${family} ${table} ${set.name} { ${clients.map((each) => `${each?.val} timeout ${each?.timeout}s expires ${each?.expires}s`).join(', ')} }`);
   }
   return lines.length === 0 ? '' : `${lines.join('\n')}\n`;
 }

@@ -35,6 +35,35 @@ inPlayedNetwork(import.meta.filename, 'the choice of endpoints, in namespaces', 
     services.remove('default/brief');
   });
 
+  test('session affinity has a client with one endpoint by whichever address, and keeps it there when its time changes', async () => {
+    const sticky = (timeoutSeconds: number): Service => {
+      const one = balanced('lasting', '10.62.0.24', 8085, '10.63.0.9');
+      return { ...one, spec: { ...one.spec, externalTrafficPolicy: 'Local', sessionAffinity: 'ClientIP', sessionAffinityConfig: { clientIP: { timeoutSeconds } } } };
+    };
+    const some = slice('lasting', pods.map((pod) => pod.address));
+    services.set(sticky(60));
+    slices.set({ ...some, endpoints: some.endpoints?.map((each, index) => ({ ...each, nodeName: index === 0 ? 'n1' : 'n2' })) });
+    await played.sync.idle();
+    const bound = new Map<string, string>();
+    for (const { name } of pods) bound.set(name, await ask('10.62.0.24:8085', name));
+    assert.equal(new Set(bound.values()).size, 3, 'new clients are led in turn');
+    /** Not in the order of before: who is forgotten would be led in turn to another one. */
+    const stay = async (address: string, why: string): Promise<void> => {
+      for (const { name } of pods.toReversed()) assert.equal(await ask(address, name), bound.get(name), why);
+    };
+    await stay('10.63.0.9:8085', 'by the balanced address too');
+    for (const seconds of [7_200, 30, 10_800]) {
+      services.set(sticky(seconds));
+      await played.sync.idle();
+      await stay('10.62.0.24:8085', `${seconds} s`);
+      const left = await timesLeft('default/lasting/');
+      assert.ok(left.length === 3 && left.every((each) => each > seconds - 300 && each <= seconds), `from the next connection on: ${left.join()} of ${seconds} s`);
+    }
+    services.remove('default/lasting');
+    slices.remove('default/lasting-1');
+    await played.sync.idle();
+  });
+
   test('source ranges let through who lies in them, whatever else they say', async () => {
     const [inside, outside] = [pods[0], pods[1]];
     const ranged = (...ranges: string[]): Service => {
@@ -174,3 +203,9 @@ inPlayedNetwork(import.meta.filename, 'the choice of endpoints, in namespaces', 
     }
   });
 });
+
+/** For how long the clients of a Service are still bound, in seconds. */
+async function timesLeft(service: string): Promise<number[]> {
+  const { nftables } = JSON.parse(await run('nft', ['-j', 'list', 'table', 'ip', 'llt0'])) as { nftables: { set?: { name: string; elem?: { elem: { expires: number } }[] } }[] };
+  return nftables.flatMap(({ set }) => (set?.name.includes(service) ? (set.elem ?? []) : [])).map(({ elem }) => elem.expires);
+}

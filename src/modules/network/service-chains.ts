@@ -98,17 +98,21 @@ function shared({ fragment, service, protocol, facts }: PortContext, chain: stri
   return `meta l4proto ${protocol} dnat ${family} to numgen ${by} mod ${destinations.length} map { ${map} }`;
 }
 
-/** Session affinity: each endpoint remembers its clients in a set of its own, for as long as the Service says after the last connection. */
+/**
+ * Session affinity: each endpoint remembers its clients in a set of its own, for as long as the Service says after the last connection. All chains of the
+ * port share these sets, so that a client has one endpoint by whichever address it asks; the time is the rule's, so that a change of it forgets nobody.
+ */
 function stick(port: PortContext, chain: string, destinations: readonly Destination[]): string[] {
   const timeout = port.service.spec?.sessionAffinityConfig?.clientIP?.timeoutSeconds ?? 10_800;
   const { family = 'ip' } = port.facts;
+  const suffix = chain.slice(chain.indexOf('/') + 1);
   const remembered: string[] = [];
   const targets: string[] = [];
   destinations.forEach((each, index) => {
-    const own = `${chain}/${each.address.replaceAll(':', '-')}/${each.port}`;
-    const set = `aff/${timeout}/${own}`;
-    port.fragment.sets.set(set, `{ type ${addressTypeOf(family)}; size 65536; flags dynamic,timeout; timeout ${timeout}s; }`);
-    port.fragment.chains.set(own, [`update @${set} { ${family} saddr }`, `meta l4proto ${port.protocol} dnat ${family} to ${withPort(each.address, each.port)}`]);
+    const endpoint = `${each.address.replaceAll(':', '-')}/${each.port}`;
+    const [own, set] = [`${chain}/${endpoint}`, `aff/${suffix}/${endpoint}`];
+    port.fragment.sets.set(set, `{ type ${addressTypeOf(family)}; size 65536; flags dynamic,timeout; }`);
+    port.fragment.chains.set(own, [`update @${set} { ${family} saddr timeout ${timeout}s }`, `meta l4proto ${port.protocol} dnat ${family} to ${withPort(each.address, each.port)}`]);
     remembered.push(`${family} saddr @${set} goto ${own}`);
     targets.push(`${index} : goto ${own}`);
   });

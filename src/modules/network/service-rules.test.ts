@@ -86,6 +86,22 @@ test('rules: source ranges of the annotation count where the field has none', ()
   assert.deepEqual(ruled({ loadBalancerSourceRanges: ['203.0.113.0/24'] }), ['ip saddr { 203.0.113.0/24, 127.0.0.0/8, 10.1.0.1/32 } goto svc/shop/web/tcp/80', 'drop']);
 });
 
+test('rules: source ranges of one family shut out nobody of the other', () => {
+  const loaded = service({ type: 'LoadBalancer', ports: [{ port: 80, protocol: 'TCP' }], clusterIPs: ['10.2.0.9', 'fd00:2::9'], loadBalancerSourceRanges: ['192.0.2.0/24'] }, '10.3.0.1');
+  const both = { ...loaded, status: { loadBalancer: { ingress: [{ ip: '10.3.0.1' }, { ip: 'fd00:3::1' }] } } };
+  const six = { ...slice(['fd00:1::2']), addressType: 'IPv6' as EndpointSlice['addressType'] };
+  const of = (ranges: string[], family: 'ip' | 'ip6'): { to: string | undefined; chain: readonly string[] | undefined } => {
+    const fragment = fragmentFor({ ...both, spec: { ...both.spec, loadBalancerSourceRanges: ranges } }, [slice(['10.1.0.2']), six], family === 'ip' ? FACTS : { ...FACTS, family, podCidr: 'fd00:1::/64', gatewayIp: 'fd00:1::1' });
+    return { to: fragment.elements.get('services')?.get(`${family === 'ip' ? '10.3.0.1' : 'fd00:3::1'} . tcp . 80`), chain: fragment.chains.get('lb/shop/web/tcp/80') };
+  };
+  const open = { to: 'goto svc/shop/web/tcp/80', chain: undefined };
+  const behind = (ranges: string): object => ({ to: 'goto lb/shop/web/tcp/80', chain: [`${ranges} goto svc/shop/web/tcp/80`, 'drop'] });
+  assert.deepEqual(of(['192.0.2.0/24'], 'ip'), behind('ip saddr { 192.0.2.0/24, 127.0.0.0/8, 10.1.0.1/32 }'));
+  assert.deepEqual(of(['192.0.2.0/24'], 'ip6'), open);
+  assert.deepEqual(of(['2001:db8::/32'], 'ip'), open);
+  assert.deepEqual(of(['2001:db8::/32'], 'ip6'), behind('ip6 saddr { 2001:db8::/32, fd00:1::1/128 }'));
+});
+
 test('rules: source ranges that cannot be read let nobody in', () => {
   const balanced = service({ type: 'LoadBalancer', ports: [{ port: 80, protocol: 'TCP' }] }, '10.3.0.1');
   const ruled = (annotation: string): readonly string[] | undefined => fragmentFor({ ...balanced, metadata: { ...balanced.metadata, annotations: { 'service.beta.kubernetes.io/load-balancer-source-ranges': annotation } } }, [slice(['10.1.0.2'])], FACTS).chains.get('lb/shop/web/tcp/80');
