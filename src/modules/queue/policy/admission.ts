@@ -58,7 +58,9 @@ export class Admission {
     this.#passing = new Passing(options.passingShare ?? 0);
     this.#trials = new Trials(options.trials, capacity, options.order, pending);
     this.#holds = capacity.map(() => 0);
-    this.#yielding = options.yielding === undefined ? undefined : new Yielding(options.yielding, (entry, ranSeconds) => this.#estimates.total(entry, ranSeconds));
+    this.#yielding = options.yielding === undefined ? undefined : new Yielding(options.yielding, {
+      expectTotal: (entry, ranSeconds) => this.#estimates.total(entry, ranSeconds), keeps: (entry) => this.#bound?.keeps(entry) === true,
+    });
     this.#bound = this.#createBound();
     this.#guard = options.guardsWaits === true ? this.#createGuard() : undefined;
     const waiting = { pending: this.#pending, guard: this.#guard, available: () => this.regular, place: (entry: Entry, available: Resources) => this.#place(entry, available) };
@@ -260,7 +262,8 @@ export class Admission {
   #createBound(): WaitBound | undefined {
     const { shadowBound, patience } = this.#options;
     if (shadowBound !== true) return patience === undefined ? undefined : new Patience(patience, LEAST_PATIENCE_SECONDS);
-    return new ShadowBound(this.#createShadow(), (entry) => this.#estimates.total(entry, Math.max(entry.knownSeconds, entry.state === 'running' ? entry.doneSeconds + this.#now - entry.startedAt : 0)));
+    const ranSeconds = (entry: Entry): number => Math.max(entry.knownSeconds, entry.state === 'running' ? entry.doneSeconds + this.#now - entry.startedAt : 0);
+    return new ShadowBound(this.#createShadow(), { ranSeconds, expectTotal: (entry, ran) => this.#estimates.total(entry, ran) });
   }
 
   #createShadow(): Admission {
@@ -353,7 +356,7 @@ export class Admission {
     add(this.#holds, placement.amount);
     this.#use.started(entry, this.#now);
     this.#running.add(entry);
-    this.#yielding?.started(entry, this.#now, this.#isOverdue(entry, startedAt));
+    this.#yielding?.started(entry, this.#now);
     this.#guard?.started(entry);
   }
 

@@ -80,6 +80,8 @@ export interface Entry {
   doneSeconds: number;
   /** Of a resumable one that runs: what is expected to be left of its run, as of the last look. */
   remainingSeconds: number;
+  /** Of the same: it yields to who has no more to do than this, what it loses by that counted in, in seconds. */
+  yieldsToSeconds: number;
   /** How often it was stopped, after trials too. */
   preemptions: number;
   /** How often it was stopped for others. */
@@ -103,7 +105,7 @@ export function entryOf(job: Job, arrival: number, share: number): Entry {
   return {
     placement: undefined,
     job, arrival, state: 'pending', expectedSeconds: 0, boundSeconds: 0, knownSeconds: 0, startedAt: 0, expectedEnd: 0,
-    trialSeconds: 0, trialsTaken: 0, timesPreempted: job.timesPreempted ?? 0, preemptions: 0, doneSeconds: job.doneSeconds ?? 0, remainingSeconds: 0, expectedWork: 0, passedWork: 0,
+    trialSeconds: 0, trialsTaken: 0, timesPreempted: job.timesPreempted ?? 0, preemptions: 0, doneSeconds: job.doneSeconds ?? 0, remainingSeconds: 0, yieldsToSeconds: 0, expectedWork: 0, passedWork: 0,
     share, likelySeconds: 0, foreseenBefore: -Infinity, graceSeconds: 0,
   };
 }

@@ -83,6 +83,10 @@ export class Patience implements WaitBound {
     return waitedSeconds(entry, at) > this.limitSeconds;
   }
 
+  keeps(entry: Entry): boolean {
+    return this.isOverdue(entry, entry.startedAt);
+  }
+
   cautionFor(entry: Entry, now: number): number {
     const waited = (now - entry.job.submittedAt) / Math.max(this.#floorSeconds, this.longestSeconds);
     return waited > LATE ? Infinity : waited > WARY ? CAUTION : 1;

@@ -14,6 +14,8 @@ const TRIALS: TrialOptions = { share: 0.02, lengthsSeconds: [60, 600] };
 export const SHARE_PREEMPTION: SharePreemptionOptions = { mostPerJob: 3, lostPart: 0.04 };
 /** For jobs that keep what they did when they are stopped: each yields at most ten times, and to who has a quarter of what it has left. */
 export const YIELDING: YieldingOptions = { mostPerJob: 10, times: 4 };
+/** Where waits are bounded, each stop makes the next one twice as hard to get: the stops of the largest jobs are then not used up before those that wait need them. */
+const TIMES_GROW = 2;
 /** Most jobs are little work: nine in ten of those recorded are a twentieth to an eighth of it. So much goes to the shortest, whoever waits. */
 const PASSING_SHARE = 0.05;
 const WEEK_SECONDS = 7 * 86_400;
@@ -40,5 +42,5 @@ export const POLICIES: Readonly<Record<PolicyName, () => Omit<AdmissionOptions, 
  */
 export function yieldingPolicy({ bounded, mostPerJob = YIELDING.mostPerJob }: { readonly bounded: boolean; readonly mostPerJob?: number }): Omit<AdmissionOptions, 'capacity'> {
   const { patience: _patience, ...rest } = POLICIES.ShortestJobFirst();
-  return { ...rest, ...(bounded && { shadowBound: true }), yielding: { ...YIELDING, mostPerJob } };
+  return { ...rest, ...(bounded && { shadowBound: true }), yielding: { ...YIELDING, mostPerJob, ...(bounded && { timesGrow: TIMES_GROW }) } };
 }

@@ -19,6 +19,8 @@ export interface WaitBound {
   readonly wakeAt: number;
   /** Whether one that had waited so long at a time has done so for too long. */
   isOverdue(entry: Entry, at: number): boolean;
+  /** Whether one that runs began because it had waited for too long, by what is known now, and so is not to be stopped for others. */
+  keeps(entry: Entry): boolean;
   /** Those that wait and have done so for too long, the longest first. */
   overdue(now: number): Iterable<Entry>;
   /** By what the expected run times of those are multiplied that would go past an overdue job; Infinity where none may. */

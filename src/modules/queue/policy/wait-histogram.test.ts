@@ -21,3 +21,13 @@ it('is 0 where few waited, and forgets what is taken out again', () => {
   for (let count = 0; count < 50; count++) waits.add(700, -1);
   assert.equal(waits.exceededBy(0.01), 0);
 });
+
+it('counts those that waited for longer, to within a hundredth', () => {
+  const waits = new WaitHistogram();
+  for (let seconds = 1; seconds <= 10_000; seconds++) waits.add(seconds);
+  for (const seconds of [0, 100, 5_000, 9_000]) {
+    const counted = waits.countAbove(seconds);
+    assert.ok(Math.abs(counted - (10_000 - seconds)) <= 0.01 * seconds + 1, `${counted} above ${seconds}`);
+  }
+  assert.equal(waits.countAbove(20_000), 0);
+});

@@ -20,6 +20,13 @@ export class WaitHistogram {
     this.#size += times;
   }
 
+  /** How many have waited for longer than so many seconds, to within a hundredth of them. */
+  countAbove(seconds: number): number {
+    let count = 0;
+    for (let bucket = this.#counts.length - 1; bucket > 0 && STEP ** bucket > seconds; bucket--) count += this.#counts[bucket]!;
+    return count;
+  }
+
   /** The most seconds of which it is sure that at least the part `above` of all has waited for as long; 0 where none has. */
   exceededBy(above: number): number {
     let left = above * this.#size;

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { Admission } from './admission.ts';
 import type { AdmissionOptions } from './admission-options.ts';
 import type { Decision, Job } from './job.ts';
-import { POLICIES, YIELDING } from './policies.ts';
+import { POLICIES, YIELDING, yieldingPolicy } from './policies.ts';
 
 const HOUR = 3_600;
 
@@ -62,6 +62,18 @@ describe('a resumable job', () => {
   });
 });
 
+it('is the harder to stop the more often it was, where waits are bounded', () => {
+  const yieldsAgain = (options: Partial<AdmissionOptions>): boolean => {
+    const admission = queue(options);
+    admission.submit(job('long', 10 * HOUR, { timesPreempted: 1 }), 0);
+    admission.decide(0);
+    admission.submit(job('short', 2 * HOUR, { submittedAt: 600 }), 600);
+    return said(admission.decide(600)).includes('stop long');
+  };
+  assert.equal(yieldsAgain(yieldingPolicy({ bounded: false })), true);
+  assert.equal(yieldsAgain(yieldingPolicy({ bounded: true })), false);
+});
+
 it('is looked at again though times are fractions of a second', () => {
   const admission = queue();
   // From a power of two on numbers are told apart half as finely, so after a minute less than a minute has passed, by less than can be waited for.
@@ -72,6 +84,35 @@ it('is looked at again though times are fractions of a second', () => {
   admission.decide(startedAt);
   admission.submit(job('short', 60, { submittedAt: now }), now);
   assert.deepEqual(said(admission.decide(now)), ['stop long', 'start short']);
+});
+
+describe('who got its place because it had waited for longer than anybody would under EASY', () => {
+  function late(): { admission: Admission; now: number } {
+    const admission = queue();
+    admission.submit(job('first', 10), 0);
+    admission.decide(0);
+    admission.submit(job('long', 8 * HOUR, { submittedAt: 1 }), 1);
+    admission.submit(job('less', 5 * HOUR, { submittedAt: 2 }), 2);
+    admission.finish('first', 10);
+    admission.decide(10);
+    let now = 10;
+    while (admission.entry('long')!.state !== 'running') admission.decide((now = admission.wakeAt));
+    return { admission, now };
+  }
+
+  it('keeps it as long as that is so', () => {
+    const { admission, now } = late();
+    admission.submit(job('short', 60, { submittedAt: now + 60 }), now + 60);
+    assert.deepEqual(said(admission.decide(now + 60)), []);
+  });
+
+  it('gives it to a much shorter one when waits under EASY have grown beyond that', () => {
+    const { admission, now } = late();
+    // In the order of arrival `less` would still wait for `long`.
+    const later = now + 600;
+    admission.submit(job('short', 60, { submittedAt: later }), later);
+    assert.deepEqual(said(admission.decide(later)), ['stop long', 'start short']);
+  });
 });
 
 it('who has waited for longer than anybody would under EASY gets the places of those that have not', () => {

@@ -14,6 +14,8 @@ export interface YieldingOptions {
   readonly mostPerJob: number;
   /** It yields to who has so many times less to do than it has, what it loses by being stopped counted in. */
   readonly times: number;
+  /** After each time that it was stopped, these times are so many times as many; default 1. What is stopped again and again for little ends late, and cannot be stopped any more when that counts. */
+  readonly timesGrow?: number;
 }
 
 export interface Wish {
@@ -33,18 +35,20 @@ const LOOKS_AFTER_TIMES = 4;
 export class Yielding {
   readonly #options: YieldingOptions;
   readonly #expectTotal: (entry: Entry, ranSeconds: number) => number;
-  /** Those that may be stopped, the one with the most left first. */
+  readonly #keeps: (entry: Entry) => boolean;
+  /** Those that may be stopped, the one that yields to the most first. */
   readonly #running: Entry[] = [];
   readonly #looks = createHeap<{ at: number; entry: Entry; startedAt: number }>((left, right) => left.at - right.at);
 
-  constructor(options: YieldingOptions, expectTotal: (entry: Entry, ranSeconds: number) => number) {
+  /** `keeps`: whether one that runs is not to be stopped, since it had waited for too long before it began. */
+  constructor(options: YieldingOptions, { expectTotal, keeps }: { expectTotal(entry: Entry, ranSeconds: number): number; keeps(entry: Entry): boolean }) {
     this.#options = options;
     this.#expectTotal = expectTotal;
+    this.#keeps = keeps;
   }
 
-  /** `isDue`: it had waited for too long before it began, so it keeps its place. */
-  started(entry: Entry, now: number, isDue: boolean): void {
-    if (isDue || entry.job.checkpointSeconds === undefined || entry.timesPreempted >= this.#options.mostPerJob) return;
+  started(entry: Entry, now: number): void {
+    if (entry.job.checkpointSeconds === undefined || entry.timesPreempted >= this.#options.mostPerJob) return;
     this.#look(entry, now);
   }
 
@@ -72,13 +76,13 @@ export class Yielding {
 
   /** Whose places the job gets; undefined where those that may be stopped do not make room. */
   victimsFor(entry: Entry, { why, now, free, place, began }: Wish): readonly Entry[] | undefined {
-    const { times } = this.#options;
     const available = [...free];
     const victims: Entry[] = [];
     for (const victim of this.#running) {
-      if (why === 'shorter' && victim.remainingSeconds < times * entry.expectedSeconds) return undefined;
+      if (why === 'shorter' && victim.yieldsToSeconds < entry.expectedSeconds) return undefined;
       if (victim.trialSeconds > 0 || began.has(victim)) continue;
-      if (why === 'shorter' && victim.remainingSeconds < times * (entry.expectedSeconds + lostSecondsOf(victim.job, now - victim.startedAt))) continue;
+      if (why === 'shorter' && victim.yieldsToSeconds < entry.expectedSeconds + lostSecondsOf(victim.job, now - victim.startedAt)) continue;
+      if (this.#keeps(victim)) continue;
       const { amount } = victim.placement!;
       if (!amount.some((each, index) => each > 0 && entry.job.request[index]! > 0)) continue;
       victims.push(victim);
@@ -90,9 +94,11 @@ export class Yielding {
   }
 
   #look(entry: Entry, now: number): void {
+    const { times, timesGrow = 1 } = this.#options;
     const ranSeconds = entry.doneSeconds + now - entry.startedAt;
     const known = Math.max(ranSeconds, entry.knownSeconds);
     entry.remainingSeconds = Math.max(1, this.#expectTotal(entry, known) - ranSeconds);
+    entry.yieldsToSeconds = entry.remainingSeconds / (times * timesGrow ** entry.timesPreempted);
     this.#running.splice(this.#placeOf(entry), 0, entry);
     let next = FIRST_LOOK_SECONDS;
     while (next <= ranSeconds) next *= LOOKS_AFTER_TIMES;
@@ -106,7 +112,7 @@ export class Yielding {
     while (low < high) {
       const middle = (low + high) >> 1;
       const other = this.#running[middle]!;
-      if (other.remainingSeconds > entry.remainingSeconds || (other.remainingSeconds === entry.remainingSeconds && other.arrival < entry.arrival)) low = middle + 1;
+      if (other.yieldsToSeconds > entry.yieldsToSeconds || (other.yieldsToSeconds === entry.yieldsToSeconds && other.arrival < entry.arrival)) low = middle + 1;
       else high = middle;
     }
     return low;
