@@ -179,23 +179,36 @@ inPlayedNetwork(import.meta.filename, 'the choice of endpoints, in namespaces', 
   test('a client of UDP is not led to an endpoint that is gone', { skip: existsSync('/usr/bin/perl') ? false : 'needs perl' }, async () => {
     const script = "const s = require('node:dgram').createSocket('udp4'); s.on('message', (m, from) => s.send(process.argv[1], from.port, from.address)); s.bind(53, () => console.log('up'))";
     const servers = pods.slice(0, 2).map((pod) => spawn('ip', ['netns', 'exec', pod.name, process.execPath, '-e', script, pod.name], { stdio: ['ignore', 'pipe', 'inherit'] }));
-    const client = createSocket('udp4');
+    const [client, late] = [createSocket('udp4'), createSocket('udp4')];
     try {
       await Promise.all(servers.map((server) => once(server.stdout as NodeJS.ReadableStream, 'data')));
       const udp: Pick<EndpointSlice, 'ports'> = { ports: [{ name: '', port: 53, protocol: 'UDP' }] };
       const at = (index: number): EndpointSlice => ({ ...slice('flow', [String(pods[index]?.address)]), ...udp });
       services.set(service('flow', { clusterIP: '10.62.0.25', ports: [{ port: 53, protocol: 'UDP' }] }));
-      const say = async (): Promise<string> => {
-        client.send('who', 53, '10.62.0.25');
-        return String(((await once(client, 'message', { signal: AbortSignal.timeout(3_000) })) as [Buffer])[0]);
+      const say = async (who = client): Promise<string> => {
+        who.send('who', 53, '10.62.0.25');
+        return String(((await once(who, 'message', { signal: AbortSignal.timeout(3_000) })) as [Buffer])[0]);
       };
       for (const index of [0, 1, 0]) {
         slices.set(at(index));
         await played.sync.idle();
         assert.equal(await say(), pods[index]?.name);
       }
+      // As a connection of TCP it stays where one terminates and still serves, though nobody is led there anew (upstream: CleanStaleEntries).
+      const [one, other] = [at(0).endpoints![0]!, at(1).endpoints![0]!];
+      const ending = { ready: false, serving: true, terminating: true };
+      slices.set({ ...at(0), endpoints: [{ ...one, conditions: ending }, other] });
+      await played.sync.idle();
+      assert.equal(await say(), pods[0]?.name);
+      assert.equal(await say(late), pods[1]?.name, 'who comes now');
+      for (const endpoints of [[{ ...one, conditions: { ...ending, serving: false } }, other], [other]]) {
+        slices.set({ ...at(0), endpoints });
+        await played.sync.idle();
+        assert.equal(await say(), pods[1]?.name, 'it went without a rule that changed');
+      }
     } finally {
       client.close();
+      late.close();
       for (const server of servers) server.kill('SIGKILL');
       services.remove('default/flow');
       slices.remove('default/flow-1');

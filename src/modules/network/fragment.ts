@@ -13,6 +13,8 @@ export interface Fragment {
   elements: Map<Collection, Map<string, string>>;
   /** Ports on 127.0.0.1 that the load balancer wants, and where they lead. */
   loopback: readonly LoopbackPort[];
+  /** Endpoints of ports of UDP that serve, chosen or not, as `address:port` or `[address]:port`. */
+  udpServing: ReadonlySet<string>;
 }
 
 export type Transport = 'tcp' | 'udp' | 'sctp';

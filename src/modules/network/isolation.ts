@@ -49,7 +49,7 @@ export function isolatedEndpoints(slices: readonly EndpointSlice[], { ingress }:
 /** The set of clients of whom no proxy may carry anything. */
 export function confinedClients({ egress }: Isolated, family: Family): Fragment {
   const addresses = [...egress].filter((each) => isOfFamily(each, family));
-  return { chains: new Map(), sets: new Map(), elements: new Map([['confined', new Map(addresses.map((each) => [each, '']))]]), loopback: [] };
+  return { chains: new Map(), sets: new Map(), elements: new Map([['confined', new Map(addresses.map((each) => [each, '']))]]), loopback: [], udpServing: new Set() };
 }
 
 function signatureOf(pod: Pod | undefined): string {

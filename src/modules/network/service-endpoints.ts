@@ -29,7 +29,7 @@ export function candidatesOf(port: ServicePort, slices: readonly EndpointSlice[]
     if (number === undefined) continue;
     const weight = weightOf(slice);
     for (const endpoint of slice.endpoints ?? []) {
-      const { ready = true, serving = ready, terminating = false } = endpoint.conditions ?? {};
+      const { ready = true, serving = true, terminating = false } = endpoint.conditions ?? {};
       const [address] = endpoint.addresses;
       if ((!ready && !(serving && terminating)) || !isOfFamily(address, family)) continue;
       const key = `${address}:${number}`;

@@ -274,3 +274,21 @@ test('of a proxy, each node has the port that is for it', () => {
   });
   assert.deepEqual([...elements.get('nodeports') ?? []], [['tcp . 30080', 'goto ext/shop/web/tcp/80']]);
 });
+
+test('who serves UDP keeps its clients, chosen or not (upstream: conntrack/cleanup_test.go)', () => {
+  const conditions = (ready: boolean, serving?: boolean, terminating?: boolean): Endpoint['conditions'] => ({ ready, ...(serving === undefined ? {} : { serving }), ...(terminating === undefined ? {} : { terminating }) });
+  const endpoints: Endpoint[] = [
+    { addresses: ['10.1.0.2'], conditions: conditions(true), nodeName: 'n1' }, { addresses: ['10.1.0.3'], conditions: conditions(true), nodeName: 'n2' },
+    { addresses: ['10.1.0.4'], conditions: conditions(false, true, true), nodeName: 'n1' }, { addresses: ['10.1.0.5'], conditions: conditions(false, false, true), nodeName: 'n1' },
+    { addresses: ['10.1.0.6'], conditions: conditions(false, undefined, true), nodeName: 'n1' }, { addresses: ['10.1.0.7'], conditions: conditions(false), nodeName: 'n1' },
+  ];
+  const servingOf = (protocol: string, spec: ServiceSpec = {}): string[] => {
+    const port = { port: 53, protocol: protocol as 'UDP' };
+    return [...fragmentFor(service({ ports: [port], ...spec }), [{ ...slice(endpoints), ports: [{ name: '', port: 5353, protocol: port.protocol }] }], FACTS).udpServing];
+  };
+  const all = ['10.1.0.2:5353', '10.1.0.3:5353', '10.1.0.4:5353', '10.1.0.6:5353'];
+  assert.deepEqual(servingOf('UDP'), all, 'one that does not say whether it serves, does');
+  assert.deepEqual(servingOf('UDP', { internalTrafficPolicy: 'Local' }), all, 'policies, hints and what terminates say who comes to it anew');
+  assert.deepEqual(servingOf('TCP'), []);
+  assert.deepEqual(servingOf('UDP', { clusterIP: 'None' }), []);
+});

@@ -10,11 +10,12 @@ import { sourceRangesOf } from '../../api/core/source-ranges.ts';
 import type { Service, ServicePort } from '../../api/generated/core-v1.ts';
 import type { EndpointSlice } from '../../api/generated/discovery-v1.ts';
 import { isCidr, isStrictSubset } from '../../api/ip.ts';
-import { isOfFamily, type Family } from './family.ts';
+import { isOfFamily, withPort, type Family } from './family.ts';
 import { add, LOOPBACK, type Fragment, type Transport } from './fragment.ts';
 import type { RuleFacts } from './rule-facts.ts';
 import { chainsFor, past, type PortContext } from './service-chains.ts';
 import { choicesOf } from './service-choices.ts';
+import { candidatesOf } from './service-endpoints.ts';
 
 /** Who else serves a Service, or that nobody is to: then it is left alone, as by upstream's proxy. */
 const LEFT_ALONE = ['service.kubernetes.io/service-proxy-name', 'service.kubernetes.io/headless'];
@@ -23,11 +24,17 @@ export const isLeftAlone = ({ metadata }: Service): boolean => LEFT_ALONE.some((
 
 /** Empty for headless and ExternalName services, and those that are left alone. */
 export function fragmentFor(service: Service, slices: readonly EndpointSlice[], facts: RuleFacts): Fragment {
-  const fragment: Fragment = { chains: new Map(), sets: new Map(), elements: new Map(), loopback: [] };
+  const fragment: Fragment = { chains: new Map(), sets: new Map(), elements: new Map(), loopback: [], udpServing: new Set() };
   const spec = service.spec;
   if (spec === undefined || isLeftAlone(service) || spec.type === 'ExternalName' || spec.clusterIP === 'None' || !spec.clusterIP) return fragment;
+  fragment.udpServing = udpServing(service, slices, facts.family);
   for (const port of spec.ports ?? []) addPort(fragment, service, port, slices, facts);
   return fragment;
+}
+
+function udpServing({ spec }: Service, slices: readonly EndpointSlice[], family: Family | undefined): Set<string> {
+  const ports = (spec?.ports ?? []).filter(({ protocol }) => protocol === 'UDP');
+  return new Set(ports.flatMap((each) => candidatesOf(each, slices, family)).map(({ address, port }) => withPort(address, port)));
 }
 
 function addPort(fragment: Fragment, service: Service, port: ServicePort, slices: readonly EndpointSlice[], facts: RuleFacts): void {

@@ -5,25 +5,19 @@ import { runAny } from '../../base/sys/run.ts';
 import type { Fragment } from './fragment.ts';
 import { udpTargetsGone, udpWaysNew } from './stale-flows.ts';
 
-const fragment = (...rules: string[]): Fragment => ({ chains: new Map([['c', rules]]), sets: new Map(), elements: new Map(), loopback: [] });
+const serving = (...udpServing: string[]): Fragment => ({ chains: new Map(), sets: new Map(), elements: new Map(), loopback: [], udpServing: new Set(udpServing) });
 
-test('only targets of UDP that are led to no longer are gone', () => {
-  const one = fragment('meta l4proto udp dnat ip to 10.0.0.2:53');
-  const two = fragment('meta l4proto udp dnat ip to numgen inc mod 2 map { 0 : 10.0.0.2 . 53, 1 : 10.0.0.3 . 53 }');
-  const six = fragment('meta l4proto udp dnat ip6 to [fd00::2]:53');
-  const both = fragment('meta l4proto udp dnat ip6 to numgen inc mod 2 map { 0 : fd00::2 . 53, 1 : fd00:1::3 . 53 }');
-  assert.deepEqual(udpTargetsGone(both, six), ['[fd00:1::3]:53']);
-  assert.deepEqual(udpTargetsGone(both, undefined), ['[fd00::2]:53', '[fd00:1::3]:53']);
-  const tcp = fragment('meta l4proto tcp dnat ip to 10.0.0.2:53');
-  assert.deepEqual(udpTargetsGone(two, one), ['10.0.0.3:53']);
-  assert.deepEqual(udpTargetsGone(two, undefined), ['10.0.0.2:53', '10.0.0.3:53']);
-  assert.deepEqual(udpTargetsGone(one, two), []);
-  assert.deepEqual(udpTargetsGone(undefined, one), []);
-  assert.deepEqual(udpTargetsGone(tcp, undefined), []);
+test('only endpoints of UDP that serve no longer are gone', () => {
+  const both = serving('10.0.0.2:53', '[fd00::2]:53');
+  assert.deepEqual(udpTargetsGone(both, serving('[fd00::2]:53')), ['10.0.0.2:53']);
+  assert.deepEqual(udpTargetsGone(both, undefined), ['10.0.0.2:53', '[fd00::2]:53']);
+  assert.deepEqual(udpTargetsGone(serving('10.0.0.2:53'), both), []);
+  assert.deepEqual(udpTargetsGone(serving('10.0.0.2:53'), serving('10.0.0.2:54')), ['10.0.0.2:53'], 'the same pod by another port');
+  assert.deepEqual(udpTargetsGone(undefined, both), []);
 });
 
 test('ways of UDP that the rules have now, where flows may have begun before', () => {
-  const ways = (elements: Record<string, string[]>): Fragment => ({ ...fragment(), elements: new Map(Object.entries(elements).map(([name, keys]) => [name, new Map(keys.map((key) => [key, 'goto c']))])) as Fragment['elements'] });
+  const ways = (elements: Record<string, string[]>): Fragment => ({ ...serving(), elements: new Map(Object.entries(elements).map(([name, keys]) => [name, new Map(keys.map((key) => [key, 'goto c']))])) as Fragment['elements'] });
   const facts = { ownAddresses: () => ['127.0.0.1', '192.0.2.1'], isRefused: (address: string) => address.startsWith('10.2.') };
   const whole = ways({ services: ['10.2.0.9 . udp . 53', '203.0.113.7 . udp . 53', '127.0.0.1 . udp . 53', '203.0.113.7 . tcp . 53'], nodeports: ['udp . 30053', 'tcp . 30054'] });
   assert.deepEqual(udpWaysNew(undefined, whole, facts), ['203.0.113.7:53', '127.0.0.1:53', '127.0.0.1:30053', '192.0.2.1:30053']);

@@ -14,10 +14,12 @@ import type { Collection, Fragment } from './fragment.ts';
 const PERL = '/usr/bin/perl';
 const FEW = 64;
 
-/** Addresses to which UDP was led before and no longer is, as `address:port` or `[address]:port`. Pure. */
+/**
+ * Endpoints that served UDP before and no longer do. One that still serves while it terminates, or that a policy no longer lets anybody choose, keeps
+ * its flows, as it keeps its connections of TCP (upstream: CleanStaleEntries). Pure.
+ */
 export function udpTargetsGone(before: Fragment | undefined, now: Fragment | undefined): string[] {
-  const kept = udpTargets(now);
-  return [...udpTargets(before)].filter((each) => !kept.has(each));
+  return [...(before?.udpServing ?? [])].filter((each) => now?.udpServing.has(each) !== true);
 }
 
 export interface WaysFacts {
@@ -43,18 +45,6 @@ export function udpWaysNew(before: Fragment | undefined, now: Fragment | undefin
 
 function keysOf(fragment: Fragment | undefined, collections: readonly Collection[]): string[] {
   return collections.flatMap((each) => [...(fragment?.elements.get(each)?.keys() ?? [])]);
-}
-
-function udpTargets(fragment: Fragment | undefined): Set<string> {
-  const targets = new Set<string>();
-  for (const rules of fragment?.chains.values() ?? []) {
-    for (const rule of rules) {
-      if (!rule.startsWith('meta l4proto udp dnat')) continue;
-      for (const [, address, port] of rule.matchAll(/(\d+\.\d+\.\d+\.\d+)(?::| \. )(\d+)/g)) targets.add(`${address}:${port}`);
-      for (const [, address, port] of rule.matchAll(/([0-9a-f]*:[0-9a-f:]+)(?:\]:| \. )(\d+)/g)) targets.add(`[${address}]:${port}`);
-    }
-  }
-  return targets;
 }
 
 /** Forgets the UDP flows that are answered from there. Rejects with why it cannot. */

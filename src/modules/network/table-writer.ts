@@ -61,8 +61,9 @@ export function createTableWriter({ facts, nft, conntrack, hasUdp }: TableWriter
     },
     async write(changes) {
       const changed = ruleset.change(changes);
-      if (changed === '' && !isWhole) return;
+      // Who was chosen by no rule may have gone, too.
       for (const [key, fragment] of changes) untaken.set(key, fragment);
+      if (changed === '' && !isWhole) return;
       try {
         await kernel.write(isWhole ? await wholeTable() : changed);
         isWhole = false;
