@@ -184,3 +184,42 @@ test('Endpoints kept by hand are mirrored for a service without a selector', asy
   await world.client.delete(Endpoints, 'hand', { namespace });
   await eventually('no mirror', async () => (await slicesOf('hand')).length === 0);
 });
+
+test('Endpoints kept by hand go with their Service, others stay (upstream: registry/core/service/storage, afterDelete)', async () => {
+  const endpoints = (name: string): Promise<Endpoints> => world.client.create(Endpoints, { apiVersion: 'v1', kind: 'Endpoints', metadata: { name, namespace }, subsets: [{ addresses: [{ ip: '192.0.2.7' }], ports: [{ port: 8080 }] }] });
+  await world.client.create(Service, { ...service('kept-for'), spec: { ports: [{ port: 80 }] } } as Service);
+  await Promise.all([endpoints('kept-for'), endpoints('of-no-service')]);
+  await eventually('a mirror', async () => (await slicesOf('kept-for')).length === 1);
+  await world.client.delete(Service, 'kept-for', { namespace });
+  await eventually('neither', async () => (await slicesOf('kept-for')).length === 0 && (await world.client.list(Endpoints, { namespace })).items.every(({ metadata }) => metadata.name !== 'kept-for'));
+  assert.equal((await world.client.get(Endpoints, 'of-no-service', { namespace })).metadata.name, 'of-no-service');
+});
+
+test('a Service that ends keeps its slices up to date as long as it is there, and gets no new ones (upstream: endpointslice, finalize)', async () => {
+  const made = await world.client.create(Service, { ...service('ending'), metadata: { name: 'ending', namespace, finalizers: ['example.com/hold'] } });
+  const served = async (): Promise<string> => (await slicesOf('ending')).flatMap(({ endpoints = [] }) => endpoints).flatMap(({ addresses }) => addresses).sort().join();
+  await runningPod('ending-a', 'ending', '10.1.0.31');
+  await eventually('the first pod', async () => (await served()) === '10.1.0.31');
+  await world.client.delete(Service, 'ending', { namespace });
+  await runningPod('ending-b', 'ending', '10.1.0.32');
+  await eventually('both pods', async () => (await served()) === '10.1.0.31,10.1.0.32');
+  await eventually('in Endpoints, too', async () => (await world.client.get(Endpoints, 'ending', { namespace })).subsets?.[0]?.addresses?.length === 2);
+  for (const { metadata } of await slicesOf('ending')) await world.client.delete(EndpointSlice, metadata.name ?? '', { namespace });
+  await runningPod('ending-c', 'ending', '10.1.0.33');
+  await eventually('Endpoints know of the third', async () => (await world.client.get(Endpoints, 'ending', { namespace })).subsets?.[0]?.addresses?.length === 3);
+  assert.equal(await served(), '', 'the garbage collector takes slices of what ends, and nobody makes them again');
+  await world.client.patch(Service, 'ending', { type: 'merge', body: { metadata: { finalizers: [] } } }, { namespace });
+  await eventually('gone', async () => (await world.client.list(Service, { namespace })).items.every(({ metadata }) => metadata.uid !== made.metadata.uid));
+});
+
+test('a slice that ends serves nobody: its endpoints are in another at once (upstream: TestSyncServiceEndpointSlicePendingDeletion)', async () => {
+  await create('held');
+  await runningPod('held-a', 'held', '10.1.0.41');
+  await eventually('its pod', async () => (await slicesOf('held')).some(({ endpoints }) => endpoints?.length === 1));
+  const [old] = await slicesOf('held');
+  await world.client.patch(EndpointSlice, old?.metadata.name ?? '', { type: 'merge', body: { metadata: { finalizers: ['example.com/hold'] } } }, { namespace });
+  await world.client.delete(EndpointSlice, old?.metadata.name ?? '', { namespace });
+  await eventually('another', async () => (await slicesOf('held')).some(({ metadata, endpoints }) => metadata.deletionTimestamp === undefined && endpoints?.length === 1));
+  await world.client.patch(EndpointSlice, old?.metadata.name ?? '', { type: 'merge', body: { metadata: { finalizers: [] } } }, { namespace });
+  await eventually('that one alone', async () => (await slicesOf('held')).map(({ metadata }) => metadata.uid).every((uid) => uid !== old?.metadata.uid));
+});

@@ -3,7 +3,8 @@ import type { EndpointAddress, EndpointPort, Endpoints } from '../../api/generat
 import type { Endpoint, EndpointSlice } from '../../api/generated/discovery-v1.ts';
 import { controllerReference } from '../../api/owner.ts';
 import type { Family } from './endpoint.ts';
-import { identity, MANAGED_BY, planGroups, samePorts, SERVICE_NAME, type Group, type SlicePlan } from './plan.ts';
+import { identity, MANAGED_BY, planGroups, SERVICE_NAME, type Group, type SlicePlan } from './plan.ts';
+import { repack } from './repack.ts';
 import { LAST_CHANGE } from './trigger-time.ts';
 
 export const MIRROR_MANAGER = 'endpointslicemirroring-controller.k8s.io';
@@ -36,43 +37,18 @@ export function planMirror(endpoints: Endpoints, existing: readonly EndpointSlic
   return { ...plan, skipped };
 }
 
-interface Subset {
-  ports: Group['ports'];
-  /** Whether it is ready, by address. */
-  addresses: Map<string, { address: EndpointAddress; ready: boolean }>;
-}
-
-function groupsOf(endpoints: Endpoints): { groups: Group[]; skipped: number } {
+function groupsOf({ subsets = [] }: Endpoints): { groups: Group[]; skipped: number } {
   const groups: Group[] = [];
   let skipped = 0;
-  for (const { ports, addresses } of subsetsOf(endpoints)) {
-    const sorted = [...addresses.values()].sort((a, b) => Number(b.ready) - Number(a.ready));
-    skipped += Math.max(0, sorted.length - MAX_MIRRORED);
-    for (const { address, ready } of sorted.slice(0, MAX_MIRRORED)) {
-      const family: Family = address.ip.includes(':') ? 'IPv6' : 'IPv4';
-      let group = groups.find((each) => each.family === family && each.ports === ports);
-      if (group === undefined) groups.push((group = { family, ports, endpoints: new Map() }));
-      const endpoint = endpointOf(address, ready);
-      group.endpoints.set(identity(endpoint), endpoint);
+  for (const { addresses = [], notReadyAddresses = [], ports = [] } of repack(subsets)) {
+    const all = [...addresses.map((each) => endpointOf(each, true)), ...notReadyAddresses.map((each) => endpointOf(each, false))];
+    skipped += Math.max(0, all.length - MAX_MIRRORED);
+    for (const [family, some] of Map.groupBy(all.slice(0, MAX_MIRRORED), ({ addresses: [ip] }): Family => (ip?.includes(':') ? 'IPv6' : 'IPv4'))) {
+      groups.push({ family, ports: ports.map(slicePort), endpoints: new Map(some.map((each) => [identity(each), each])) });
     }
   }
   return { groups, skipped };
 }
-
-/** Those of the same ports together. What is ready in one is ready. */
-function subsetsOf({ subsets = [] }: Endpoints): Subset[] {
-  const found: Subset[] = [];
-  for (const subset of subsets) {
-    const ports = (subset.ports ?? []).map(slicePort);
-    let same = found.find((each) => samePorts(each.ports, ports));
-    if (same === undefined) found.push((same = { ports, addresses: new Map() }));
-    for (const address of subset.addresses ?? []) same.addresses.set(keyOf(address), { address, ready: true });
-    for (const address of subset.notReadyAddresses ?? []) if (!same.addresses.has(keyOf(address))) same.addresses.set(keyOf(address), { address, ready: false });
-  }
-  return found;
-}
-
-const keyOf = (address: EndpointAddress): string => identity(endpointOf(address, true));
 
 function slicePort({ name, port, protocol, appProtocol }: EndpointPort): Group['ports'][number] {
   return { name: name ?? '', port, protocol: protocol ?? 'TCP', ...(appProtocol === undefined ? {} : { appProtocol }) };

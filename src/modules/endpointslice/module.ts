@@ -7,6 +7,7 @@ import { Service } from '../../api/core/service.ts';
 import { zoneOf } from '../../api/core/zone.ts';
 import { EndpointSlice } from '../../api/discovery/endpoint-slice.ts';
 import { isApiError } from '../../api/errors.ts';
+import type { KubeObject } from '../../api/meta.ts';
 import { ifThere } from '../../sdk/if-there.ts';
 import { keyOf, splitKey, type Caches, type ObjectKey } from '../../sdk/cache.ts';
 import { watching, type Controller, type ReconcileContext, type ReconcileResult } from '../../sdk/controller.ts';
@@ -46,7 +47,12 @@ function selects(service: Service, pod: Pod): boolean {
 }
 
 function hasEndpoints(service: Service | undefined): service is Service {
-  return service !== undefined && service.spec?.selector !== undefined && service.spec.type !== 'ExternalName' && service.metadata.deletionTimestamp === undefined;
+  return service !== undefined && service.spec?.selector !== undefined && service.spec.type !== 'ExternalName';
+}
+
+/** Of what ends nothing new is made, which the garbage collector would have to take at once; and what ends is left alone (upstream: endpointslice, finalize). */
+function isToStay({ metadata }: KubeObject): boolean {
+  return metadata.deletionTimestamp === undefined;
 }
 
 function podsOf(service: Service, caches: Caches): Pod[] {
@@ -111,10 +117,10 @@ function sliceController(): Controller<Service> {
         return carryOut(key, own, () => {
           const nodes = context.caches.of(Node);
           const pods = podsOf(service, context.caches);
-          const plan = planSlices(service, pods, own, { zoneOf: (node) => zoneOf(nodes.get(node)), shares: sharesByZone(service) ? zoneShares(nodes.list()) : undefined });
+          const plan = planSlices(service, pods, own.filter(isToStay), { zoneOf: (node) => zoneOf(nodes.get(node)), shares: sharesByZone(service) ? zoneShares(nodes.list()) : undefined });
           tell(told, key, service, plan, context.events);
           const time = times.look(key, service, pods);
-          return { create: plan.create.map((each) => stamped(each, time)), update: plan.update.map((each) => stamped(each, time)), delete: plan.delete };
+          return { create: isToStay(service) ? plan.create.map((each) => stamped(each, time)) : [], update: plan.update.map((each) => stamped(each, time)), delete: plan.delete };
         }, context);
       }
       told.delete(key);
@@ -137,9 +143,9 @@ function mirrorController(): Controller<Endpoints> {
       const wanted = service !== undefined && service.spec?.selector === undefined && endpointsObject !== undefined && isMirrored(endpointsObject);
       if (wanted) {
         return carryOut(key, own, () => {
-          const plan = planMirror(endpointsObject, own);
+          const plan = planMirror(endpointsObject, own.filter(isToStay));
           if (plan.skipped > 0) context.events.event(endpointsObject, 'Warning', 'TooManyAddressesToMirror', `A max of ${MAX_MIRRORED} addresses can be mirrored to EndpointSlices per Endpoints subset. ${plan.skipped} addresses were skipped`);
-          return plan;
+          return isToStay(endpointsObject) ? plan : { ...plan, create: [] };
         }, context);
       }
       await Promise.all(own.map((each) => remove(each, context.client)));
@@ -169,6 +175,7 @@ async function remove(slice: EndpointSlice, client: ReconcileContext['client']):
 
 function endpointsController(): Controller<Service> {
   const times = createTriggerTimes();
+  const known = new Set<ObjectKey>();
   return {
     name: 'endpoints', for: Service, watches: [watching(Pod, servicesOf), watching(Endpoints, (each) => [keyOf(each)])], writes: [Endpoints],
     async reconcile(key, service, { client, caches }) {
@@ -176,9 +183,11 @@ function endpointsController(): Controller<Service> {
       const current = caches.of(Endpoints).get(key);
       if (!hasEndpoints(service)) times.forget(key);
       if (service === undefined) {
-        if (current?.metadata.labels?.[ENDPOINTS_MANAGED_BY] === ENDPOINTS_MANAGER) await ifThere(client.delete(Endpoints, name, { namespace }));
+        // They go with their Service, also those that a user kept for it.
+        if (known.delete(key) || current?.metadata.labels?.[ENDPOINTS_MANAGED_BY] === ENDPOINTS_MANAGER) await ifThere(client.delete(Endpoints, name, { namespace }));
         return;
       }
+      known.add(key);
       if (!hasEndpoints(service)) return;
       const pods = podsOf(service, caches);
       const time = times.look(key, service, pods);
@@ -188,6 +197,7 @@ function endpointsController(): Controller<Service> {
       const labels: Record<string, string> = { ...service.metadata.labels, [ENDPOINTS_MANAGED_BY]: ENDPOINTS_MANAGER };
       if (service.spec?.clusterIP === 'None') labels[HEADLESS] = '';
       if (current === undefined) {
+        if (!isToStay(service)) return;
         await client.create(Endpoints, stamped({ apiVersion: 'v1', kind: 'Endpoints', metadata: { name, namespace, labels, annotations }, ...(subsets.length > 0 ? { subsets } : {}) }, time));
       } else if (!isDeepStrictEqual(current.subsets ?? [], subsets) || !isDeepStrictEqual({ ...current.metadata.labels }, labels) || before !== annotations[OVER_CAPACITY]) {
         await client.update(Endpoints, stamped({ ...current, metadata: { ...current.metadata, labels, annotations }, subsets }, time));

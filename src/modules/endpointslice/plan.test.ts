@@ -95,7 +95,7 @@ test('mirrors bear the annotations of what they mirror, one slice a family and p
   const annotated = (annotations: Record<string, string>): Endpoints => ({ metadata: { name: 'db', namespace: 'shop', uid: 'e1', annotations }, subsets: [{ addresses: [{ ip: '192.0.2.1' }, { ip: '2001:db8::1' }], ports: [{ port: 5432 }] }, { addresses: [{ ip: '192.0.2.2' }], notReadyAddresses: [{ ip: '192.0.2.1' }], ports: [{ port: 5432 }] }] });
   const plan = planMirror(annotated({ team: 'a', 'kubectl.kubernetes.io/last-applied-configuration': '{}', 'endpoints.kubernetes.io/last-change-trigger-time': 'x' }), []);
   assert.deepEqual(plan.create.map(({ addressType, endpoints, metadata }) => [addressType, endpoints?.map(({ addresses, conditions }) => [addresses[0], conditions?.ready]), metadata.annotations]), [
-    ['IPv4', [['192.0.2.1', true], ['192.0.2.2', true]], { team: 'a' }], ['IPv6', [['2001:db8::1', true]], { team: 'a' }],
+    ['IPv4', [['192.0.2.2', true], ['192.0.2.1', false]], { team: 'a' }], ['IPv6', [['2001:db8::1', true]], { team: 'a' }],
   ]);
   const existing = plan.create.map((each, index) => ({ ...each, metadata: { ...each.metadata, name: `db-${index}` } }));
   assert.deepEqual(planMirror(annotated({ team: 'b' }), existing).update.map(({ metadata }) => [metadata.name, metadata.annotations]), [['db-0', { team: 'b' }], ['db-1', { team: 'b' }]]);
@@ -143,4 +143,37 @@ test('Endpoints name a thousand, those first that are ready, of each group its s
   assert.deepEqual(sizes(pods(1_000, 2)), [false, [[1_000, 0]]]);
   assert.deepEqual(sizes([...pods(700, 2, { ready: false }), ...pods(600, 1_000)]), [true, [[600, 400]]]);
   assert.deepEqual(sizes([...pods(900, 2), ...pods(300, 2_000, { port: 9_090 }), ...pods(10, 3_000, { ready: false })]), [true, [[750, 0], [250, 0]]]);
+});
+
+test('slices of a Service of before go, though they bear the same name; the garbage collector is about to take them (upstream: ownedBy)', () => {
+  const slices = after([], planSlices(SERVICE, [pod(2)], []));
+  const again = { ...SERVICE, metadata: { ...SERVICE.metadata, uid: 's2' } };
+  const plan = planSlices(again, [pod(2)], slices);
+  assert.deepEqual([plan.create.map((each) => [each.metadata.ownerReferences?.[0]?.uid, addresses([each])]), plan.update, plan.delete], [[['s2', ['10.1.0.2']]], [], slices]);
+  assert.deepEqual(planSlices(SERVICE, [pod(2)], slices), NOTHING);
+});
+
+test('another port, or another service that the pods are of, changes the slice that is there (upstream: TestReconcileEndpointSlicesRecycling)', () => {
+  const slices = after([], planSlices(SERVICE, [pod(2)], []));
+  const plan = planSlices(SERVICE, [pod(2, { port: 9_090 })], slices);
+  assert.deepEqual([plan.create, plan.delete, plan.update.map(({ metadata, ports, endpoints }) => [metadata.name, ports, endpoints?.length])], [[], [], [[slices[0]?.metadata.name, [{ name: '', protocol: 'TCP', port: 9_090 }], 1]]]);
+  const dual = { ...SERVICE, spec: { ...SERVICE.spec, ipFamilies: ['IPv6'] } } as unknown as Service;
+  const other = planSlices(dual, [pod(2)], slices);
+  assert.deepEqual([other.create.map(({ addressType }) => addressType), other.update, other.delete], [['IPv6'], [], slices], 'an address type never changes');
+});
+
+test('Endpoints lack pods that have none of the ports; a headless Service may ask for none', () => {
+  const other = { ...pod(3), spec: { nodeName: 'n1', containers: [{ name: 'c' }] } } as Pod;
+  assert.deepEqual(subsetsOf(SERVICE, [pod(2), other]).subsets.map(({ addresses: some, ports }) => [some?.map(({ ip }) => ip), ports]), [[['10.1.0.2'], [{ port: 8080, protocol: 'TCP' }]]]);
+  assert.deepEqual(subsetsOf(SERVICE, [other]).subsets, []);
+  const { ports: _ports, ...portless } = SERVICE.spec!;
+  assert.deepEqual(subsetsOf({ ...SERVICE, spec: { ...portless, clusterIP: 'None' } }, [other]).subsets.map(({ addresses: some, ports }) => [some?.map(({ ip }) => ip), ports]), [[['10.1.0.3'], undefined]]);
+  const two: Service = { ...SERVICE, spec: { ...SERVICE.spec, ports: [{ name: 'a', port: 80, targetPort: 'http' as never, protocol: 'TCP' }, { name: 'b', port: 81, targetPort: 81 as never, protocol: 'TCP' }] } };
+  assert.deepEqual(subsetsOf(two, [pod(2), other]).subsets.map(({ addresses: some, ports }) => [some?.map(({ ip }) => ip), ports?.map(({ name }) => name)]), [[['10.1.0.2'], ['a']], [['10.1.0.2', '10.1.0.3'], ['b']]]);
+});
+
+test('one address with two ports of two subsets is one mirrored endpoint (upstream: TestEndpointSliceMirroring)', () => {
+  const subset = (name: string, port: number): object => ({ ports: [{ name, port }], addresses: [{ ip: '192.0.2.1' }] });
+  const plan = planMirror({ metadata: { name: 'db', namespace: 'shop', uid: 'e1' }, subsets: [subset('a', 80), subset('b', 90)] } as Endpoints, []);
+  assert.deepEqual(plan.create.map(({ ports, endpoints }) => [ports?.map(({ port }) => port), endpoints?.length]), [[[80, 90], 1]]);
 });

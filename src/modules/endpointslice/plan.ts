@@ -73,16 +73,32 @@ function shareByZone(groups: readonly Group[], shares: ReadonlyMap<string, numbe
   return shared;
 }
 
+/** `existing`: those of an owner of before who had the same name go, as the garbage collector is about to take them. */
 export function planGroups(groups: readonly Group[], existing: readonly EndpointSlice[], frame: Frame): SlicePlan {
   const plan: SlicePlan = { create: [], update: [], delete: [] };
+  const own = existing.filter(({ metadata }) => metadata.ownerReferences?.some(({ uid }) => uid === frame.owner.uid));
   const kept = new Set<EndpointSlice>();
   for (const group of groups) {
-    const slices = existing.filter((slice) => (slice.addressType as string) === group.family && samePorts(slice.ports ?? [], group.ports));
+    const slices = own.filter((slice) => (slice.addressType as string) === group.family && samePorts(slice.ports ?? [], group.ports));
     for (const slice of slices) kept.add(slice);
     planGroup(frame, group, slices, plan);
   }
-  plan.delete.push(...existing.filter((slice) => !kept.has(slice)));
+  plan.delete.push(...own.filter((slice) => !kept.has(slice)));
+  recycle(plan);
+  plan.delete.push(...existing.filter((slice) => !own.includes(slice)));
   return plan;
+}
+
+/** What would go becomes what would come, in one write: whoever follows them sees the endpoints of before or those of now (upstream: finalize). */
+function recycle(plan: SlicePlan): void {
+  plan.create = plan.create.filter((wanted) => {
+    const index = plan.delete.findIndex(({ addressType }) => addressType === wanted.addressType);
+    const [old] = index < 0 ? [] : plan.delete.splice(index, 1);
+    if (old === undefined) return true;
+    const { labels, annotations } = wanted.metadata;
+    plan.update.push({ ...old, metadata: { ...old.metadata, labels, annotations }, endpoints: wanted.endpoints, ports: wanted.ports });
+    return false;
+  });
 }
 
 function groupsOf(service: Service, pods: readonly Pod[], zoneOf: ((node: string) => string | undefined) | undefined): Group[] {

@@ -2,6 +2,7 @@
 import type { EndpointAddress, EndpointPort, EndpointSubset, Pod, Service } from '../../api/generated/core-v1.ts';
 import { isPodReady } from '../../api/pod-readiness.ts';
 import { addressesOf, familiesOf, hostnameOf, isEligible, portsOf } from './endpoint.ts';
+import { repack } from './repack.ts';
 
 const MAX_ADDRESSES = 1000;
 
@@ -11,51 +12,42 @@ export interface Subsets {
   isTruncated: boolean;
 }
 
-interface Group {
-  ports: EndpointPort[];
-  ready: EndpointAddress[];
-  notReady: EndpointAddress[];
-}
-
-/** Pods grouped by the ports that they have; sorted, so that equal pods give equal subsets. Of too many, those that are ready come first. */
+/** Those of the pods that have ports; sorted, so that equal pods give equal subsets. Of too many, those that are ready come first. */
 export function subsetsOf(service: Service, pods: readonly Pod[]): Subsets {
-  const family = familiesOf(service)[0] ?? 'IPv4';
-  const publish = service.spec?.publishNotReadyAddresses === true;
-  const byPorts = new Map<string, Group>();
-  for (const pod of [...pods].sort(byAddress)) {
-    const address = isEligible(pod) && (publish || pod.metadata.deletionTimestamp === undefined) ? addressOf(pod, service, family) : undefined;
-    if (address === undefined) continue;
-    const ports = portsOf(pod, service).map(plainPort);
-    const key = JSON.stringify(ports);
-    let group = byPorts.get(key);
-    if (group === undefined) byPorts.set(key, (group = { ports, ready: [], notReady: [] }));
-    (publish || isPodReady(pod) ? group.ready : group.notReady).push(address);
-  }
-  const groups = [...byPorts.values()];
-  const isTruncated = sizeOf(groups, 'ready') + sizeOf(groups, 'notReady') > MAX_ADDRESSES;
-  if (isTruncated) {
-    truncate(groups, 'ready', MAX_ADDRESSES);
-    truncate(groups, 'notReady', MAX_ADDRESSES - sizeOf(groups, 'ready'));
-  }
-  const subsets = groups.filter(({ ready, notReady }) => ready.length + notReady.length > 0).map(({ ports, ready, notReady }) => ({
-    ...(ready.length > 0 ? { addresses: ready } : {}), ...(notReady.length > 0 ? { notReadyAddresses: notReady } : {}), ...(ports.length > 0 ? { ports } : {}),
-  }));
-  return { subsets, isTruncated };
+  const groups = repack([...pods].sort(byAddress).flatMap((pod) => subsetOf(service, pod)));
+  const isTruncated = sizeOf(groups, 'addresses') + sizeOf(groups, 'notReadyAddresses') > MAX_ADDRESSES;
+  if (!isTruncated) return { subsets: groups, isTruncated };
+  truncate(groups, 'addresses', MAX_ADDRESSES);
+  truncate(groups, 'notReadyAddresses', MAX_ADDRESSES - sizeOf(groups, 'addresses'));
+  return { subsets: groups.filter(({ addresses, notReadyAddresses }) => addresses !== undefined || notReadyAddresses !== undefined), isTruncated };
 }
 
-function sizeOf(groups: readonly Group[], which: 'ready' | 'notReady'): number {
-  return groups.reduce((sum, each) => sum + each[which].length, 0);
+/** Of one pod; none for who has none of the ports, unless a headless Service asks for none. */
+function subsetOf(service: Service, pod: Pod): EndpointSubset[] {
+  const { clusterIP, ports: asked = [], publishNotReadyAddresses: publish = false } = service.spec ?? {};
+  const address = isEligible(pod) && (publish || pod.metadata.deletionTimestamp === undefined) ? addressOf(pod, service, familiesOf(service)[0] ?? 'IPv4') : undefined;
+  const ports = portsOf(pod, service).map(plainPort);
+  if (address === undefined || (ports.length === 0 && (asked.length > 0 || clusterIP !== 'None'))) return [];
+  return [{ ...(publish || isPodReady(pod) ? { addresses: [address] } : { notReadyAddresses: [address] }), ports }];
+}
+
+type Which = 'addresses' | 'notReadyAddresses';
+
+function sizeOf(groups: readonly EndpointSubset[], which: Which): number {
+  return groups.reduce((sum, each) => sum + (each[which]?.length ?? 0), 0);
 }
 
 /** Each group keeps its share of so many. */
-function truncate(groups: readonly Group[], which: 'ready' | 'notReady', most: number): void {
+function truncate(groups: readonly EndpointSubset[], which: Which, most: number): void {
   const total = sizeOf(groups, which);
   if (total <= most) return;
   let left = most;
   for (const group of groups) {
-    const share = Math.min(left, Math.ceil((group[which].length / total) * most));
-    group[which] = group[which].slice(0, share);
-    left -= share;
+    const all = group[which] ?? [];
+    const kept = all.slice(0, Math.min(left, Math.ceil((all.length / total) * most)));
+    if (kept.length === 0) delete group[which];
+    else group[which] = kept;
+    left -= kept.length;
   }
 }
 

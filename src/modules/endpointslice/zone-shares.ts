@@ -13,7 +13,7 @@ const CONTROL_PLANE = ['node-role.kubernetes.io/control-plane', 'node-role.kuber
 
 /** Whether the Service asks for it; trafficDistribution counts less. */
 export function sharesByZone({ metadata }: Service): boolean {
-  const mode = metadata.annotations?.['service.kubernetes.io/topology-mode'] ?? metadata.annotations?.['service.kubernetes.io/topology-aware-hints'];
+  const mode = metadata.annotations?.['service.kubernetes.io/topology-aware-hints'] ?? metadata.annotations?.['service.kubernetes.io/topology-mode'];
   return mode === 'Auto' || mode === 'auto';
 }
 
