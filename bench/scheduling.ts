@@ -17,14 +17,12 @@ const WORKLOADS: readonly { figure: string; file: string; capacity: number }[] =
   { figure: 'lcg', file: 'jobs_lcg_grid_2005.csv.gz', capacity: 2_048 },
 ];
 const OURS = 'ShortestJobFirst';
-/** A second queue beside the real one; on the longest workload it takes minutes. */
-const TOO_SLOW = 'ShortestJobFirst+shadow';
 
 export function run(): Promise<BenchResult> {
   const figures: Record<string, Figure> = {};
   const peers: Record<string, Record<string, Figure>> = {};
   for (const { figure, trace, capacity } of workloads()) {
-    for (const comparison of compare(trace, capacity, Object.keys(CONTENDERS).filter((name) => name !== TOO_SLOW))) {
+    for (const comparison of compare(trace, capacity, Object.keys(CONTENDERS))) {
       const { contender } = comparison;
       console.error(`${figure} ${contender}: slowdown ${comparison.measures.boundedSlowdown.toFixed(2)}`);
       if (contender === OURS) Object.assign(figures, figuresOf(figure, comparison));

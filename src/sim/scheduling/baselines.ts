@@ -33,13 +33,6 @@ const BASELINES: Readonly<Record<string, Contender>> = {
 
 /** Policies with a part that a queue has to ask for. */
 const VARIANTS: Readonly<Record<string, Contender>> = {
-  'ShortestJobFirst+shadow': {
-    summary: 'ShortestJobFirst, whose waits are bounded by those of EASY run beside it',
-    options: () => {
-      const { patience: _patience, passingShare: _passingShare, ...rest } = POLICIES.ShortestJobFirst();
-      return { ...rest, guardsWaits: true };
-    },
-  },
   'ShortestJobFirst+resume': {
     summary: 'ShortestJobFirst, of jobs that make checkpoints and are stopped for much shorter ones; waits are bounded by those of EASY',
     checkpointSeconds: 600,

@@ -27,8 +27,6 @@ export interface AdmissionOptions {
   readonly patience?: number;
   /** The part of the work that goes to the first ones all the same while others have waited for too long, 0 to 1; default 0. */
   readonly passingShare?: number;
-  /** Instead of patience: others are passed only as far as waits stay those of the order of arrival with EASY backfilling. */
-  readonly guardsWaits?: boolean;
   /** Resumable jobs are stopped for much shorter ones, and for those that waited for too long. */
   readonly yielding?: YieldingOptions;
   /** Instead of patience: waits are bounded by those of the order of arrival with EASY backfilling, as they are so far. */

@@ -215,30 +215,6 @@ it('while some have waited for too long, the shortest still get their part of th
   assert.ok(passed(0.5) > 10, `${passed(0.5)} passed`);
 });
 
-it('a long job is passed only as far as nobody waits for longer than in the order of arrival', () => {
-  // One place, and jobs that come as fast as they are served: shortest first, the long one would wait for ever.
-  const waits = (guardsWaits: boolean): { long: number; shorts: number } => {
-    const queue = admission({ capacity: [1], order: byExpectedSeconds, backfill: 'none', guardsWaits });
-    for (let index = 0; index < 10; index++) queue.submit(job(`first${index}`, 1, { estimateSeconds: 100 }), 0);
-    queue.submit(job('long', 1, { estimateSeconds: 1_000 }), 0);
-    let [long, shorts] = [Infinity, 0];
-    for (let now = 0, submitted = 1; now < 20_000;) {
-      for (; submitted * 100 <= now; submitted++) queue.submit(job(`short${submitted}`, 1, { submittedAt: submitted * 100, estimateSeconds: 100 }), now);
-      const [started] = queue.decide(now);
-      if (started!.job.id === 'long') long = now;
-      else if (long === Infinity && started!.job.id.startsWith('short')) shorts++;
-      now += started!.job.estimateSeconds!;
-      queue.finish(started!.job.id, now);
-    }
-    return { long, shorts };
-  };
-  assert.equal(waits(false).long, Infinity);
-  const { long, shorts } = waits(true);
-  // In the order of arrival it waits for 1,000 s, and those behind it for nearly 2,000 s: so long may it wait too.
-  assert.ok(long <= 2_000, `the long one waited for ${long} s`);
-  assert.ok(shorts >= 5, `${shorts} passed it`);
-});
-
 describe('the reservation of one that has waited for too long', () => {
   const sjf = { order: byExpectedSeconds, patience: 0.9 };
   const besides: readonly [string, number, Partial<Job>, string][] = [

@@ -8,23 +8,24 @@ import { Backfilling } from './backfilling.ts';
 import { Estimates } from './estimates.ts';
 import { EveningOut } from './evening-out.ts';
 import { TenantUse, FairPending } from './fair-share.ts';
-import { entryOf, lostSecondsOf, type Decision, type Entry, type Job, type Preemption } from './job.ts';
+import { entryOf, lostSecondsOf, ranSecondsOf, type Decision, type Entry, type Job, type Preemption } from './job.ts';
+import { Occupancy } from './occupancy.ts';
 import { Passing } from './passing.ts';
 import { Patience } from './patience.ts';
 import { byArrival, SortedPending, type Compare, type Pending } from './pending.ts';
-import { add, dominantShare, fits, isExhausted, subtract, type Resources } from './resources.ts';
+import { dominantShare, isExhausted, type Resources } from './resources.ts';
 import { createRoom, type Placement, type Room } from './room.ts';
 import { ShadowBound } from './shadow-bound.ts';
-import { Running, type Reservation } from './running.ts';
+import type { Reservation } from './running.ts';
 import type { SharePreemptionOptions } from './share-preemption.ts';
 import { Trials } from './trials.ts';
 import { Turns, type Begin, type YieldTo } from './turns.ts';
 import type { WaitBound } from './wait-bound.ts';
-import { WaitGuard } from './wait-guard.ts';
 import { Yielding } from './yielding.ts';
 
 /** No job is overdue before it has waited for so long. */
 const LEAST_PATIENCE_SECONDS = 600;
+
 export class Admission {
   readonly #options: AdmissionOptions;
   readonly #pending: Pending;
@@ -33,16 +34,13 @@ export class Admission {
   readonly #backfilling: Backfilling;
   readonly #passing: Passing;
   readonly #turns: Turns;
-  readonly #running = new Running();
   readonly #entries = new Map<string, Entry>();
   readonly #use: TenantUse;
-  readonly #guard: WaitGuard | undefined;
   readonly #evening: EveningOut | undefined;
   readonly #yielding: Yielding | undefined;
   readonly #bound: WaitBound | undefined;
   readonly #room: Room;
-  /** What its running jobs take together. */
-  readonly #holds: number[];
+  readonly #occupancy: Occupancy;
   #arrivals = 0;
   #now = 0;
   #servedWork = 0;
@@ -52,20 +50,19 @@ export class Admission {
     this.#room = options.room ?? createRoom(options.capacity ?? []);
     const { capacity } = this.#room;
     this.#use = new TenantUse({ capacity, halfLifeSeconds: 1, pastPart: 0, ...options.fairShare });
+    this.#occupancy = new Occupancy(this.#room, this.#use);
     const pending = (order: Compare): Pending => (options.fairShare === undefined ? new SortedPending(order) : new FairPending(this.#use, order, () => this.#now));
     this.#pending = pending(options.order);
     this.#estimates = new Estimates(options.predictor);
     this.#passing = new Passing(options.passingShare ?? 0);
     this.#trials = new Trials(options.trials, capacity, options.order, pending);
-    this.#holds = capacity.map(() => 0);
     this.#yielding = options.yielding === undefined ? undefined : new Yielding(options.yielding, {
       expectTotal: (entry, ranSeconds) => this.#estimates.total(entry, ranSeconds), keeps: (entry) => this.#bound?.keeps(entry) === true,
     });
     this.#bound = this.#createBound();
-    this.#guard = options.guardsWaits === true ? this.#createGuard() : undefined;
-    const waiting = { pending: this.#pending, guard: this.#guard, available: () => this.regular, place: (entry: Entry, available: Resources) => this.#place(entry, available) };
+    const waiting = { pending: this.#pending, available: () => this.regular, place: (entry: Entry, available: Resources) => this.#occupancy.placeFor(entry, available) };
     this.#backfilling = new Backfilling(waiting);
-    this.#turns = new Turns({ ...waiting, bound: this.#bound, passing: this.#passing, workOf: (entry) => entry.expectedSeconds * this.#shareOf(entry) });
+    this.#turns = new Turns({ ...waiting, bound: this.#bound, passing: this.#passing, workOf: (entry) => entry.expectedSeconds * this.#occupancy.shareOf(entry) });
     this.#evening = options.sharePreemption !== undefined && this.#pending instanceof FairPending ? this.#createEvening(options.sharePreemption, this.#pending) : undefined;
   }
 
@@ -74,7 +71,7 @@ export class Admission {
   }
 
   get runningCount(): number {
-    return this.#running.size;
+    return this.#occupancy.running.size;
   }
 
   /** What is free of each resource. */
@@ -92,7 +89,6 @@ export class Admission {
     if (!this.couldRun(job)) throw new RangeError(`job ${job.id} asks for ${job.request.join(', ')}, and all that there is is ${this.#room.capacity.join(', ')}`);
     this.#advance(now);
     const entry = this.#enter(job);
-    this.#guard?.submitted(entry, this.#now);
     this.#bound?.submitted(entry, this.#now);
     this.#wait(entry);
   }
@@ -103,14 +99,13 @@ export class Admission {
     const entry = this.#enter(job);
     entry.knownSeconds = Math.max(0, entry.doneSeconds + now - startedAt);
     this.#estimates.note(entry);
-    this.#guard?.adopted(entry, startedAt, this.#now);
     this.#bound?.adopted(entry, startedAt, this.#now);
     this.#begin(entry, placement, startedAt);
   }
 
   /** Those that run. */
   get running(): Iterable<Entry> {
-    return this.#running;
+    return this.#occupancy.running;
   }
 
   /** The first ones of those that wait, in order. */
@@ -128,8 +123,7 @@ export class Admission {
     this.#advance(now);
     this.#bound?.advance(now);
     for (const entry of this.#bound?.overdue(this.#now) ?? []) return entry;
-    this.#guard?.advance(now);
-    return this.#guard === undefined ? this.waiting(1)[0] : this.#guard.next(this.#pending);
+    return this.waiting(1)[0];
   }
 
   entry(id: string): Entry | undefined {
@@ -146,13 +140,7 @@ export class Admission {
   /** One that runs takes another amount from now on, as when some of its pods have ended. */
   resize(entry: Entry, placement: Placement, now: number): void {
     this.#advance(now);
-    this.#use.stopped(entry, now);
-    subtract(this.#holds, entry.placement!.amount);
-    this.#room.give(entry.placement!);
-    entry.placement = placement;
-    this.#room.take(placement);
-    add(this.#holds, placement.amount);
-    this.#use.started(entry, now);
+    this.#occupancy.resize(entry, placement, now);
   }
 
   /** Stops one that runs; it waits again. */
@@ -160,7 +148,7 @@ export class Admission {
     this.#advance(now);
     this.#release(entry);
     entry.timesPreempted++;
-    entry.knownSeconds = Math.max(entry.knownSeconds, entry.doneSeconds + now - entry.startedAt);
+    entry.knownSeconds = Math.max(entry.knownSeconds, ranSecondsOf(entry, now));
     this.#lose(entry);
     this.#estimates.note(entry);
     this.#wait(entry);
@@ -170,7 +158,7 @@ export class Admission {
   #enter(job: Job): Entry {
     const entry = entryOf(job, this.#arrivals++, dominantShare(job.request, this.#room.capacity));
     this.#estimates.note(entry);
-    entry.expectedWork = entry.expectedSeconds * this.#shareOf(entry);
+    entry.expectedWork = entry.expectedSeconds * this.#occupancy.shareOf(entry);
     this.#entries.set(job.id, entry);
     return entry;
   }
@@ -181,20 +169,15 @@ export class Admission {
     if (entry === undefined) return;
     this.#advance(now);
     this.#entries.delete(id);
-    let work = 0;
-    const endedAfter = entry.state === 'running' && how === 'ended' ? entry.doneSeconds + now - entry.startedAt : undefined;
-    if (entry.state === 'running') {
-      const ranSeconds = entry.doneSeconds + now - entry.startedAt;
-      work = ranSeconds * this.#shareOf(entry);
-      this.#release(entry);
-      if (how === 'ended') this.#options.predictor.learn(entry.job, ranSeconds);
-    } else {
-      this.#leave(entry);
-    }
+    const ranSeconds = entry.state === 'running' ? ranSecondsOf(entry, now) : 0;
+    const work = ranSeconds * this.#occupancy.shareOf(entry);
+    const hasEnded = entry.state === 'running' && how === 'ended';
+    if (entry.state === 'running') this.#release(entry);
+    else this.#leave(entry);
+    if (hasEnded) this.#options.predictor.learn(entry.job, ranSeconds);
     entry.state = 'finished';
     this.#passing.ended(entry, work);
-    this.#guard?.finished(entry, endedAfter, now);
-    this.#bound?.finished(entry, { work, ranSeconds: endedAfter, now });
+    this.#bound?.finished(entry, { work, ranSeconds: hasEnded ? ranSeconds : undefined, now });
   }
 
   /** When `decide` must be called though nothing happens; Infinity for never. */
@@ -213,17 +196,16 @@ export class Admission {
       started.add(entry);
       this.#start(entry, placement, trialSeconds, tried.has(entry));
     };
-    this.#guard?.advance(now);
     this.#bound?.advance(now);
     const yieldTo = this.#createYield(decisions, started);
     const { blocked, caution } = this.#turns.run({ now, begin, yieldTo });
     const reservation = blocked === undefined ? undefined : this.#backfill(blocked, caution, begin);
     const isKept = blocked?.job.estimateSeconds !== undefined && this.#isOverdue(blocked);
-    this.#trials.start({ blocked, reservation, isKept, now, tried, free: () => this.#room.free, place: (entry) => this.#place(entry, this.#room.free), begin });
+    this.#trials.start({ blocked, reservation, isKept, now, tried, free: () => this.#room.free, place: (entry) => this.#occupancy.placeFor(entry, this.#room.free), begin });
     this.#evening?.run(now, this.#servedWork, (entry, victims) => {
       for (const victim of victims) decisions.push(this.preempt(victim, { by: entry.job, reason: 'InClusterQueue' }, now));
       // Where there are nodes, what was given up need not be on one of them.
-      const placement = this.#place(entry, this.#room.free);
+      const placement = this.#occupancy.placeFor(entry, this.#room.free);
       if (placement !== undefined) begin(entry, placement);
     });
     for (const entry of tried) if (!started.has(entry)) decisions.push(this.#stopTrial(entry));
@@ -236,7 +218,7 @@ export class Admission {
     if (this.#options.backfill === 'none') return undefined;
     const available = this.regular;
     if (isExhausted(available) && this.#options.trials === undefined) return undefined;
-    const reservation = this.#options.backfill === 'easy' || this.#isOverdue(blocked) ? this.#running.reserve((free) => this.#place(blocked, free), available, this.#now, this.#room.elsewhere?.()) : undefined;
+    const reservation = this.#options.backfill === 'easy' || this.#isOverdue(blocked) ? this.#occupancy.running.reserve((free) => this.#occupancy.placeFor(blocked, free), available, this.#now, this.#room.elsewhere?.()) : undefined;
     this.#backfilling.run({ blocked, reservation, caution, now: this.#now, begin });
     return reservation;
   }
@@ -246,7 +228,7 @@ export class Admission {
     const over = new Set<Entry>();
     for (const entry of this.#trials.over(this.#now)) {
       this.#release(entry);
-      entry.knownSeconds = Math.max(entry.knownSeconds, entry.doneSeconds + this.#now - entry.startedAt);
+      entry.knownSeconds = Math.max(entry.knownSeconds, ranSecondsOf(entry, this.#now));
       entry.trialsTaken++;
       this.#estimates.note(entry);
       this.#wait(entry);
@@ -256,25 +238,18 @@ export class Admission {
   }
 
   #createEvening(options: SharePreemptionOptions, pending: FairPending): EveningOut {
-    return new EveningOut(options, { pending, use: this.#use, capacity: this.#room.capacity, free: () => this.regular, place: (entry, available) => this.#place(entry, available) });
+    return new EveningOut(options, { pending, use: this.#use, capacity: this.#room.capacity, free: () => this.regular, place: (entry, available) => this.#occupancy.placeFor(entry, available) });
   }
 
   #createBound(): WaitBound | undefined {
     const { shadowBound, patience } = this.#options;
     if (shadowBound !== true) return patience === undefined ? undefined : new Patience(patience, LEAST_PATIENCE_SECONDS);
-    const ranSeconds = (entry: Entry): number => Math.max(entry.knownSeconds, entry.state === 'running' ? entry.doneSeconds + this.#now - entry.startedAt : 0);
+    const ranSeconds = (entry: Entry): number => Math.max(entry.knownSeconds, entry.state === 'running' ? ranSecondsOf(entry, this.#now) : 0);
     return new ShadowBound(this.#createShadow(), { ranSeconds, expectTotal: (entry, ran) => this.#estimates.total(entry, ran) });
   }
 
   #createShadow(): Admission {
     return new Admission({ capacity: this.#room.own ?? this.#room.capacity, predictor: usualEstimates(), order: byArrival, backfill: 'easy' });
-  }
-
-  #createGuard(): WaitGuard {
-    const { predictor } = this.#options;
-    return new WaitGuard({
-      available: () => this.regular, running: () => this.#running, elsewhere: () => this.#room.elsewhere?.() ?? [], expect: (job, ranSeconds) => predictor.expect(job, ranSeconds),
-    }, this.#createShadow());
   }
 
   #isOverdue(entry: Entry, at = this.#now): boolean {
@@ -293,19 +268,13 @@ export class Admission {
   /** Room for the entry in places of resumable ones that run, which are stopped; undefined where there is none. */
   #createYield(decisions: Decision[], began: ReadonlySet<Entry>): YieldTo {
     const now = this.#now;
-    const yielding = this.#yielding;
-    if (yielding === undefined) return () => undefined;
     return (entry, why) => {
-      if (entry.placement !== undefined) return undefined;
-      yielding.review(now);
-      const victims = yielding.victimsFor(entry, { why, now, began, free: this.regular, place: (available) => this.#place(entry, available) });
-      if (victims === undefined) return undefined;
-      for (const victim of victims) {
-        const yielded = { to: why, itsSeconds: entry.expectedSeconds, leftSeconds: victim.remainingSeconds, times: victim.timesPreempted + 1, mostTimes: this.#options.yielding!.mostPerJob };
-        decisions.push(this.preempt(victim, { by: entry.job, reason: 'InClusterQueue', yielded }, now));
-      }
+      if (this.#yielding === undefined || entry.placement !== undefined) return undefined;
+      const place = (available: Resources): Placement | undefined => this.#occupancy.placeFor(entry, available);
+      const yielded = this.#yielding.makeRoom(entry, { why, now, began, free: this.regular, place });
+      for (const { victim, preemption } of yielded ?? []) decisions.push(this.preempt(victim, preemption, now));
       // Where there are nodes, what was given up need not be on one of them.
-      return this.#place(entry, this.regular);
+      return yielded === undefined ? undefined : place(this.regular);
     };
   }
 
@@ -314,22 +283,15 @@ export class Admission {
     const ranSeconds = this.#now - entry.startedAt;
     const lostSeconds = lostSecondsOf(entry.job, ranSeconds);
     entry.doneSeconds += ranSeconds - lostSeconds;
-    this.#servedWork -= lostSeconds * this.#shareOf(entry);
+    this.#servedWork -= lostSeconds * this.#occupancy.shareOf(entry);
     entry.preemptions++;
     entry.placement = undefined;
-  }
-
-  /** How a job fits: one whose trial is judged stays where it is, or goes. */
-  #place(entry: Entry, available: Resources): Placement | undefined {
-    if (entry.placement === undefined) return this.#room.place(entry.job, available);
-    return fits(entry.placement.amount, available) ? entry.placement : undefined;
   }
 
   #wait(entry: Entry): void {
     entry.state = 'pending';
     this.#backfilling.waits(entry);
     this.#pending.add(entry);
-    this.#guard?.waits(entry);
     this.#bound?.waits(entry);
     this.#trials.waits(entry);
   }
@@ -349,25 +311,16 @@ export class Admission {
 
   #begin(entry: Entry, placement: Placement, startedAt: number): void {
     entry.state = 'running';
-    entry.placement = placement;
     entry.startedAt = startedAt;
     entry.expectedEnd = entry.trialSeconds > 0 ? this.#now + entry.trialSeconds : Math.max(startedAt + entry.boundSeconds, this.#now + 1);
-    this.#room.take(placement);
-    add(this.#holds, placement.amount);
-    this.#use.started(entry, this.#now);
-    this.#running.add(entry);
+    this.#occupancy.begin(entry, placement, this.#now);
     this.#yielding?.started(entry, this.#now);
-    this.#guard?.started(entry);
   }
 
   #release(entry: Entry): void {
-    const { amount } = entry.placement!;
-    this.#running.remove(entry);
+    this.#occupancy.end(entry, this.#now);
     this.#yielding?.stopped(entry);
-    this.#use.stopped(entry, this.#now);
-    this.#room.give(entry.placement!);
-    subtract(this.#holds, amount);
-    if (entry.trialSeconds > 0) this.#trials.gives(amount);
+    if (entry.trialSeconds > 0) this.#trials.gives(entry.placement!.amount);
     entry.trialSeconds = 0;
   }
 
@@ -376,13 +329,9 @@ export class Admission {
     return this.#trials.leave(this.#room.free);
   }
 
-  #shareOf(entry: Entry): number {
-    return dominantShare(entry.placement?.amount ?? entry.job.request, this.#room.capacity);
-  }
-
   #advance(now: number): void {
     if (now <= this.#now) return;
-    const work = dominantShare(this.#holds, this.#room.capacity) * (now - this.#now);
+    const work = this.#occupancy.workOf(now - this.#now);
     this.#servedWork += work;
     this.#passing.served(work);
     this.#now = now;

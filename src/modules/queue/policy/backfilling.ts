@@ -4,11 +4,9 @@ import type { Pending } from './pending.ts';
 import { fits, isExhausted, subtract, type Resources } from './resources.ts';
 import type { Reservation } from './running.ts';
 import type { Placement } from './room.ts';
-import type { WaitGuard } from './wait-guard.ts';
 
 export interface BackfillInput {
   readonly pending: Pending;
-  readonly guard: WaitGuard | undefined;
   /** What is free for others than trials. */
   available(): Resources;
   place(entry: Entry, available: Resources): Placement | undefined;
@@ -41,18 +39,8 @@ export class Backfilling {
     this.#leastBoundSeconds = Math.min(this.#leastBoundSeconds, boundSeconds);
   }
 
-  /** Starts those that may go past the blocked one. */
-  run(past: Blocked): void {
-    const { guard } = this.#input;
-    const { blocked } = past;
-    if (guard === undefined) return this.#fill(past, (entry) => (entry === blocked ? 'no' : past.caution > 1 && entry.job.estimateSeconds !== undefined ? 'before' : 'beside'));
-    this.#fill(past, (entry) => (entry !== blocked && guard.mayPass(entry) ? 'beside' : 'no'));
-    // What would be idle is no delay for those that are passed; but what is left beside a reservation may be wanted by those behind it.
-    this.#fill(past, (entry) => (entry === blocked ? 'no' : guard.isLate ? 'before' : 'beside'));
-  }
-
-  /** Starts those that fit: where `may` says `before`, only who ends before the reservation begins; where it says `beside`, who leaves room for it too. */
-  #fill({ reservation, caution, now, begin }: Blocked, may: (entry: Entry) => 'no' | 'before' | 'beside'): void {
+  /** Starts those that fit and may go past the blocked one: they leave room for it beside them, or end before its reservation begins. */
+  run({ blocked, reservation, caution, now, begin }: Blocked): void {
     const { pending, place } = this.#input;
     let available = this.#input.available();
     if (isExhausted(available)) return;
@@ -67,8 +55,8 @@ export class Backfilling {
       if (times === Infinity || (isLong && nothingBeside)) return true;
       const placement = place(entry, available);
       if (placement === undefined) return true;
-      const how = may(entry);
-      if (how === 'no' || (isLong && (how === 'before' || !fits(placement.amount, reservation!.spare)))) return true;
+      const mustEndBefore = caution > 1 && entry.job.estimateSeconds !== undefined;
+      if (entry === blocked || (isLong && (mustEndBefore || !fits(placement.amount, reservation!.spare)))) return true;
       if (isLong) {
         subtract(reservation!.spare, placement.amount);
         nothingBeside = isExhausted(reservation!.spare);

@@ -92,12 +92,11 @@ export interface Entry {
   passedWork: number;
   /** The dominant share that it asks for. */
   readonly share: number;
-  /** How long it will run in all, looked at anew when it has run for longer than was expected. */
-  likelySeconds: number;
-  /** The longest wait foreseen of those whose turn comes before its own, in seconds; -Infinity for none. */
-  foreseenBefore: number;
-  /** By so much later its turn comes. */
-  graceSeconds: number;
+}
+
+/** How long one that runs has done so, in all its runs that count, in seconds. */
+export function ranSecondsOf({ doneSeconds, startedAt }: Entry, now: number): number {
+  return doneSeconds + now - startedAt;
 }
 
 /** Of a job that has just come. */
@@ -106,6 +105,6 @@ export function entryOf(job: Job, arrival: number, share: number): Entry {
     placement: undefined,
     job, arrival, state: 'pending', expectedSeconds: 0, boundSeconds: 0, knownSeconds: 0, startedAt: 0, expectedEnd: 0,
     trialSeconds: 0, trialsTaken: 0, timesPreempted: job.timesPreempted ?? 0, preemptions: 0, doneSeconds: job.doneSeconds ?? 0, remainingSeconds: 0, yieldsToSeconds: 0, expectedWork: 0, passedWork: 0,
-    share, likelySeconds: 0, foreseenBefore: -Infinity, graceSeconds: 0,
+    share,
   };
 }

@@ -3,17 +3,13 @@
  * any other for as long as is expected of it. Its waits are those that the real queue must not exceed.
  */
 import { createHeap } from '../../../base/heap.ts';
-import { drain, type Held } from './drain.ts';
 import type { Decision, Entry, Job } from './job.ts';
 import type { Placement } from './room.ts';
-import type { Resources } from './resources.ts';
 import { WaitHistogram } from './wait-histogram.ts';
 
 /** What of an admission is needed: one with the policy EASY and a room of its own. */
 export interface ShadowQueue {
-  readonly free: Resources;
   readonly pendingCount: number;
-  readonly running: Iterable<Entry>;
   couldRun(job: Job): boolean;
   submit(job: Job, now: number): void;
   adopt(job: Job, placement: Placement, startedAt: number, now: number): void;
@@ -22,18 +18,12 @@ export interface ShadowQueue {
   waiting(): Entry[];
 }
 
-/** The step by which each start moves what is learned of forecasts. Source: Robbins and Monro, A stochastic approximation method, 1951. */
-const LEARNED = 0.01;
-const QUARTER = 0.25;
-
 interface Shade {
   readonly entry: Entry;
   /** Of the real job, once it has ended. */
   ranSeconds: number | undefined;
   startedAt: number | undefined;
   endsAt: number;
-  /** When it was first foreseen to start, and at what time that was. */
-  forecast: { readonly madeAt: number; readonly startsAt: number } | undefined;
 }
 
 export class Shadow {
@@ -43,8 +33,6 @@ export class Shadow {
   readonly #ends = createHeap<{ at: number; shade: Shade }>((left, right) => left.at - right.at);
   readonly #waits = new WaitHistogram();
   #longestSeconds = 0;
-  /** The logarithm of what part of the foreseen time it took until they started, for the quarter where it was the least. */
-  #soonest = 0;
 
   /** `expectedSeconds`: how long the real job is expected to run in all. */
   constructor(queue: ShadowQueue, expectedSeconds: (entry: Entry) => number) {
@@ -102,16 +90,7 @@ export class Shadow {
     }
   }
 
-  /** In seconds, with the foreseen waits of those that wait here: the longest of all, and one that more than the part `rare` of all exceed. */
-  waits(now: number, rare: number): { longest: number; common: number } {
-    const foreseen = this.#foresee(now);
-    for (const each of foreseen) this.#waits.add(each);
-    const common = this.#waits.exceededBy(rare);
-    for (const each of foreseen) this.#waits.add(each, -1);
-    return { longest: foreseen.reduce((most, each) => Math.max(most, each), this.#longestSeconds), common };
-  }
-
-  /** The same without any forecast: those that wait here have waited for as long as they have. */
+  /** In seconds: the longest wait of all, and one that more than the part `rare` of all exceed. Those that wait here have waited for as long as they have; nothing is forecast. */
   waitsSoFar(now: number, rare: number): { longest: number; common: number } {
     const ages = this.#queue.waiting().map(({ job }) => now - job.submittedAt);
     for (const each of ages) this.#waits.add(each);
@@ -124,22 +103,8 @@ export class Shadow {
     return this.#queue.pendingCount;
   }
 
-  #foresee(now: number): number[] {
-    const held: Held[] = [];
-    for (const { job, placement } of this.#queue.running) held.push({ amount: placement!.amount, at: this.#shades.get(job.id)!.endsAt });
-    const wanted = this.#queue.waiting().map(({ job }) => this.#shades.get(job.id)!).map((shade) => ({ of: shade, amount: shade.entry.job.request, seconds: this.#secondsOf(shade) }));
-    // Where forecasts were too long so far, others would be let wait for longer than is right.
-    const correction = Math.min(1, Math.exp(this.#soonest));
-    const waits: number[] = [];
-    drain(now, this.#queue.free, held, wanted, (shade, startsAt) => {
-      shade.forecast ??= { madeAt: now, startsAt };
-      waits.push(now - shade.entry.job.submittedAt + correction * (startsAt - now));
-    });
-    return waits;
-  }
-
   #enter(entry: Entry): Shade {
-    const shade: Shade = { entry, ranSeconds: undefined, startedAt: undefined, endsAt: Infinity, forecast: undefined };
+    const shade: Shade = { entry, ranSeconds: undefined, startedAt: undefined, endsAt: Infinity };
     this.#shades.set(entry.job.id, shade);
     return shade;
   }
@@ -149,14 +114,10 @@ export class Shadow {
   }
 
   #started(shade: Shade, at: number): void {
-    const { forecast, entry: { job } } = shade;
+    const { job } = shade.entry;
     shade.startedAt = at;
     this.#longestSeconds = Math.max(this.#longestSeconds, at - job.submittedAt);
     this.#waits.add(at - job.submittedAt);
-    if (forecast !== undefined && forecast.startsAt > forecast.madeAt) {
-      const took = Math.log(Math.max(1, at - forecast.madeAt) / (forecast.startsAt - forecast.madeAt));
-      this.#soonest += LEARNED * (took < this.#soonest ? QUARTER - 1 : QUARTER);
-    }
     this.#endAt(shade, at + Math.max(1, this.#secondsOf(shade)));
   }
 

@@ -5,7 +5,6 @@ import type { Pending } from './pending.ts';
 import type { Resources } from './resources.ts';
 import type { Placement } from './room.ts';
 import type { WaitBound } from './wait-bound.ts';
-import type { WaitGuard } from './wait-guard.ts';
 
 export type Begin = (entry: Entry, placement: Placement, trialSeconds?: number) => void;
 /** Room for the entry in places of resumable ones, which are stopped; undefined where there is none. */
@@ -14,7 +13,6 @@ export type YieldTo = (entry: Entry, why: 'overdue' | 'shorter') => Placement | 
 export interface TurnsInput {
   readonly pending: Pending;
   readonly bound: WaitBound | undefined;
-  readonly guard: WaitGuard | undefined;
   readonly passing: Passing;
   /** What is free for others than trials. */
   available(): Resources;
@@ -34,10 +32,9 @@ export class Turns {
 
   /** Starts them until one does not fit, which is given back: it blocks the others. `caution`: see WaitBound. */
   run(now: Now): { blocked: Entry | undefined; caution: number } {
-    const { bound, guard } = this.#input;
     const overdue = this.#startOverdue(now);
-    if (overdue !== undefined) return { blocked: overdue, caution: bound!.cautionFor(overdue, now.now) };
-    return { blocked: guard === undefined ? this.#startInOrder(now) : this.#startGuarded(guard, now), caution: 1 };
+    if (overdue !== undefined) return { blocked: overdue, caution: this.#input.bound!.cautionFor(overdue, now.now) };
+    return { blocked: this.#startInOrder(now), caution: 1 };
   }
 
   /** The oldest that waited for too long start first, but for the share of those who pass. */
@@ -67,17 +64,6 @@ export class Turns {
   #startInOrder({ begin, yieldTo }: Now): Entry | undefined {
     for (const entry of this.#input.pending.inOrder()) {
       const placement = this.#place(entry) ?? yieldTo(entry, 'shorter');
-      if (placement === undefined) return entry;
-      begin(entry, placement);
-    }
-    return undefined;
-  }
-
-  /** The first ones that may pass those before them. */
-  #startGuarded(guard: WaitGuard, { begin }: Now): Entry | undefined {
-    const { pending } = this.#input;
-    for (let entry = guard.next(pending); entry !== undefined; entry = guard.next(pending)) {
-      const placement = this.#place(entry);
       if (placement === undefined) return entry;
       begin(entry, placement);
     }

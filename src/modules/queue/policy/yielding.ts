@@ -4,7 +4,7 @@
  * Source: Schrage, A proof of the optimality of the shortest remaining processing time discipline, 1968; with expected times after Nuyens and Wierman, and Scully et al., who look at ranks again as jobs age.
  */
 import { createHeap } from '../../../base/heap.ts';
-import { lostSecondsOf, type Entry } from './job.ts';
+import { lostSecondsOf, ranSecondsOf, type Entry, type Preemption } from './job.ts';
 import { add, type Resources } from './resources.ts';
 import type { Placement } from './room.ts';
 import { withoutNeedless } from './share-preemption.ts';
@@ -66,16 +66,16 @@ export class Yielding {
     return Infinity;
   }
 
-  review(now: number): void {
-    while (this.reviewAt <= now) {
-      const { entry } = this.#looks.pop()!;
-      this.stopped(entry);
-      this.#look(entry, now);
-    }
+  /** Who is stopped so that the job gets their places; undefined where those that may be stopped do not make room. Those that have run for long enough are looked at anew before. */
+  makeRoom(entry: Entry, wish: Wish): readonly { readonly victim: Entry; readonly preemption: Preemption }[] | undefined {
+    this.#review(wish.now);
+    return this.#victimsFor(entry, wish)?.map((victim) => {
+      const yielded = { to: wish.why, itsSeconds: entry.expectedSeconds, leftSeconds: victim.remainingSeconds, times: victim.timesPreempted + 1, mostTimes: this.#options.mostPerJob };
+      return { victim, preemption: { by: entry.job, reason: 'InClusterQueue', yielded } };
+    });
   }
 
-  /** Whose places the job gets; undefined where those that may be stopped do not make room. */
-  victimsFor(entry: Entry, { why, now, free, place, began }: Wish): readonly Entry[] | undefined {
+  #victimsFor(entry: Entry, { why, now, free, place, began }: Wish): readonly Entry[] | undefined {
     const available = [...free];
     const victims: Entry[] = [];
     for (const victim of this.#running) {
@@ -93,9 +93,17 @@ export class Yielding {
     return undefined;
   }
 
+  #review(now: number): void {
+    while (this.reviewAt <= now) {
+      const { entry } = this.#looks.pop()!;
+      this.stopped(entry);
+      this.#look(entry, now);
+    }
+  }
+
   #look(entry: Entry, now: number): void {
     const { times, timesGrow = 1 } = this.#options;
-    const ranSeconds = entry.doneSeconds + now - entry.startedAt;
+    const ranSeconds = ranSecondsOf(entry, now);
     const known = Math.max(ranSeconds, entry.knownSeconds);
     entry.remainingSeconds = Math.max(1, this.#expectTotal(entry, known) - ranSeconds);
     entry.yieldsToSeconds = entry.remainingSeconds / (times * timesGrow ** entry.timesPreempted);
