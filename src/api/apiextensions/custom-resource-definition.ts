@@ -18,6 +18,12 @@ export const CustomResourceDefinition: Kind<CustomResourceDefinition> = defineKi
     prepareForCreate(definition) {
       definition.status = { conditions: [], acceptedNames: { plural: '', kind: '' }, storedVersions: (definition.spec?.versions ?? []).filter(({ storage }) => storage).map(({ name }) => name) };
     },
+    prepareForUpdate(definition) {
+      const storage = (definition.spec?.versions ?? []).find((version) => version.storage)?.name;
+      const { status } = definition;
+      if (status === undefined || storage === undefined || status.storedVersions?.includes(storage) === true) return;
+      status.storedVersions = [...(status.storedVersions ?? []), storage];
+    },
     validate: validateDefinition,
     anyFinalizers: true,
   },

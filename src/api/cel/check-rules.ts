@@ -17,13 +17,14 @@ const MAX_MESSAGE_CHARACTERS = 2048;
 export function ruleErrorsOf(schema: Schema, path: string): FieldError[] {
   const errors: FieldError[] = [];
   const total: Total = { cost: 0, rules: [] };
-  walk(schema, path, { root: true, correlatable: true, times: 1, total }, errors);
+  walk(schema, path, { root: true, uncorrelatable: undefined, times: 1, total }, errors);
   return [...errors, ...totalErrors(total, path)];
 }
 
 interface Place {
   root: boolean;
-  correlatable: boolean;
+  /** Where the items or fields begin of which nobody can say which was which before; undefined where none do. */
+  uncorrelatable: string | undefined;
   /** How many such values an object may have; undefined when nothing but the size of a request bounds them. */
   times: number | undefined;
   total: Total;
@@ -50,13 +51,13 @@ function costErrors(environment: Environment, text: string, what: { name: string
 function walk(schema: Schema, path: string, place: Place, errors: FieldError[]): void {
   if (schema.goType !== undefined) return;
   if (schema.xValidations !== undefined && schema.xValidations.length > 0) checkRules(schema, path, place, errors);
-  const inner = place.correlatable && schema.xMapType !== 'atomic';
+  const inner = place.uncorrelatable ?? (schema.xMapType === 'atomic' ? path : undefined);
   const elements = elementsOf(schema);
   const times = place.times === undefined || elements === undefined ? undefined : place.times * elements;
   const { total } = place;
-  for (const [name, ref] of Object.entries(schema.properties ?? {})) if (typeof ref !== 'function') walk(ref, `${path}.properties[${name}]`, { root: false, correlatable: inner, times, total }, errors);
-  if (schema.additionalProperties !== undefined && schema.additionalProperties !== true) walk(resolveSchema(schema.additionalProperties), `${path}.additionalProperties`, { root: false, correlatable: inner, times, total }, errors);
-  if (schema.items !== undefined) walk(resolveSchema(schema.items), `${path}.items`, { root: false, correlatable: place.correlatable && schema.xListType === 'map', times, total }, errors);
+  for (const [name, ref] of Object.entries(schema.properties ?? {})) if (typeof ref !== 'function') walk(ref, `${path}.properties[${name}]`, { root: false, uncorrelatable: inner, times, total }, errors);
+  if (schema.additionalProperties !== undefined && schema.additionalProperties !== true) walk(resolveSchema(schema.additionalProperties), `${path}.additionalProperties`, { root: false, uncorrelatable: place.uncorrelatable, times, total }, errors);
+  if (schema.items !== undefined) walk(resolveSchema(schema.items), `${path}.items`, { root: false, uncorrelatable: place.uncorrelatable ?? (schema.xListType === 'map' ? undefined : path), times, total }, errors);
 }
 
 function checkRules(schema: Schema, path: string, place: Place, errors: FieldError[]): void {
@@ -75,8 +76,8 @@ function shapeErrors(rule: ValidationRule, at: string): FieldError[] {
   const errors: FieldError[] = [];
   const message = rule.message ?? '';
   if ((rule.rule ?? '').trim() === '') errors.push(required(`${at}.rule`, 'rule is not specified'));
-  if (message !== '' && message.trim() === '') errors.push(invalid(`${at}.message`, message, 'must be non-empty if specified'));
-  else if (message.trim().includes('\n')) errors.push(invalid(`${at}.message`, message, 'must not contain line breaks'));
+  if (message !== '' && message.trim() === '') errors.push(invalid(`${at}.message`, message, 'message must be non-empty if specified'));
+  else if (message.trim().includes('\n')) errors.push(invalid(`${at}.message`, message, 'message must not contain line breaks'));
   else if (message.length > MAX_MESSAGE_CHARACTERS) errors.push(invalid(`${at}.message`, `${message.slice(0, 10)}...`, `message must have a maximum length of ${MAX_MESSAGE_CHARACTERS} characters`));
   else if (message === '' && (rule.rule ?? '').trim().includes('\n')) errors.push(required(`${at}.message`, 'message must be specified if rule contains line breaks'));
   if (rule.messageExpression !== undefined && rule.messageExpression !== '' && rule.messageExpression.trim() === '') errors.push(required(`${at}.messageExpression`, 'messageExpression must be non-empty if specified'));
@@ -88,19 +89,19 @@ function shapeErrors(rule: ValidationRule, at: string): FieldError[] {
 function pathErrors(schema: Schema, { fieldPath }: ValidationRule, at: string): FieldError[] {
   if (fieldPath === undefined || fieldPath === '') return [];
   const wrong = (detail: string): FieldError => invalid(`${at}.fieldPath`, fieldPath, detail);
-  if (fieldPath.trim() === '') return [wrong('must be non-empty if specified'), wrong('must be a valid path')];
-  if (fieldPath.includes('\n')) return [wrong('must not contain line breaks'), wrong('must be a valid path')];
+  if (fieldPath.trim() === '') return [wrong('fieldPath must be non-empty if specified'), wrong('fieldPath must be a valid path')];
+  if (fieldPath.includes('\n')) return [wrong('fieldPath must not contain line breaks'), wrong('fieldPath must be a valid path')];
   let rest = fieldPath;
   let current: Schema | undefined = schema;
   while (rest !== '' && current !== undefined) {
     const step: RegExpExecArray | null = /^(?:\.([^.[\]]+)|\['((?:[^'\\]|\\.)*)'\])/.exec(rest);
-    if (step === null) return [wrong('must be a valid path')];
+    if (step === null) return [wrong('fieldPath must be a valid path')];
     const name: string = step[1] ?? step[2]!.replaceAll(/\\(.)/g, '$1');
     const ref: Schema['additionalProperties'] = current.properties?.[name] ?? current.additionalProperties;
     current = ref === undefined || ref === true ? undefined : resolveSchema(ref);
     rest = rest.slice(step[0].length);
   }
-  return current === undefined ? [wrong('must be a valid path')] : [];
+  return current === undefined ? [wrong('fieldPath must be a valid path')] : [];
 }
 
 function expressionErrors(typed: Environment, rule: ValidationRule, place: Place & { schema: Schema }, at: string): FieldError[] {
@@ -120,7 +121,7 @@ function expressionErrors(typed: Environment, rule: ValidationRule, place: Place
   errors.push(...costErrors(untyped, rule.rule, { name: 'estimated rule cost', at: `${at}.rule`, schema, times, total }));
   if (rule.messageExpression) errors.push(...costErrors(untyped, rule.messageExpression, { name: 'estimated messageExpression cost', at: `${at}.messageExpression`, schema, times: 1, total }));
   const usesOld = compileExpression(untyped, rule.rule).uses('oldSelf');
-  if (usesOld && !place.correlatable) errors.push(invalid(`${at}.rule`, rule, 'oldSelf cannot be used on the uncorrelatable portion of the schema within items'));
+  if (usesOld && place.uncorrelatable !== undefined) errors.push(invalid(`${at}.rule`, rule.rule, `oldSelf cannot be used on the uncorrelatable portion of the schema within ${place.uncorrelatable}`));
   if (rule.optionalOldSelf !== undefined && !usesOld) errors.push(invalid(`${at}.optionalOldSelf`, rule.optionalOldSelf, 'may not be set if oldSelf is not used in rule'));
   return errors;
 }

@@ -10,8 +10,11 @@ import type { Json, KubeObject } from '../meta.ts';
 import { dropNulls } from '../schema/drop-nulls.ts';
 import { prune } from '../schema/prune.ts';
 import type { Schema } from '../schema/schema.ts';
+import type { FieldError } from '../field-error.ts';
 import { CUSTOM_RULES } from './custom-rules.ts';
 import { schemaOfCustomResource } from './custom-schema.ts';
+import { embeddedErrors, hasEmbedded } from './embedded-resources.ts';
+import { scaleSpecErrors, scaleStatusErrors } from './scale-values.ts';
 
 /** One Kind for every served version, the storage version first. The schema is made when first asked for. `convert` is given where versions differ by more than their name. */
 export function kindsOfDefinition(definition: CustomResourceDefinition, convert?: Convert): Kind[] {
@@ -53,7 +56,7 @@ function kindOfVersion(definition: CustomResourceDefinition, version: CustomReso
     schema: schemaOf, isCustom: true,
     ...(convert === undefined && definition.spec.versions.length > 1 ? { storageVersion: definition.spec.versions.find((each) => each.storage)?.name ?? version.name } : {}),
     ...(convert === undefined ? {} : { conversion: { storageApiVersion: `${group}/${definition.spec.versions.find((each) => each.storage)?.name ?? version.name}`, convert } }),
-    ...(hasDefaults(version.schema?.openAPIV3Schema) ? { completes: (object: KubeObject) => deepFreeze(applyDefaults(schemaOf(), object)) } : {}),
+    ...completion(definition, version, schemaOf),
     rules: {
       ...CUSTOM_RULES,
       namesItself: true,
@@ -63,12 +66,42 @@ function kindOfVersion(definition: CustomResourceDefinition, version: CustomReso
       prepareForCreate(object) {
         if (status) delete (object as KubeObject & { status?: Json }).status;
       },
+      ...judgements(version, schemaOf),
       ...(version.deprecated === true ? { deprecation: version.deprecationWarning ?? `${group}/${version.name} ${names.kind} is deprecated` } : {}),
     },
     subresources: subresourcesOf(version, status),
-    columns: columns.length === 0 ? [] : [{ name: 'Name', type: 'string', format: 'name', cell: (object) => object.metadata.name ?? '' }, ...columns.map(columnOf)],
+    columns: [{ name: 'Name', type: 'string', format: 'name', cell: (object) => object.metadata.name ?? '' }, ...(columns.length === 0 ? [AGE] : columns).map(columnOf)],
     selectableFields: Object.fromEntries((version.selectableFields ?? []).map(({ jsonPath }) => [jsonPath.replace(/^\./, ''), fieldReader(jsonPath)])),
   });
+}
+
+/** The column of definitions that name none (apiextensions registry/customresource/tableconvertor). */
+const AGE: CustomResourceColumnDefinition = { name: 'Age', type: 'date', description: '', jsonPath: '.metadata.creationTimestamp' };
+
+/**
+ * What is kept may have been written under another schema, before the definition changed or as another version: it is read with the defaults and
+ * without the fields that this one lacks or has no longer (apiextensions customresource_handler.go, schemaCoercingDecoder).
+ */
+function completion({ metadata, spec }: CustomResourceDefinition, { schema }: CustomResourceDefinitionVersion, schemaOf: () => Schema): Pick<Kind, 'completes'> {
+  const props = schema?.openAPIV3Schema;
+  const keepsAll = props === undefined || (props['x-kubernetes-preserve-unknown-fields'] === true && props.properties === undefined);
+  const mayDiffer = !keepsAll && ((metadata.generation ?? 1) > 1 || spec.versions.length > 1);
+  if (mayDiffer) return { completes: (object) => deepFreeze(applyDefaults(schemaOf(), prune(schemaOf(), object))) };
+  return hasDefaults(props) ? { completes: (object) => deepFreeze(applyDefaults(schemaOf(), object)) } : {};
+}
+
+/** Beyond the schema: the values of the scale, and the metadata of embedded resources. */
+function judgements(version: CustomResourceDefinitionVersion, schemaOf: () => Schema): Pick<Kind['rules'], 'validate' | 'validateStatus'> {
+  const scale = version.subresources?.scale ?? undefined;
+  let embeds: boolean | undefined;
+  const ofEmbedded = (object: KubeObject): FieldError[] => {
+    embeds ??= hasEmbedded(schemaOf());
+    return embeds ? embeddedErrors(schemaOf(), object) : [];
+  };
+  return {
+    validate: (object) => [...ofEmbedded(object), ...(scale === undefined ? [] : [...scaleSpecErrors(object, scale), ...scaleStatusErrors(object, scale)])],
+    validateStatus: (object) => [...ofEmbedded(object), ...(scale === undefined ? [] : scaleStatusErrors(object, scale))],
+  };
 }
 
 /** Upstream: apiextensions-apiserver customresource strategy, generateWarningsFromObj. */
@@ -104,7 +137,8 @@ function columnOf(definition: CustomResourceColumnDefinition): Column<KubeObject
   return {
     name: definition.name, type, priority: definition.priority ?? 0,
     ...(definition.format === undefined ? {} : { format: definition.format }),
-    ...(definition.description === undefined ? {} : { description: definition.description }),
+    // What says nothing of itself is told by its path (tableconvertor.go); the age is known to everybody.
+    description: definition.description ?? `Custom resource definition column (in JSONPath format): ${definition.jsonPath}`,
     cell: (object, nowMs) => cellOf(type, read(object), nowMs),
   };
 }

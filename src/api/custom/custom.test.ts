@@ -8,6 +8,8 @@ import { checkFields } from '../schema/check-fields.ts';
 import { applyDefaults } from '../schema/default.ts';
 import { prune } from '../schema/prune.ts';
 import { validateSchema } from '../schema/validate.ts';
+import { AUTHORITY_ONE, AUTHORITY_TWO } from '../certificates/testing.ts';
+import { isCaBundle } from './ca-bundle.ts';
 import { kindsOfDefinition } from './custom-kind.ts';
 import { defaultDefinition, validateDefinition } from './definition.ts';
 
@@ -80,13 +82,16 @@ test('what is wrong with a definition is told in the words of Kubernetes', () =>
   const table: [(crd: CustomResourceDefinition) => void, string][] = [
     [(crd) => void (crd.metadata.name = 'x'), 'metadata.name: Invalid value: "x": must be spec.names.plural+"."+spec.group'],
     [(crd) => void (crd.spec.scope = 'Any'), 'spec.scope: Unsupported value: "Any": supported values: "Cluster", "Namespaced"'],
-    [(crd) => void (version(crd).schema = undefined), 'spec.versions[0].schema.openAPIV3Schema: Required value'],
+    [(crd) => void (version(crd).schema = undefined), 'spec.versions[0].schema.openAPIV3Schema: Required value: schemas are required'],
     [withSchema({ properties: {} }), 'spec.validation.openAPIV3Schema.type: Required value: must not be empty at the root'],
     [withSchema({ type: 'object', properties: { spec: {} } }), 'spec.validation.openAPIV3Schema.properties[spec].type: Required value: must not be empty for specified object fields'],
     [withSchema({ type: 'object', properties: { l: { type: 'array' } } }), 'spec.validation.openAPIV3Schema.properties[l].items: Required value: must be specified'],
     [withSchema({ type: 'object', properties: { l: { type: 'string', pattern: '[' } } }), 'spec.validation.openAPIV3Schema.properties[l].pattern: Invalid value: "[": must be a valid regular expression, but isn\'t: error parsing regexp: ['],
     [withSchema({ type: 'object', properties: { a: { type: 'object', oneOf: [{ type: 'object', required: ['x'] }] } } }), 'spec.validation.openAPIV3Schema.properties[a].oneOf[0].type: Forbidden: must be empty to be structural'],
-    [withSchema({ type: 'object', anyOf: [{ properties: { x: { minimum: 1 } } }] }), 'spec.validation.openAPIV3Schema.properties[x]: Required value: because it is defined in spec.validation.openAPIV3Schema.anyOf[0].properties[x]'],
+    [(crd) => {
+      delete version(crd).subresources; // else nothing of the kind may stand at the root
+      withSchema({ type: 'object', anyOf: [{ properties: { x: { minimum: 1 } } }] })(crd);
+    }, 'spec.validation.openAPIV3Schema.properties[x]: Required value: because it is defined in spec.validation.openAPIV3Schema.anyOf[0].properties[x]'],
     [withSchema({ type: 'object', properties: { a: { type: 'integer', default: 'x' } } }), 'spec.validation.openAPIV3Schema.properties[a].default: Invalid value: "string":  in body must be of type integer: "string"'],
     [withSchema({ type: 'object', properties: { a: { type: 'object', properties: { b: { type: 'string' } }, default: { b: 'x', c: 1 } } } }), 'spec.validation.openAPIV3Schema.properties[a].default: Invalid value: {"b":"x","c":1}: must not have unknown fields'],
     [withSchema({ type: 'object', properties: { a: { type: 'integer', default: 5, 'x-kubernetes-validations': [{ rule: 'self < 3', message: 'too many' }] } } }), 'spec.validation.openAPIV3Schema.properties[a].default: Invalid value: 5: too many'],
@@ -147,6 +152,37 @@ test('conversions that cannot be are refused', () => {
     [{ strategy: 'Webhook', webhook: { clientConfig: { service: { namespace: 'a', name: 'b' } }, conversionReviewVersions: ['v1'] } }, undefined],
   ];
   for (const [conversion, expected] of table) assert.equal(errorsOf((crd) => void (crd.spec.conversion = conversion))[0], expected);
+});
+
+test('certificates of a conversion are judged once it is established', () => {
+  const certificate = Buffer.from(AUTHORITY_ONE).toString('base64');
+  const hook = (caBundle: string): CustomResourceDefinition['spec']['conversion'] => ({ strategy: 'Webhook', webhook: { clientConfig: { url: 'https://x', caBundle }, conversionReviewVersions: ['v1'] } });
+  const bad = Buffer.from('Cg==').toString('base64');
+  const established = (caBundle: string): CustomResourceDefinition => ({ ...definition(), spec: { ...definition().spec, conversion: hook(caBundle) }, status: { storedVersions: ['v1'], acceptedNames: { plural: 'shops', kind: 'Shop' }, conditions: [{ type: 'Established', status: 'True' }] } });
+  const refusal = [`spec.conversion.webhookClientConfig.caBundle: Invalid value: ${JSON.stringify(bad)}: unable to load root certificates: unable to parse bytes as PEM block`];
+  assert.deepEqual(errorsOf((crd) => void (crd.spec.conversion = hook(bad))), [], 'the condition tells');
+  assert.deepEqual(errorsOf((crd) => void (crd.spec.conversion = hook(bad)), established(certificate)), refusal);
+  assert.deepEqual(errorsOf((crd) => void (crd.spec.conversion = hook(bad)), established('')), refusal);
+  assert.deepEqual(errorsOf((crd) => void (crd.spec.conversion = hook(bad)), established(bad)), [], 'what was bad before may stay');
+  assert.deepEqual(errorsOf((crd) => void (crd.spec.conversion = hook(certificate)), established(bad)), []);
+  const cut = AUTHORITY_TWO.replace(/\n(?=-----END)/, '').replace(/.{80}-----END/s, '\n-----END');
+  assert.equal(isCaBundle(Buffer.from(`# two\n${AUTHORITY_ONE}${AUTHORITY_TWO}`).toString('base64')), true);
+  assert.equal(isCaBundle(Buffer.from(AUTHORITY_ONE + cut).toString('base64')), false, 'one that cannot be read spoils all');
+});
+
+test('what stands at the root of a schema must not speak of the status', () => {
+  const withSchema = (schema: JSONSchemaProps) => (crd: CustomResourceDefinition): void => {
+    Object.assign(crd.spec.versions[0]!, { schema: { openAPIV3Schema: schema }, selectableFields: undefined });
+  };
+  const any: JSONSchemaProps = { type: 'object', properties: { x: { type: 'string' } } };
+  const refused = /^spec\.validation\.openAPIV3Schema: Invalid value: .*: only \[Description Type Format .* XPreserveUnknownFields XValidations\] fields are allowed at the root of the schema if the status subresource is enabled$/;
+  assert.match(errorsOf(withSchema({ ...any, anyOf: [{ required: ['x'] }] })).join(), refused);
+  assert.match(errorsOf(withSchema({ ...any, maxProperties: 3 })).join(), refused);
+  assert.deepEqual(errorsOf(withSchema({ ...any, required: ['x'], description: 'd', 'x-kubernetes-validations': [{ rule: 'true' }] })), []);
+  assert.deepEqual(errorsOf((crd) => {
+    withSchema({ ...any, maxProperties: 3 })(crd);
+    delete crd.spec.versions[0]!.subresources;
+  }), []);
 });
 
 test('JSON paths and ages', () => {

@@ -10,6 +10,8 @@ import { applyDefaults } from '../schema/default.ts';
 import { prune } from '../schema/prune.ts';
 import { validateSchema } from '../schema/validate.ts';
 import { schemaOfCustomResource } from './custom-schema.ts';
+import { APPROVED, approvalOf } from './approval.ts';
+import { isCaBundle } from './ca-bundle.ts';
 import { structuralErrors } from './structural.ts';
 import { versionDetailErrors } from './version-checks.ts';
 
@@ -37,7 +39,7 @@ export function validateDefinition(definition: CustomResourceDefinition, old?: C
   const errors: FieldError[] = [];
   const name = `${spec.names?.plural ?? ''}.${spec.group ?? ''}`;
   if (old === undefined && metadata.name !== name) errors.push(invalid('metadata.name', metadata.name ?? '', 'must be spec.names.plural+"."+spec.group'));
-  errors.push(...groupErrors(spec.group ?? ''), ...scopeErrors(spec.scope ?? ''), ...nameErrors(spec.names ?? ({} as CustomResourceDefinitionNames)), ...versionErrors(spec), ...conversionErrors(spec));
+  errors.push(...groupErrors(spec.group ?? ''), ...scopeErrors(spec.scope ?? ''), ...nameErrors(spec.names ?? ({} as CustomResourceDefinitionNames)), ...versionErrors(spec), ...conversionErrors(spec, old));
   if (spec.preserveUnknownFields === true && old?.spec.preserveUnknownFields !== true) {
     errors.push(invalid('spec.preserveUnknownFields', true, 'cannot set to true, set x-kubernetes-preserve-unknown-fields to true in spec.versions[*].schema instead'));
   }
@@ -46,31 +48,28 @@ export function validateDefinition(definition: CustomResourceDefinition, old?: C
   return errors;
 }
 
-const APPROVED = 'api-approved.kubernetes.io';
-
-/** Groups of the Kubernetes community need a mark that their API was approved, or that it was not. */
-function approvalErrors({ spec, metadata }: CustomResourceDefinition, old: CustomResourceDefinition | undefined): FieldError[] {
-  if (!/(^|\.)(k8s\.io|kubernetes\.io)$/.test(spec.group ?? '')) return [];
-  const state = (text: string): 'missing' | 'approved' | 'invalid' => (text === '' ? 'missing' : text.startsWith('unapproved') || URL.parse(text)?.host ? 'approved' : 'invalid');
-  const value = metadata.annotations?.[APPROVED] ?? '';
-  const now = state(value);
-  if (now === 'approved' || (old !== undefined && state(old.metadata.annotations?.[APPROVED] ?? '') === now)) return [];
-  const more = now === 'missing' ? '' : ' with either a URL or a reason starting with "unapproved"';
-  const detail = `protected groups must have approval annotation "${APPROVED}"${more}, see https://github.com/kubernetes/enhancements/pull/1111`;
-  return [now === 'missing' ? required(`metadata.annotations[${APPROVED}]`, detail) : invalid(`metadata.annotations[${APPROVED}]`, value, detail)];
+/** What was so before stays allowed: somebody may only have changed something else. */
+function approvalErrors(definition: CustomResourceDefinition, old: CustomResourceDefinition | undefined): FieldError[] {
+  const approval = approvalOf(definition);
+  if (approval === undefined || approval.state === 'approved' || approval.state === 'bypassed') return [];
+  if (old !== undefined && approvalOf(old)?.state === approval.state) return [];
+  const field = `metadata.annotations[${APPROVED}]`;
+  return [approval.state === 'missing' ? required(field, approval.message) : invalid(field, definition.metadata.annotations?.[APPROVED] ?? '', approval.message)];
 }
 
-function conversionErrors({ conversion }: CustomResourceDefinitionSpec): FieldError[] {
+function conversionErrors({ conversion }: CustomResourceDefinitionSpec, old: CustomResourceDefinition | undefined): FieldError[] {
   const path = 'spec.conversion';
   if (conversion === undefined) return [];
   const { strategy, webhook } = conversion;
   if (!['None', 'Webhook'].includes(strategy ?? '')) return [notSupported(`${path}.strategy`, strategy ?? '', ['None', 'Webhook'])];
-  if (strategy === 'None') return webhook === undefined ? [] : [forbidden(`${path}.webhook`, 'should not be set when strategy is not set to Webhook')];
+  if (strategy === 'None') return webhook === undefined ? [] : [forbidden(`${path}.webhookClientConfig`, 'should not be set when strategy is not set to Webhook')];
   const { clientConfig, conversionReviewVersions = [] } = webhook ?? {};
   const errors: FieldError[] = [];
   if (clientConfig === undefined) errors.push(required(`${path}.webhookClientConfig`, 'required when strategy is set to Webhook'));
   else if ((clientConfig.url === undefined) === (clientConfig.service === undefined)) errors.push(required(`${path}.webhookClientConfig`, 'exactly one of url or service is required'));
   else errors.push(...(clientConfig.url === undefined ? serviceErrors(clientConfig.service!, `${path}.webhookClientConfig.service`) : urlErrors(clientConfig.url, `${path}.webhookClientConfig.url`)));
+  const bundle = clientConfig?.caBundle ?? '';
+  if (bundle !== '' && !isCaBundle(bundle) && needsCaBundle(old)) errors.push(invalid(`${path}.webhookClientConfig.caBundle`, bundle, 'unable to load root certificates: unable to parse bytes as PEM block'));
   if (conversionReviewVersions.length === 0) errors.push(required(`${path}.conversionReviewVersions`));
   for (const [index, version] of conversionReviewVersions.entries()) {
     const faults = conversionReviewVersions.indexOf(version) < index ? ['duplicate version'] : dns1035LabelErrors(version);
@@ -78,6 +77,16 @@ function conversionErrors({ conversion }: CustomResourceDefinitionSpec): FieldEr
   }
   if (conversionReviewVersions.length > 0 && !conversionReviewVersions.some((version) => version === 'v1' || version === 'v1beta1')) errors.push(invalid(`${path}.conversionReviewVersions`, conversionReviewVersions, 'must include at least one of v1, v1beta1'));
   return errors;
+}
+
+/** Once it is established, and where it had no bad one before: until then the condition tells. */
+function needsCaBundle(old: CustomResourceDefinition | undefined): boolean {
+  const before = old?.spec.conversion?.webhook?.clientConfig?.caBundle ?? '';
+  return old !== undefined && isEstablished(old) && (before === '' || isCaBundle(before));
+}
+
+function isEstablished({ status }: CustomResourceDefinition): boolean {
+  return status?.conditions?.some((condition) => condition.type === 'Established' && condition.status === 'True') === true;
 }
 
 function groupErrors(group: string): FieldError[] {
@@ -124,8 +133,11 @@ function versionErrors(spec: CustomResourceDefinitionSpec): FieldError[] {
     const faults = dns1035LabelErrors(version.name ?? '');
     if (faults.length > 0) errors.push(invalid(`${path}.name`, version.name ?? '', faults.join(',')));
     const schema = version.schema?.openAPIV3Schema;
-    if (schema === undefined) errors.push(required(`${path}.schema.openAPIV3Schema`));
-    else if (!shared || index === 0) errors.push(...schemaErrors(schema, shared ? 'spec.validation.openAPIV3Schema' : `${path}.schema.openAPIV3Schema`));
+    if (schema === undefined) errors.push(required(`${path}.schema.openAPIV3Schema`, 'schemas are required'));
+    else if (!shared || index === 0) {
+      const at = shared ? 'spec.validation.openAPIV3Schema' : `${path}.schema.openAPIV3Schema`;
+      errors.push(...rootErrors(schema, at, versions.some((each) => (shared || each === version) && each.subresources?.status)), ...schemaErrors(schema, at));
+    }
     const columnsPath = versions.length === 1 ? 'spec' : path;
     for (const [position, column] of (version.additionalPrinterColumns ?? []).entries()) {
       const at = `${columnsPath}.additionalPrinterColumns[${position}]`;
@@ -141,6 +153,17 @@ function versionErrors(spec: CustomResourceDefinitionSpec): FieldError[] {
   if (new Set(versions.map((version) => version.name)).size < versions.length) errors.push(invalid('spec.versions', versions, 'must contain unique version names'));
   if (versions.filter((version) => version.storage === true).length !== 1) errors.push(invalid('spec.versions', versions, 'must have exactly one version marked as storage version'));
   return errors;
+}
+
+const AT_ROOT = ['Description', 'Type', 'Format', 'Title', 'Maximum', 'ExclusiveMaximum', 'Minimum', 'ExclusiveMinimum', 'MaxLength', 'MinLength', 'Pattern', 'MaxItems', 'MinItems', 'UniqueItems', 'MultipleOf', 'Required', 'Items', 'Properties', 'ExternalDocs', 'Example', 'XPreserveUnknownFields', 'XValidations'];
+const KEYS_AT_ROOT = new Set([...AT_ROOT.map((name) => name[0]!.toLowerCase() + name.slice(1)), 'x-kubernetes-preserve-unknown-fields', 'x-kubernetes-validations']);
+
+/** The status is judged by its own part of the schema: what stands at the root must not speak of it (apiextensions validation, allowedFieldsAtRootSchema). */
+function rootErrors(schema: JSONSchemaProps, path: string, hasStatus: boolean): FieldError[] {
+  if (!hasStatus) return [];
+  const isSet = (value: unknown): boolean => value !== undefined && value !== null && value !== '' && value !== false;
+  if (!Object.entries(schema).some(([key, value]) => isSet(value) && !KEYS_AT_ROOT.has(key))) return [];
+  return [invalid(path, schema, `only [${AT_ROOT.join(' ')}] fields are allowed at the root of the schema if the status subresource is enabled`)];
 }
 
 function schemaErrors(schema: JSONSchemaProps, path: string): FieldError[] {
@@ -183,11 +206,10 @@ function defaultErrors(schema: JSONSchemaProps, path: string, { withRules }: { w
 
 function changeErrors(definition: CustomResourceDefinition, old: CustomResourceDefinition): FieldError[] {
   const errors: FieldError[] = [];
-  const established = old.status?.conditions?.some((condition) => condition.type === 'Established' && condition.status === 'True') === true;
   const same = (field: string, now: unknown, before: unknown): void => {
     if (now !== before) errors.push(invalid(field, now, 'field is immutable'));
   };
-  if (established) {
+  if (isEstablished(old)) {
     same('spec.scope', definition.spec.scope, old.spec.scope);
     same('spec.names.kind', definition.spec.names?.kind ?? '', old.spec.names.kind);
   }

@@ -116,9 +116,12 @@ function groupsOf(options: Sources): Groups {
     const { group, version, groupPriority, versionPriority } = elsewhere;
     Object.assign(servedAs(group, version), { priority: { group: groupPriority, version: versionPriority }, resources: [], elsewhere });
   }
-  for (const versions of groups.values()) for (const { resources } of versions.values()) resources.sort((a, b) => (a.name < b.name ? -1 : 1));
+  for (const versions of groups.values()) for (const { resources } of versions.values()) resources.sort((a, b) => compare(mainOf(a), mainOf(b)));
   return inOrder(groups);
 }
+
+const mainOf = ({ name }: Resource): string => name.split('/', 1)[0]!;
+const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
 /** A group stands where the highest of its versions puts it. */
 function inOrder(groups: Groups): Groups {
@@ -147,7 +150,8 @@ function ofKind(kind: Kind, connects: readonly ConnectResource[]): Resource[] {
     if (connect.kind.group !== kind.group || connect.kind.plural !== plural) continue;
     sub(connect.subresource, connect.subresource === 'proxy' ? `${kind.kind}ProxyOptions` : CONNECT_KINDS[connect.subresource] ?? kind.kind, connectVerbs(connect.methods));
   }
-  return found;
+  // Of custom resources the status comes before the scale (apiextensions-apiserver/pkg/apiserver/customresource_discovery_controller.go).
+  return kind.isCustom === true ? found : found.sort((a, b) => compare(a.name, b.name));
 }
 
 /** As upstream makes it, so that clients that compare hashes of clusters find them the same (apiserver/pkg/endpoints/discovery/storageversionhash.go). */

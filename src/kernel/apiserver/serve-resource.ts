@@ -36,7 +36,7 @@ export async function serveResource(asked: AskedResource): Promise<void> {
   if (connect !== undefined) return serveConnect(asked, kind, connect);
   authorize(asked, attributesOfRequest(user, info));
   if (incoming.response === undefined) throw badRequest('this path cannot be upgraded');
-  if (kind.namespaced && resource.namespace === undefined && (resource.name !== undefined || resource.verb === 'create' || resource.verb === 'deletecollection')) throw resource.name === undefined ? methodNotAllowed() : resourceUnknown();
+  if (kind.namespaced && resource.namespace === undefined && (resource.name !== undefined || resource.verb === 'create' || resource.verb === 'deletecollection')) throw resource.name === undefined && kind.isCustom !== true ? methodNotAllowed() : resourceUnknown();
   if (!kind.namespaced && resource.namespace !== undefined) throw resourceUnknown();
   if (resource.rest !== '') throw resourceUnknown();
   const exchange = exchangeOf(asked, kind, incoming.response);

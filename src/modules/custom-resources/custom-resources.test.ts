@@ -1,6 +1,7 @@
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import type { CustomResourceDefinition } from '../../api/apiextensions/custom-resource-definition.ts';
+import { AUTHORITY_ONE } from '../../api/certificates/testing.ts';
 import type { Client } from '../../sdk/client.ts';
 import type { Kind } from '../../api/kind.ts';
 import { acceptNames, type NameConflict, type Naming } from './names.ts';
@@ -52,6 +53,33 @@ test('the status says what was accepted, and keeps the time of transitions', () 
   const refused = statusOf(definition(), { names: { ...names, kind: '' }, conflict: { reason: 'KindConflict', message: '"Shop" is already in use' } }, NOW);
   assert.deepEqual(refused.conditions?.map(({ status, reason }) => [status, reason]), [['False', 'KindConflict'], ['False', 'NotAccepted']]);
   assert.equal(terminatingStatus(crd, NOW).conditions?.at(-1)?.reason, 'InstanceDeletionInProgress');
+});
+
+test('a definition whose webhook nobody could believe is not established, until it is', () => {
+  const crd = definition();
+  const good: Naming = { names: crd.spec.names, conflict: undefined };
+  const trusting = (pem: string): void => void (crd.spec.conversion = { strategy: 'Webhook', webhook: { clientConfig: { url: 'https://x', caBundle: Buffer.from(pem).toString('base64') }, conversionReviewVersions: ['v1'] } });
+  const established = (): unknown => statusOf(crd, good, NOW).conditions?.flatMap(({ type, status, reason }) => (type === 'Established' ? [status, reason] : []));
+  trusting('\n');
+  assert.deepEqual(established(), ['False', 'InvalidCABundle']);
+  trusting(AUTHORITY_ONE);
+  assert.deepEqual(established(), ['True', 'InitialNamesAccepted']);
+  crd.status = statusOf(crd, good, NOW);
+  trusting('\n');
+  assert.deepEqual(established(), ['True', 'InitialNamesAccepted'], 'what was established stays so');
+});
+
+test('definitions of protected groups say whether their API was approved', () => {
+  const said = (group: string, annotation?: string): unknown => {
+    const crd = definition(annotation === undefined ? {} : { annotations: { 'api-approved.kubernetes.io': annotation } });
+    crd.spec.group = group;
+    return statusOf(crd, { names: crd.spec.names, conflict: undefined }, NOW).conditions?.flatMap(({ type, ...each }) => (type === 'KubernetesAPIApprovalPolicyConformant' ? [each.status, each.reason, each.message] : []));
+  };
+  assert.deepEqual(said('example.com'), []);
+  assert.deepEqual(said('sigs.k8s.io', 'https://github.com/kubernetes/kubernetes/pull/78458'), ['True', 'ApprovedAnnotation', 'approved in https://github.com/kubernetes/kubernetes/pull/78458']);
+  assert.deepEqual(said('sigs.k8s.io', 'unapproved, experimental-only'), ['False', 'UnapprovedAnnotation', 'not approved: "unapproved, experimental-only"']);
+  assert.deepEqual(said('sigs.k8s.io'), ['False', 'MissingAnnotation', 'protected groups must have approval annotation "api-approved.kubernetes.io", see https://github.com/kubernetes/enhancements/pull/1111']);
+  assert.deepEqual((said('k8s.io', 'bad value') as string[]).slice(0, 2), ['False', 'InvalidAnnotation']);
 });
 
 test('kinds follow their definition', () => {

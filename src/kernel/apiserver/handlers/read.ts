@@ -7,7 +7,7 @@ import { parseRevision, untilRevision } from '../resources/list.ts';
 import { getStored } from '../resources/read.ts';
 import { asKind } from '../resources/convert.ts';
 import { convertedOne } from '../resources/conversion.ts';
-import { scaleOf } from '../resources/scale.ts';
+import { readScale } from '../resources/scale.ts';
 import { respond } from '../respond.ts';
 
 export async function handleGet(exchange: Exchange): Promise<void> {
@@ -17,7 +17,7 @@ export async function handleGet(exchange: Exchange): Promise<void> {
   const stored = await convertedOne(kind, getStored(door, kind, resource.namespace, resource.name!));
   const { subresource } = resource;
   if (subresource === undefined || (subresource === 'status' && kind.subresources.status === true)) return answerObject(exchange, 200, outcomeOf(stored));
-  if (subresource === 'scale' && kind.subresources.scale !== undefined) return answerScale(exchange, scaleOf(kind.subresources.scale, asKind(kind, stored.object)));
+  if (subresource === 'scale' && kind.subresources.scale !== undefined) return answerScale(exchange, readScale(kind.subresources.scale, asKind(kind, stored.object)));
   const action = kind.subresources.actions?.[subresource];
   if (action === undefined) throw resourceUnknown();
   if (!action.verbs.includes('get')) throw methodNotAllowed();

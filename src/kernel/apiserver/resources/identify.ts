@@ -1,6 +1,7 @@
 /** The part of an object that says what and where it is, made to agree with the path of the request. */
 import { apiVersionOf, type KubeObject, type ObjectMeta } from '../../../api/meta.ts';
-import { isJsonObject } from '../../../api/json.ts';
+import { invalid, invalidObject } from '../../../api/field-error.ts';
+import { isJsonObject, type JsonObject } from '../../../api/json.ts';
 import type { Kind } from '../../../api/kind.ts';
 import type { WriteContext } from '../door.ts';
 import { badRequest } from '../errors.ts';
@@ -12,7 +13,7 @@ import { checkFields } from './schema-steps.ts';
  */
 export function identify(kind: Kind, value: unknown, at: { namespace?: string; name?: string }, context: WriteContext): KubeObject {
   if (!isJsonObject(value)) throw badRequest(`the body of the request must be a ${kind.kind} object`);
-  checkType(kind, value['apiVersion'], value['kind']);
+  checkType(kind, value);
   checkFields(kind, value as unknown as KubeObject, context);
   const { apiVersion: _apiVersion, kind: _kind, metadata, ...rest } = value as unknown as Partial<KubeObject> & Record<string, unknown>;
   if (metadata !== undefined && metadata !== null && !isJsonObject(metadata)) throw badRequest(`${kind.kind} in version ${JSON.stringify(kind.version)} cannot be handled as a ${kind.kind}: json: cannot unmarshal ${nameOfType(metadata)} into Go struct field ${kind.kind}.metadata of type v1.ObjectMeta`);
@@ -26,9 +27,11 @@ export function identify(kind: Kind, value: unknown, at: { namespace?: string; n
   return { apiVersion: apiVersionOf(kind.group, kind.version), kind: kind.kind, metadata: meta, ...rest } as KubeObject;
 }
 
-function checkType(kind: Kind, apiVersion: unknown, itsKind: unknown): void {
+function checkType(kind: Kind, { apiVersion, kind: itsKind, metadata }: JsonObject): void {
   const wanted = apiVersionOf(kind.group, kind.version);
   if (itsKind !== undefined && itsKind !== '' && itsKind !== kind.kind) {
+    // Custom resources are of no Go type that could not be converted: theirs is a value like others (apiextensions registry/customresource, ValidateTypeMeta).
+    if (kind.isCustom === true && apiVersion === wanted) throw invalidObject({ group: kind.group, kind: String(itsKind) }, isJsonObject(metadata) ? String(metadata['name'] ?? '') : '', [invalid('kind', itsKind, `must be ${kind.kind}`)]);
     throw badRequest(`${String(itsKind)} in version ${JSON.stringify(versionOf(String(apiVersion ?? '')))} cannot be handled as a ${kind.kind}: converting (${String(apiVersion ?? '')}, Kind=${String(itsKind)}) to (${wanted}, Kind=${kind.kind}): unknown conversion`);
   }
   if (apiVersion !== undefined && apiVersion !== '' && apiVersion !== wanted) {

@@ -30,6 +30,13 @@ export function scaleOf(paths: ScalePaths, object: KubeObject): Scale {
   return { kind: 'Scale', apiVersion: 'autoscaling/v1', metadata: { name, namespace, uid, resourceVersion, creationTimestamp }, spec: replicas === undefined ? {} : { replicas }, status };
 }
 
+/** As {@link scaleOf}, for who asks for it. Throws InternalError where the object says no replicas (apiextensions registry/customresource, ScaleREST.Get). */
+export function readScale(paths: ScalePaths, object: KubeObject): Scale {
+  const scale = scaleOf(paths, object);
+  if (scale.spec.replicas === undefined) throw new ApiError('InternalError', `Internal error occurred: the spec replicas field ${JSON.stringify(paths.specReplicasPath)} does not exist`);
+  return scale;
+}
+
 /** A copy of the object with the replicas that the scale asks for, and with its resourceVersion and uid as preconditions. */
 export function withScale(paths: ScalePaths, live: KubeObject, scale: unknown): KubeObject {
   if (!isJsonObject(scale)) throw new ApiError('BadRequest', 'the body of the request must be an autoscaling/v1 Scale');
