@@ -6,7 +6,7 @@ import { JobSet } from '../../src/api/jobset/job-set.ts';
 import { ClusterQueue } from '../../src/api/kueue/cluster-queue.ts';
 import { Workload } from '../../src/api/kueue/workload.ts';
 import { isApiError } from '../../src/sdk/index.ts';
-import { client, clusterQueue, conditionOf, flavor, NS, openQueues, running, submit, workload, world } from './queue-world.ts';
+import { client, clusterQueue, conditionOf, flavor, NS, openQueues, running, submit, world } from './queue-world.ts';
 import { eventually } from './world.ts';
 
 afterEach(() => world.stop());
@@ -15,13 +15,14 @@ test('a workload whose quota is no quantity is left out, and comes back when it 
   await openQueues();
   await flavor('default');
   await clusterQueue('q', { default: '4' });
-  await submit('first', 'q', { cpu: '4' });
-  await running('first');
-  const holding = await workload('first');
-  const admission = (cpu: string) => ({ ...holding.status, admission: { clusterQueue: 'q', podSetAssignments: [{ name: 'main', count: 1, flavors: { cpu: 'default' }, resourceUsage: { cpu } }] } });
-  await assert.rejects(client.update(Workload, { ...holding, status: admission('much') }, { subresource: 'status' }), (error) => isApiError(error, 'Invalid'));
+  // In no queue, so that only what is written here lets it in.
+  await client.create(Workload, { metadata: { name: 'first', ...NS }, spec: { podSets: [{ name: 'main', count: 1, template: { spec: { containers: [{ name: 'c', image: 'i:1', resources: { requests: { cpu: '4' } } }] } } }] } } as Workload);
+  const yes = (type: string) => ({ type, status: 'True' as const, reason: 'Test', message: '', lastTransitionTime: '2026-01-01T00:00:00Z' });
+  const admitted = (cpu: string): Workload['status'] => ({ conditions: [yes('QuotaReserved'), yes('Admitted')], admission: { clusterQueue: 'q', podSetAssignments: [{ name: 'main', count: 1, flavors: { cpu: 'default' }, resourceUsage: { cpu } }] } });
+  const tell = async (status: Workload['status']): Promise<unknown> => client.update(Workload, { ...await client.get(Workload, 'first', NS), status }, { subresource: 'status' });
+  await assert.rejects(tell(admitted('much')), (error) => isApiError(error, 'Invalid'));
   // The pattern of quantities takes it, and who reads quantities does not.
-  await client.update(Workload, { ...holding, status: admission('1e1.5') }, { subresource: 'status' });
+  await tell(admitted('1e1.5'));
   await submit('second', 'q', { cpu: '3' });
   await running('second');
   // What is made anew from all workloads is, too.
@@ -30,7 +31,9 @@ test('a workload whose quota is no quantity is left out, and comes back when it 
   await submit('third', 'q', { cpu: '1' });
   await running('third');
   await submit('fourth', 'q', { cpu: '1' });
-  await client.update(Workload, { ...await workload('first'), status: admission('1') }, { subresource: 'status' });
+  await tell({}); // what it was given cannot be changed, only taken from it
+  await tell(admitted('1'));
+  await eventually('it counts', async () => (await client.get(ClusterQueue, 'q', {})).status?.flavorsReservation?.[0]?.resources[0]?.total === '5');
   await eventually('the fourth is told to wait', async () => /insufficient unused quota for cpu/.test((await conditionOf('fourth', 'QuotaReserved').catch(() => undefined))?.message ?? ''));
 });
 

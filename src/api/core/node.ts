@@ -1,5 +1,5 @@
 /** Node (core/v1). */
-import type { Node as NodeType } from '../generated/core-v1.ts';
+import type { Node as NodeType, Taint } from '../generated/core-v1.ts';
 import { AGE, column, NAME } from '../columns.ts';
 import { duplicate, forbidden, invalid, notSupported, required, type FieldError } from '../field-error.ts';
 import { equalJson } from '../json.ts';
@@ -23,7 +23,7 @@ export const Node: Kind<Node> = defineKind<Node>({
       const status = node.status;
       if (status !== undefined && status.allocatable === undefined && status.capacity !== undefined) status.allocatable = { ...status.capacity };
     },
-    validate: (node, old) => [...resourceErrors(node), ...addressErrors(node), ...rangeErrors(node, old), ...taintErrors(node), ...(old === undefined ? [] : updateErrors(node, old))],
+    validate: (node, old) => [...resourceErrors(node), ...addressErrors(node), ...rangeErrors(node, old), ...taintErrors(node.spec?.taints, 'spec.taints'), ...(old === undefined ? [] : updateErrors(node, old))],
     validateStatus: (node) => [...resourceErrors(node), ...addressErrors(node)],
   },
   subresources: { status: true },
@@ -84,11 +84,12 @@ function rangeErrors(node: Node, old: Node | undefined): FieldError[] {
   return ranges.length > families.size ? [...errors, invalid('spec.podCIDRs', ranges, 'may specify no more than one CIDR for each IP family')] : errors;
 }
 
-function taintErrors(node: Node): FieldError[] {
+/** Of nodes, and of what says how nodes are. */
+export function taintErrors(taints: readonly Taint[] = [], field: string): FieldError[] {
   const errors: FieldError[] = [];
   const seen = new Set<string>();
-  for (const [index, taint] of (node.spec?.taints ?? []).entries()) {
-    const path = `spec.taints[${index}]`;
+  for (const [index, taint] of taints.entries()) {
+    const path = `${field}[${index}]`;
     const { key = '', value = '', effect = '' } = taint;
     for (const error of labelKeyErrors(key)) errors.push(invalid(`${path}.key`, key, error));
     for (const error of labelValueErrors(value)) errors.push(invalid(`${path}.value`, value, error));

@@ -2,6 +2,8 @@
 import { AGE, column, NAME } from '../columns.ts';
 import { invalid, notSupported, type FieldError } from '../field-error.ts';
 import type { Kind } from '../kind.ts';
+import { validateLabelSelector } from '../metadata-validation.ts';
+import { labelKeyErrors } from '../names.ts';
 import { compareQuantities, isQuantity, WRONG_FORMAT } from '../quantity.ts';
 import { defineKueueKind } from './define.ts';
 import { fairSharingErrors } from './fair-sharing.ts';
@@ -61,14 +63,18 @@ export const [Cohort, CohortV1beta2, CohortV1alpha1]: readonly [Kind<Cohort>, Ki
   subresources: { status: true },
   rules: {
     validate: (cohort) => [
-      ...groupErrors(cohort.spec?.resourceGroups ?? [], cohort.spec?.parent !== undefined, 'parent'), ...fairSharingErrors(cohort.spec?.fairSharing),
+      // A cohort may lend more than is its own: what its queues lend to it, too.
+      ...groupErrors(cohort.spec?.resourceGroups ?? [], { hasParent: cohort.spec?.parent !== undefined && cohort.spec.parent !== '', parent: 'parent', mayLendMore: true }), ...fairSharingErrors(cohort.spec?.fairSharing),
       ...(cohort.spec?.parent === cohort.metadata.name && cohort.spec?.parent !== undefined ? [invalid('spec.parent', cohort.spec.parent, 'a cohort cannot be its own parent')] : []),
     ],
   },
 });
 
 function clusterQueueErrors({ metadata, spec: wanted = {} }: ClusterQueue): FieldError[] {
-  const errors = [...groupErrors(wanted.resourceGroups ?? [], wanted.cohort !== undefined && wanted.cohort !== '', 'cohort'), ...fairSharingErrors(wanted.fairSharing)];
+  const errors = [...groupErrors(wanted.resourceGroups ?? [], { hasParent: wanted.cohort !== undefined && wanted.cohort !== '', parent: 'cohort', mayLendMore: false }), ...fairSharingErrors(wanted.fairSharing)];
+  errors.push(...validateLabelSelector(wanted.namespaceSelector ?? undefined, 'spec.namespaceSelector'));
+  const { preference, whenCanBorrow, whenCanPreempt } = wanted.flavorFungibility ?? {};
+  if (preference !== undefined && (whenCanBorrow !== 'TryNextFlavor' || whenCanPreempt !== 'TryNextFlavor')) errors.push(invalid('spec.flavorFungibility', wanted.flavorFungibility, 'preference can only be set when both whenCanBorrow and whenCanPreempt are TryNextFlavor'));
   const { reclaimWithinCohort = 'Never', borrowWithinCohort } = wanted.preemption ?? {};
   if (reclaimWithinCohort === 'Never' && (borrowWithinCohort?.policy ?? 'Never') !== 'Never') errors.push(invalid('spec.preemption', wanted.preemption, 'reclaimWithinCohort=Never and borrowWithinCohort.Policy!=Never'));
   if ((wanted.admissionChecks?.length ?? 0) > 0 && (wanted.admissionChecksStrategy?.admissionChecks?.length ?? 0) > 0) errors.push(invalid('spec', {}, 'Either AdmissionChecks or AdmissionCheckStrategy can be set, but not both'));
@@ -77,8 +83,15 @@ function clusterQueueErrors({ metadata, spec: wanted = {} }: ClusterQueue): Fiel
   return errors;
 }
 
+interface Limits {
+  hasParent: boolean;
+  /** The field that would name it. */
+  parent: string;
+  mayLendMore: boolean;
+}
+
 /** Who lacks what the schema requires is told so by the schema. */
-function groupErrors(groups: readonly ResourceGroup[], hasParent: boolean, parent: string): FieldError[] {
+function groupErrors(groups: readonly ResourceGroup[], limits: Limits): FieldError[] {
   const errors: FieldError[] = [];
   const [resources, flavors] = [new Set<string>(), new Set<string>()];
   for (const [index, group] of groups.entries()) {
@@ -86,17 +99,18 @@ function groupErrors(groups: readonly ResourceGroup[], hasParent: boolean, paren
     for (const [at, name] of (group.coveredResources ?? []).entries()) {
       if (resources.has(name)) errors.push({ type: 'FieldValueDuplicate', field: `${path}.coveredResources[${at}]`, message: `Duplicate value: "${name}"` });
       resources.add(name);
+      for (const error of labelKeyErrors(name)) errors.push(invalid(`${path}.coveredResources[${at}]`, name, error));
     }
     for (const [at, flavor] of (group.flavors ?? []).entries()) {
       if (flavors.has(flavor.name)) errors.push({ type: 'FieldValueDuplicate', field: `${path}.flavors[${at}].name`, message: `Duplicate value: "${flavor.name}"` });
       flavors.add(flavor.name);
-      errors.push(...flavorErrors(group, flavor, `${path}.flavors[${at}]`, { hasParent, parent }));
+      errors.push(...flavorErrors(group, flavor, `${path}.flavors[${at}]`, limits));
     }
   }
   return errors;
 }
 
-function flavorErrors(group: ResourceGroup, flavor: ResourceGroup['flavors'][number], path: string, { hasParent, parent }: { hasParent: boolean; parent: string }): FieldError[] {
+function flavorErrors(group: ResourceGroup, flavor: ResourceGroup['flavors'][number], path: string, { hasParent, parent, mayLendMore }: Limits): FieldError[] {
   if (flavor.resources === undefined || group.coveredResources === undefined) return [];
   if (flavor.resources.length !== group.coveredResources.length) return [invalid(`${path}.resources`, flavor.resources.length, 'flavors must have the same number of resources as the coveredResources')];
   const errors: FieldError[] = [];
@@ -110,7 +124,7 @@ function flavorErrors(group: ResourceGroup, flavor: ResourceGroup['flavors'][num
     }
     if (!hasParent && resource.borrowingLimit !== undefined) errors.push(invalid(`${at}.borrowingLimit`, resource.borrowingLimit, `must be nil when ${parent} is empty`));
     if (!hasParent && resource.lendingLimit !== undefined) errors.push(invalid(`${at}.lendingLimit`, resource.lendingLimit, `must be nil when ${parent} is empty`));
-    if (resource.lendingLimit !== undefined && isQuantity(resource.lendingLimit) && isQuantity(resource.nominalQuota) && compareQuantities(resource.lendingLimit, resource.nominalQuota) > 0) errors.push(invalid(`${at}.lendingLimit`, resource.lendingLimit, 'must be less than or equal to the nominalQuota'));
+    if (!mayLendMore && resource.lendingLimit !== undefined && isQuantity(resource.lendingLimit) && isQuantity(resource.nominalQuota) && compareQuantities(resource.lendingLimit, resource.nominalQuota) > 0) errors.push(invalid(`${at}.lendingLimit`, resource.lendingLimit, 'must be less than or equal to the nominalQuota'));
   }
   return errors;
 }

@@ -11,7 +11,7 @@ interface KueueKind<T extends KubeObject> extends Pick<KindInput<T>, 'kind' | 'p
   /** The schema of v1beta2, where it differs. */
   newSchema?: () => Schema;
   /** Written for v1beta1, and asked of v1beta2 after a conversion; so those that change an object (defaults, prepare) are not among them. */
-  rules?: Pick<Rules<T>, 'validate'>;
+  rules?: Pick<Rules<T>, 'validate' | 'validateStatus'>;
   /** Also in v1alpha1, with the fields of v1beta1. */
   alpha?: boolean;
   /** The same: they see v1beta1. */
@@ -23,16 +23,20 @@ export function defineKueueKind<T extends KubeObject>(kind: KueueKind<T> & { alp
 export function defineKueueKind<T extends KubeObject>(kind: KueueKind<T>): readonly [Kind<T>, Kind<T>];
 export function defineKueueKind<T extends KubeObject>({ newSchema, rules = {}, columns = [], alpha, ...input }: KueueKind<T>): readonly Kind<T>[] {
   const older = (object: T): T => convertKueue(object, V1BETA1) as T;
-  const { validate } = rules;
+  const { validate, validateStatus } = rules;
   const prepareForCreate = (object: T): void => {
     if (input.subresources?.status === true) delete (object as { status?: unknown }).status;
   };
-  const ofVersion = (version: string): Kind<T> => defineKind<T>({ ...input, group: GROUP, version, conversion, columns, rules: { ...CUSTOM_RULES, prepareForCreate, ...(validate !== undefined && { validate }) } });
+  const ofVersion = (version: string): Kind<T> => defineKind<T>({ ...input, group: GROUP, version, conversion, columns, rules: { ...CUSTOM_RULES, prepareForCreate, ...rules } });
   const v1beta1 = ofVersion('v1beta1');
   const v1beta2 = defineKind<T>({
     ...input, group: GROUP, version: 'v1beta2', conversion, schema: newSchema ?? input.schema,
     columns: columns.map((each) => ({ ...each, cell: (object, nowMs) => each.cell(older(object), nowMs) })),
-    rules: { ...CUSTOM_RULES, prepareForCreate, ...(validate !== undefined && { validate: (object, old) => validate(older(object), old === undefined ? undefined : older(old)) }) },
+    rules: {
+      ...CUSTOM_RULES, prepareForCreate,
+      ...(validate !== undefined && { validate: (object, old) => validate(older(object), old === undefined ? undefined : older(old)) }),
+      ...(validateStatus !== undefined && { validateStatus: (object, old) => validateStatus(older(object), older(old)) }),
+    },
   });
   return alpha === true ? [v1beta1, v1beta2, ofVersion('v1alpha1')] : [v1beta1, v1beta2];
 }

@@ -7,5 +7,6 @@ export function fairSharingErrors({ weight }: FairSharing = {}): FieldError[] {
   const path = 'spec.fairSharing.weight';
   if (weight === undefined) return [];
   if (!isQuantity(weight)) return [invalid(path, weight, WRONG_FORMAT)];
-  return compareQuantities(weight, '0') < 0 ? [invalid(path, weight, 'must be greater than or equal to 0')] : [];
+  if (compareQuantities(weight, '0') < 0) return [invalid(path, weight, 'must be greater than or equal to 0')];
+  return compareQuantities(weight, '0') > 0 && compareQuantities(weight, '1n') <= 0 ? [invalid(path, weight, 'When not 0, weight must be > 10e-9')] : [];
 }

@@ -1,7 +1,12 @@
 /** LocalQueue, ResourceFlavor, WorkloadPriorityClass and AdmissionCheck (kueue.x-k8s.io). */
 import { AGE, column, NAME } from '../columns.ts';
 import { invalid, type FieldError } from '../field-error.ts';
+import { taintErrors } from '../core/node.ts';
+import { tolerationErrors } from '../core/pod-validation.ts';
+import { equalJson } from '../json.ts';
 import type { Kind } from '../kind.ts';
+import type { Json } from '../meta.ts';
+import { validateLabels } from '../metadata-validation.ts';
 import { defineKueueKind } from './define.ts';
 import { fairSharingErrors } from './fair-sharing.ts';
 import { conditions, core, count, fairSharing, fairSharingStatus, flavorUsage, int32, int64, listByKey, objectSchema, quantity, reference, stopPolicy, struct, text, textMap, texts } from './schema.ts';
@@ -41,7 +46,13 @@ export const [ResourceFlavor, ResourceFlavorV1beta2]: readonly [Kind<ResourceFla
   kind: 'ResourceFlavor', plural: 'resourceflavors', namespaced: false, shortNames: ['flavor', 'flavors', 'rf'],
   schema: objectSchema(() => ({ spec: struct({ nodeLabels, nodeTaints: taints, tolerations, topologyName: reference }) })),
   rules: {
-    validate: ({ spec }) => (spec?.topologyName !== undefined && Object.keys(spec.nodeLabels ?? {}).length === 0 ? [invalid('spec', {}, 'at least one nodeLabel is required when topology is set')] : []),
+    validate({ spec = {} }, old): FieldError[] {
+      const errors = [...validateLabels(spec.nodeLabels, 'spec.nodeLabels'), ...taintErrors(spec.nodeTaints, 'spec.nodeTaints')];
+      for (const [index, each] of (spec.tolerations ?? []).entries()) errors.push(...tolerationErrors(each, `spec.tolerations[${index}]`));
+      if (spec.topologyName !== undefined && Object.keys(spec.nodeLabels ?? {}).length === 0) errors.push(invalid('spec', {}, 'at least one nodeLabel is required when topology is set'));
+      if (old?.spec?.topologyName !== undefined && !equalJson(spec as Json, old.spec as Json)) errors.push(invalid('spec', {}, 'resourceFlavorSpec are immutable when topologyName is set'));
+      return errors;
+    },
   },
 });
 
@@ -54,12 +65,14 @@ export const [WorkloadPriorityClass, WorkloadPriorityClassV1beta2]: readonly [Ki
   columns: [NAME, column('Value', ({ value }) => value ?? 0, { type: 'integer' }), { ...AGE, priority: 1 }],
 });
 
+const parameters = struct({ apiGroup: reference, kind: { type: 'string', maxLength: 63, pattern: '^[A-Za-z]([-A-Za-z0-9]*[A-Za-z0-9])?$' }, name: { type: 'string', maxLength: 63, pattern: '^[a-z0-9]([-a-z0-9]*[a-z0-9])?$' } }, ['apiGroup', 'kind', 'name']);
+
 export const [AdmissionCheck, AdmissionCheckV1beta2]: readonly [Kind<AdmissionCheck>, Kind<AdmissionCheck>] = defineKueueKind<AdmissionCheck>({
   kind: 'AdmissionCheck', plural: 'admissionchecks', namespaced: false,
   schema: objectSchema(() => ({
-    spec: struct({ controllerName: text, retryDelayMinutes: int64, parameters: struct({ apiGroup: text, kind: text, name: text }, ['apiGroup', 'kind', 'name']) }, ['controllerName']), status: struct({ conditions }),
+    spec: struct({ controllerName: text, retryDelayMinutes: { ...int64, default: 15 }, parameters }, ['controllerName']), status: struct({ conditions }),
   })),
-  newSchema: objectSchema(() => ({ spec: struct({ controllerName: text, parameters: struct({ apiGroup: text, kind: text, name: text }, ['apiGroup', 'kind', 'name']) }, ['controllerName']), status: struct({ conditions }) })),
+  newSchema: objectSchema(() => ({ spec: struct({ controllerName: text, parameters }, ['controllerName']), status: struct({ conditions }) })),
   subresources: { status: true },
   rules: {
     validate: ({ spec }, old) => (old !== undefined && old.spec?.controllerName !== spec?.controllerName ? [invalid('spec.controllerName', spec?.controllerName, 'field is immutable')] : []),

@@ -39,7 +39,7 @@ export interface ClusterQueue extends KubeObject {
     cohort?: string;
     queueingStrategy?: 'StrictFIFO' | 'BestEffortFIFO';
     namespaceSelector?: LabelSelector | null;
-    flavorFungibility?: { whenCanBorrow?: string; whenCanPreempt?: string };
+    flavorFungibility?: { whenCanBorrow?: string; whenCanPreempt?: string; preference?: string };
     preemption?: {
       reclaimWithinCohort?: PreemptionPolicy;
       withinClusterQueue?: PreemptionPolicy;
@@ -152,6 +152,9 @@ export interface WorkloadStatus {
   reclaimablePods?: { name: string; count: number }[];
   admissionChecks?: AdmissionCheckState[];
   resourceRequests?: { name: string; resources?: Record<string, string> }[];
+  /** Of several clusters, where it may go, and where it went. */
+  nominatedClusterNames?: string[];
+  clusterName?: string;
   accumulatedPastExexcutionTimeSeconds?: number;
   schedulingStats?: { evictions?: { reason: string; underlyingCause: string; count: number }[] };
   /** Of llmos: what is expected of the workload, and why it waits. */

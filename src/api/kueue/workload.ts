@@ -1,15 +1,13 @@
 /** Workload (kueue.x-k8s.io): what waits for quota as one, and what came of it. */
 import { AGE, column, NAME } from '../columns.ts';
-import { invalid, required, type FieldError } from '../field-error.ts';
-import { equalJson } from '../json.ts';
 import type { Kind } from '../kind.ts';
 import { float64 } from '../schema/build.ts';
 import type { Schema } from '../schema/schema.ts';
 import { defineKueueKind } from './define.ts';
 import { POD_PRIORITY_SOURCE, WORKLOAD_PRIORITY_SOURCE } from './conversion.ts';
 import { conditions, core, count, flag, int32, listByKey, objectSchema, oneOf, quantities, reference, struct, text, textMap, texts, time } from './schema.ts';
-import { ELASTIC } from './names.ts';
-import type { PodSet, Workload as WorkloadType } from './types.ts';
+import type { Workload as WorkloadType } from './types.ts';
+import { statusOf, workloadErrors, workloadStatusErrors } from './workload-rules.ts';
 
 export type Workload = WorkloadType;
 
@@ -47,10 +45,10 @@ export const [Workload, WorkloadV1beta2]: readonly [Kind<Workload>, Kind<Workloa
     spec: struct({ ...spec, priorityClassName: reference, priorityClassSource: oneOf([WORKLOAD_PRIORITY_SOURCE, POD_PRIORITY_SOURCE, ''], '') }, ['podSets']), status: status('accumulatedPastExexcutionTimeSeconds', topologyAssignment),
   })),
   newSchema: objectSchema(() => ({
-    spec: struct({ ...spec, priorityClassRef: struct({ group: text, kind: text, name: reference }, ['group', 'kind', 'name']) }, ['podSets']), status: status('accumulatedPastExecutionTimeSeconds', newTopologyAssignment),
+    spec: struct({ ...spec, priorityClassRef: struct({ group: oneOf(['kueue.x-k8s.io', 'scheduling.k8s.io']), kind: oneOf(['WorkloadPriorityClass', 'PriorityClass']), name: { ...reference, minLength: 1 } }, ['group', 'kind', 'name']) }, ['podSets']), status: status('accumulatedPastExecutionTimeSeconds', newTopologyAssignment),
   })),
   subresources: { status: true },
-  rules: { validate: workloadErrors },
+  rules: { validate: workloadErrors, validateStatus: workloadStatusErrors },
   columns: [
     NAME,
     column('Queue', (workload) => workload.spec?.queueName ?? ''),
@@ -62,31 +60,3 @@ export const [Workload, WorkloadV1beta2]: readonly [Kind<Workload>, Kind<Workloa
     column('Starts', (workload) => workload.status?.prediction?.startTime ?? '', { wide: true }),
   ],
 });
-
-function statusOf({ status: now }: Workload, type: string): string {
-  return now?.conditions?.find((each) => each.type === type)?.status ?? '';
-}
-
-/** True of a condition that is there and says True. */
-function isTrue(workload: Pick<Workload, 'status'>, type: string): boolean {
-  return statusOf(workload as Workload, type) === 'True';
-}
-
-/** Fewer pods, and nothing else. Source: Kueue, the webhook of Workloads (validateImmutablePodSetUpdates with workload slices). */
-function isScaledDown(podSets: readonly PodSet[], { metadata, spec: { podSets: before } }: Workload): boolean {
-  return metadata.annotations?.[ELASTIC] === 'true' && podSets.every(({ count: now }, index) => now <= (before[index]?.count ?? 0)) && equalJson(podSets.map((each, index) => ({ ...each, count: before[index]?.count })), before);
-}
-
-function workloadErrors({ spec: wanted }: Workload, old: Workload | undefined): FieldError[] {
-  if (wanted === undefined) return [required('spec')];
-  const errors: FieldError[] = [];
-  const sets = wanted.podSets ?? [];
-  for (const [index, { count: pods, minCount }] of sets.entries()) {
-    if (minCount !== undefined && minCount > pods) errors.push(invalid(`spec.podSets[${index}].minCount`, minCount, 'minCount should be positive and less or equal to count'));
-  }
-  if (sets.filter(({ minCount }) => minCount !== undefined).length > 1) errors.push(invalid('spec.podSets', sets.length, 'at most one podSet can use minCount'));
-  if (old === undefined || !isTrue(old, 'QuotaReserved')) return errors;
-  if (!equalJson(wanted.podSets, old.spec.podSets) && !isScaledDown(wanted.podSets, old)) errors.push(invalid('spec.podSets', sets.length, 'field is immutable'));
-  for (const field of ['queueName', 'priorityClassSource', 'priorityClassName'] as const) if (wanted[field] !== old.spec[field]) errors.push(invalid(`spec.${field}`, wanted[field], 'field is immutable'));
-  return errors;
-}
