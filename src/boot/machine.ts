@@ -31,6 +31,7 @@ import { nodeConfig } from './registries.ts';
 import { READY_LINE } from './ready-line.ts';
 import { settleMemory } from './settle-memory.ts';
 import type { HttpClient } from '../sdk/client/http.ts';
+import { queueMetricsText } from '../sdk/queue-metrics.ts';
 import { addStartHooks } from './start-hooks.ts';
 import { snapshotControls } from './snapshot-view.ts';
 import { tellUnheard } from './unheard.ts';
@@ -121,6 +122,7 @@ async function core(machine: Machine, stop: (reason: StopReason) => void): Promi
   writeKubeconfig(config, identity.kubeconfig(serverUrlOf(config)));
   if (config.audit !== undefined) machine.audit = await (await import('./audit.ts')).openAudit(config.audit, { clock: realClock, log: log.child('audit') });
   machine.door = createApiServer({ store, identity, clock: realClock, log: log.child('door'), version: { llmos: VERSION }, limits: config.apiServer, descriptions: config.apiServer.descriptions, flags: flagsOf(config, identity.tokens.issuer), ...(machine.audit === undefined ? {} : { audit: machine.audit.audit }) });
+  machine.door.addMetrics(queueMetricsText);
   machine.loader = createLoader({
     clock: realClock,
     log: log.child('loader'),

@@ -10,7 +10,7 @@ import { createWorkQueue, type WorkQueue } from './work-queue.ts';
 /** Settles when the signal of the context has aborted and all work under way has ended. Rejects only when a cache cannot be had. */
 export async function runController<T extends KubeObject>(controller: Controller<T>, context: ReconcileContext): Promise<void> {
   const { caches, signal } = context;
-  const queue = createWorkQueue();
+  const queue = createWorkQueue(controller.name);
   const kinds = [controller.for, ...(controller.owns ?? []), ...(controller.watches ?? []).map((each) => each.kind), ...(controller.reads ?? [])];
   await untilAborted(Promise.all(kinds.map((kind) => caches.of(kind).ready())), signal);
   if (signal.aborted) return;

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { queueMetricsText } from './queue-metrics.ts';
 import { createWorkQueue } from './work-queue.ts';
 
 test('a key is worked on once for many adds, and never twice at once', async () => {
-  const queue = createWorkQueue();
+  const queue = createWorkQueue('test');
   const abort = new AbortController();
   const worked: string[] = [];
   let active = 0;
@@ -22,7 +23,7 @@ test('a key is worked on once for many adds, and never twice at once', async () 
 });
 
 test('a key added while it is worked on comes again afterwards', async () => {
-  const queue = createWorkQueue();
+  const queue = createWorkQueue('test');
   const abort = new AbortController();
   let runs = 0;
   let overlapping = 0;
@@ -40,7 +41,7 @@ test('a key added while it is worked on comes again afterwards', async () => {
 });
 
 test('drain settles only when the work under way has ended, and drops what waits', async () => {
-  const queue = createWorkQueue();
+  const queue = createWorkQueue('test');
   const abort = new AbortController();
   let finished = false;
   const drained = queue.drain({ concurrency: 1, signal: abort.signal }, async () => {
@@ -56,7 +57,7 @@ test('drain settles only when the work under way has ended, and drops what waits
 });
 
 test('an earlier delayed add is kept, a later one is dropped', async () => {
-  const queue = createWorkQueue();
+  const queue = createWorkQueue('test');
   const abort = new AbortController();
   const times: number[] = [];
   const fromMs = performance.now();
@@ -70,7 +71,7 @@ test('an earlier delayed add is kept, a later one is dropped', async () => {
 });
 
 test('what waits comes at once when its time is no longer right, and once', async () => {
-  const queue = createWorkQueue();
+  const queue = createWorkQueue('test');
   const abort = new AbortController();
   const keys: string[] = [];
   const drained = queue.drain({ concurrency: 1, signal: abort.signal }, async (key) => void keys.push(key));
@@ -87,7 +88,7 @@ test('what waits comes at once when its time is no longer right, and once', asyn
 });
 
 test('work that ends after the abort leaves no timer behind', async () => {
-  const queue = createWorkQueue();
+  const queue = createWorkQueue('test');
   const abort = new AbortController();
   const release = Promise.withResolvers<void>();
   queue.add('a');
@@ -99,4 +100,31 @@ test('work that ends after the abort leaves no timer behind', async () => {
   release.resolve();
   await drained;
   assert.equal(process.getActiveResourcesInfo().includes('Timeout'), false);
+});
+
+test('what waits, what is under way and what came again is counted by name', async () => {
+  const value = (family: string, more = ''): number => Number(queueMetricsText().split('\n').find((line) => line.startsWith(`${family}{name="counted"${more}}`))?.split(' ')[1]);
+  const queue = createWorkQueue('counted');
+  const abort = new AbortController();
+  for (const key of ['a', 'b', 'a']) queue.add(key);
+  assert.deepEqual([value('workqueue_depth'), value('workqueue_adds_total')], [2, 2], 'a key that waits already is not added');
+  const [begun, mayEnd] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const drained = queue.drain({ concurrency: 1, signal: abort.signal }, (key) => {
+    if (key === 'b') begun.resolve();
+    return key === 'b' ? mayEnd.promise : Promise.resolve();
+  });
+  await begun.promise;
+  queue.add('b');
+  queue.add('b');
+  queue.addRateLimited('c');
+  assert.deepEqual([value('workqueue_depth'), value('workqueue_adds_total'), value('workqueue_retries_total')], [1, 3, 1], 'one that comes again afterwards waits');
+  assert.deepEqual([value('workqueue_work_duration_seconds_count'), value('workqueue_queue_duration_seconds_count')], [1, 2]);
+  await sleep(2);
+  assert.ok(value('workqueue_unfinished_work_seconds') >= 0.001 && value('workqueue_longest_running_processor_seconds') >= 0.001);
+  abort.abort();
+  mayEnd.resolve();
+  await drained;
+  assert.deepEqual([value('workqueue_unfinished_work_seconds'), value('workqueue_work_duration_seconds_count'), value('workqueue_depth')], [0, 2, 0], 'and nothing is left of a queue that ended');
+  assert.equal(value('workqueue_queue_duration_seconds_bucket', ',le="1e-8"') <= value('workqueue_queue_duration_seconds_bucket', ',le="+Inf"'), true);
+  assert.match(queueMetricsText(), /^# TYPE workqueue_depth gauge$/m);
 });

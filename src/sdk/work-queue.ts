@@ -3,6 +3,7 @@
  * same time (client-go's workqueue, without its threads).
  */
 import { exponentialBackoff } from '../base/backoff.ts';
+import { countQueue } from './queue-metrics.ts';
 
 export interface WorkQueue {
   add(key: string): void;
@@ -19,24 +20,27 @@ export interface WorkQueue {
   drain(options: { concurrency: number; signal: AbortSignal }, work: (key: string) => Promise<void>): Promise<void>;
 }
 
-export function createWorkQueue(): WorkQueue {
-  const waiting = new Set<string>(); // a Set keeps the order of insertion
-  const active = new Set<string>();
-  const again = new Set<string>();
+/** @param name by which /metrics tells of it; the queues of controllers have theirs */
+export function createWorkQueue(name: string): WorkQueue {
+  // When each was added, and when the work on it began; a Map keeps the order of insertion.
+  const waiting = new Map<string, number>();
+  const active = new Map<string, number>();
+  const again = new Map<string, number>();
   const delayed = new Map<string, { timer: NodeJS.Timeout; dueMs: number }>();
   const backoff = exponentialBackoff({ baseMs: 5, maxMs: 1_000_000 });
+  const counts = countQueue(name, { get depth() { return waiting.size + again.size; }, begunMs: () => active.values() });
   let wake: () => void = () => {};
   let stopped = false;
 
   const add = (key: string): void => {
-    if (active.has(key)) again.add(key);
-    else {
-      waiting.add(key);
-      wake();
-    }
+    const isActive = active.has(key);
+    const line = isActive ? again : waiting;
+    if (!line.has(key)) line.set(key, counts.added());
+    if (!isActive) wake();
   };
 
   const addAfter = (key: string, delayMs: number): void => {
+    counts.retried();
     if (stopped) return; // work that ended after the abort must leave no timer behind
     if (delayMs <= 0) return add(key);
     const dueMs = performance.now() + delayMs; // as timers run: a clock that is set changes no order
@@ -68,19 +72,25 @@ export function createWorkQueue(): WorkQueue {
     drain({ concurrency, signal }, work) {
       return new Promise((resolve) => {
         const finish = (key: string): void => {
+          counts.done(active.get(key)!);
           active.delete(key);
-          if (again.delete(key)) waiting.add(key);
+          const addedMs = again.get(key);
+          if (again.delete(key)) waiting.set(key, addedMs!);
           step();
+        };
+        const end = (): void => {
+          counts.stop();
+          resolve();
         };
         const step = (): void => {
           if (signal.aborted) {
-            if (active.size === 0) resolve();
+            if (active.size === 0) end();
             return;
           }
-          for (const key of waiting) {
+          for (const [key, addedMs] of waiting) {
             if (active.size >= concurrency) return;
             waiting.delete(key);
-            active.add(key);
+            active.set(key, counts.begun(addedMs));
             void work(key).then(() => finish(key), () => finish(key));
           }
         };

@@ -13,7 +13,7 @@ const ORPHAN = 'orphan:';
 export async function runGarbageCollector(context: ModuleContext): Promise<void> {
   const { signal } = context;
   const kinds = everywhere(context.kinds, context.client);
-  const queue = createWorkQueue();
+  const queue = createWorkQueue('garbage-collector');
   const collector: Collector = { kinds, events: context.events, graph: new Graph(), undecided: new Set() };
   const followed = new Followed(context, kinds, collector.graph, queue);
   const stop = context.kinds.subscribe(() => {

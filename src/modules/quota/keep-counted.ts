@@ -18,7 +18,7 @@ const SETTLE_MS = 1_000;
 export async function keepCounted(context: ModuleContext): Promise<void> {
   const { caches, client, clock, kinds, log, signal } = context;
   const quotas = caches.of(ResourceQuota);
-  const queue = createWorkQueue();
+  const queue = createWorkQueue('resource-quota');
   const followed = new Map<string, () => void>();
   const expected = underWay(context);
   const recountOf = (namespace: string | undefined, delayMs: number): void => {

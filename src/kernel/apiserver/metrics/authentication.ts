@@ -1,6 +1,6 @@
 /** Who asked, and how long certificates of clients are still good (upstream: apiserver/pkg/endpoints/filters/metrics.go, authentication/request/x509). */
 import type { UserInfo } from '../../../sdk/module.ts';
-import { createHistogram, family } from './exposition.ts';
+import { createHistogram, family } from '../../../base/exposition.ts';
 
 export interface AuthenticationMetrics {
   /** Counts a request by whether anybody known made it. */

@@ -1,7 +1,7 @@
 /** What Prometheus clients tell of the process that they are in (https://prometheus.io/docs/instrumenting/writing_clientlibs, process metrics), and of what was built. */
 import { readdirSync, readFileSync } from 'node:fs';
 import type { VersionInfo } from '../version.ts';
-import { family, labelText, single } from './exposition.ts';
+import { family, labelText, single } from '../../../base/exposition.ts';
 
 const STARTED_SECONDS = Date.now() / 1_000 - process.uptime();
 

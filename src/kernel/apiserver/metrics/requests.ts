@@ -1,5 +1,5 @@
 /** What is counted of requests, under the names and labels of upstream (apiserver/pkg/endpoints/metrics/metrics.go). */
-import { createHistogram, family, labelText, type Histogram } from './exposition.ts';
+import { createHistogram, family, labelText, type Histogram } from '../../../base/exposition.ts';
 
 /** What a request was about. */
 export interface Subject {

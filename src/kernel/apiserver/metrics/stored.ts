@@ -1,7 +1,7 @@
 /** What is told of the store. */
 import type { Store } from '../../store/store.ts';
 import { storageOf, type KindTable } from '../kind-table.ts';
-import { family, single } from './exposition.ts';
+import { family, single } from '../../../base/exposition.ts';
 
 export function storeText(store: Store, kinds: KindTable): string {
   const stats = store.stats();
