@@ -15,6 +15,8 @@ import { rejoinPods } from './rejoin.ts';
 
 /** A route of this metric lies beneath the bridge's: while the bridge is down, nothing for these ranges leaves the machine. */
 const UNREACHABLE_METRIC = 4_278;
+/** Whose routes these are, as `ip route` shows (rtnetlink(7), rtm_protocol: numbers above 4 are for who makes routes): an unreachable one has no link to bear a name. */
+export const ROUTE_PROTOCOL = 108;
 
 /** Makes or takes over the bridge. Rejects with a sentence that names the setting when a range is used by something else. */
 export async function setUpPodNetwork(facts: NetworkFacts): Promise<{ seesBridged: boolean }> {
@@ -137,8 +139,8 @@ function networkLines(facts: NetworkFacts, bridge: string, seesBridged: boolean)
     `link set dev ${bridge} up`,
     ...(seesBridged ? [`link set dev ${bridge} type bridge nf_call_iptables 1`] : []),
     `addr replace ${gatewayIp}/${cidrOf(podCidr).prefix} dev ${bridge}`,
-    ...ranges(facts).map((range) => `route replace unreachable ${range} metric ${UNREACHABLE_METRIC}`),
-    ...ranges(facts).filter((range) => range !== podCidr).map((range) => `route replace ${range} dev ${bridge} src ${gatewayIp}`),
+    ...ranges(facts).map((range) => `route replace unreachable ${range} metric ${UNREACHABLE_METRIC} proto ${ROUTE_PROTOCOL}`),
+    ...ranges(facts).filter((range) => range !== podCidr).map((range) => `route replace ${range} dev ${bridge} src ${gatewayIp} proto ${ROUTE_PROTOCOL}`),
   ];
 }
 
@@ -148,8 +150,8 @@ function networkLines6({ network: { ipv6 } }: NetworkFacts, bridge: string, sees
   return [
     ...(seesBridged ? [`link set dev ${bridge} type bridge nf_call_ip6tables 1`] : []),
     `addr replace ${gatewayIp}/${podCidr.split('/')[1]} dev ${bridge} nodad`,
-    ...[podCidr, serviceCidr, loadBalancerCidr].map((range) => `route replace unreachable ${range} metric ${UNREACHABLE_METRIC}`),
-    ...[serviceCidr, loadBalancerCidr].map((range) => `route replace ${range} dev ${bridge} src ${gatewayIp}`),
+    ...[podCidr, serviceCidr, loadBalancerCidr].map((range) => `route replace unreachable ${range} metric ${UNREACHABLE_METRIC} proto ${ROUTE_PROTOCOL}`),
+    ...[serviceCidr, loadBalancerCidr].map((range) => `route replace ${range} dev ${bridge} src ${gatewayIp} proto ${ROUTE_PROTOCOL}`),
   ];
 }
 

@@ -12,6 +12,7 @@ import { ifThere } from '../../sdk/if-there.ts';
 import { watching, type Controller } from '../../sdk/controller.ts';
 import type { ModuleContext } from '../../sdk/module.ts';
 import { bridgeOf } from './links.ts';
+import { ROUTE_PROTOCOL } from './pod-network.ts';
 
 /** The name of the one of the cluster's own ranges. */
 export const OWN_RANGE = 'kubernetes';
@@ -93,7 +94,7 @@ export async function routeFurtherRanges({ caches, machine, log, signal }: Modul
     for (const cidr of [...wanted].filter((each) => !routed.has(each))) {
       const source = cidr.includes(':') ? machine.network.ipv6?.gatewayIp : machine.network.gatewayIp;
       if (source === undefined) continue;
-      await run(program, ['route', 'replace', cidr, 'dev', bridge, 'src', source]);
+      await run(program, ['route', 'replace', cidr, 'dev', bridge, 'src', source, 'proto', String(ROUTE_PROTOCOL)]);
       routed.add(cidr);
     }
   };

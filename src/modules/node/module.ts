@@ -68,6 +68,7 @@ import { RuntimeClass } from '../../api/node/runtime-class.ts';
 import { hostPorts } from './sandbox/host-ports.ts';
 import { cni } from './sandbox/cni.ts';
 import { userNamespaces } from './userns/user-namespaces.ts';
+import { linkNames } from './sandbox/link-names.ts';
 import { sandboxPool } from './sandbox/pool.ts';
 
 /** Enough for fifty pods at once. */
@@ -220,7 +221,7 @@ function nodeParts(context: ModuleContext): NodeParts {
     context, paths, storage, pulled, counts: nodeCounts(),
     images: images({ storage, puller: skopeoPuller({ skopeo: program('skopeo'), storage, owner: machine.instance, mostAtOnce: mostPulls(config), network: machine.further?.machineNetwork, registries: writeRegistries(join(machine.runFolder, 'registries'), registriesOf(config['registries'])) }), clock, signal: context.signal, ownAuths: authsOfProviders(context), records: pulled, verification: verificationSettings(config) }),
     runtime: runtimeHandlers({ conmon: program('conmon'), programs: machine.programs, configured: config['runtimes'], runtimeRoot: paths.runtimeRoot, exitFolder: paths.exits, cgroupVersion: machine.cgroupVersion, mostLogBytes: floodBytes(rotationSettings(config)) }),
-    pool: sandboxPool({ root: paths.sandboxes, cni: cni({ ...machine.cni, network: machine.further?.machineNetwork }), clock, log: log.child('sandbox'), size: typeof size === 'number' ? size : READY_SANDBOXES }),
+    pool: sandboxPool({ root: paths.sandboxes, cni: cni({ ...machine.cni, network: machine.further?.machineNetwork }), names: linkNames({ instance: machine.instance, folder: join(machine.runFolder, 'links'), network: machine.further?.machineNetwork, log: log.child('sandbox') }), clock, log: log.child('sandbox'), size: typeof size === 'number' ? size : READY_SANDBOXES }),
     hostPorts: hostPorts({ instance: machine.instance, file: paths.hostPorts, nft: program('nft'), isFurther: machine.further !== undefined }),
     exits: watchExits({ folder: paths.exits }),
     outOfService: outOfService(context.caches.of(EndpointSliceKind), { instance: machine.instance, signal: context.signal }),

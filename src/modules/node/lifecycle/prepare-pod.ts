@@ -46,7 +46,7 @@ export async function preparePod(parts: NodeParts, pod: Pod, options: { running:
   if (wantsOwnUsers(pod) && handler !== undefined && handler !== DEFAULT_HANDLER) throw new Error(`RuntimeClass handler "${handler}" does not support user namespaces: only ${DEFAULT_HANDLER} does here`);
   await parts.claims.prepare(pod);
   const host = pod.spec?.hostNetwork === true;
-  const sandbox = host ? undefined : await countedSandbox(parts, uid, handler);
+  const sandbox = host ? undefined : await countedSandbox(parts, pod, handler);
   const ips = sandbox?.ips ?? parts.hostIps;
   if (sandbox !== undefined) await parts.hostPorts.open(uid, ips[0] ?? '', hostPortsOf(pod));
   const facts: PodFacts = { podIp: ips[0], podIps: ips, hostIp: parts.hostIp, hostIps: parts.hostIps, nodeName: context.machine.nodeName, ...allocatableOf(parts) };
@@ -77,11 +77,11 @@ export async function preparePod(parts: NodeParts, pod: Pod, options: { running:
 }
 
 /** Those that were ready take no time. */
-async function countedSandbox({ counts, pool }: NodeParts, uid: string, handler: string | undefined): Promise<Sandbox> {
+async function countedSandbox({ counts, pool }: NodeParts, { metadata: { uid = '', namespace, name } }: Pod, handler: string | undefined): Promise<Sandbox> {
   const labels = { runtime_handler: handler ?? '' };
   const fromMs = performance.now();
   try {
-    return await runtimeOperation(counts, 'run_podsandbox', () => pool.take(uid));
+    return await runtimeOperation(counts, 'run_podsandbox', () => pool.take(uid, `${namespace}/${name}`));
   } catch (error) {
     counts.add('kubelet_run_podsandbox_errors_total', labels);
     throw error;

@@ -2,8 +2,13 @@
 import { readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { runAny } from '../../../base/sys/run.ts';
+import type { PodLink } from './link-names.ts';
 
-export interface CniAnswer { ips: readonly string[] }
+export interface CniAnswer {
+  ips: readonly string[];
+  /** The machine's end of the link that was made, where there is one. */
+  link?: PodLink | undefined;
+}
 
 export interface Cni {
   /** Whether the configuration has appeared. */
@@ -15,7 +20,7 @@ export interface Cni {
 }
 
 interface ConfList { name: string; cniVersion: string; plugins: { type: string; [key: string]: unknown }[] }
-interface CniResult { ips?: { address: string }[]; [key: string]: unknown }
+interface CniResult { ips?: { address: string }[]; interfaces?: { name: string; mac?: string; sandbox?: string }[]; [key: string]: unknown }
 
 const INTERFACE = 'eth0';
 const TIMEOUT_MS = 60_000;
@@ -67,7 +72,7 @@ export function cni(options: { confFolder: string; binFolders: readonly string[]
       if (list === undefined) throw new Error(`no CNI configuration in ${options.confFolder} yet`);
       let result: CniResult = {};
       for (const [index, plugin] of list.plugins.entries()) result = JSON.parse(await call('ADD', id, netns, list, plugin, index === 0 ? { first } : { prevResult: result })) as CniResult;
-      return { ips: (result.ips ?? []).map((each) => each.address.split('/')[0]!) };
+      return { ips: (result.ips ?? []).map((each) => each.address.split('/')[0]!), link: madeLink(list, result) };
     },
     async remove(id, netns, ips = []) {
       const list = load();
@@ -92,6 +97,12 @@ function releaseLeases({ name, plugins }: ConfList, id: string, ips: readonly st
   }
   for (const file of files) rmSync(file, { force: true });
   return true;
+}
+
+/** Of the interfaces of a result those without a sandbox are the machine's; a bridge was there before. */
+function madeLink({ plugins }: ConfList, { interfaces = [] }: CniResult): PodLink | undefined {
+  const found = interfaces.find(({ name, mac, sandbox }) => !sandbox && mac !== undefined && !plugins.some(({ bridge }) => bridge === name));
+  return found && { name: found.name, mac: found.mac! };
 }
 
 function reason(stdout: string): string | undefined {

@@ -6,11 +6,12 @@ import type { Log } from '../../../base/log.ts';
 import { takeTurns } from '../../../base/turns.ts';
 import { endStrays } from '../lifecycle/strays.ts';
 import type { Cni } from './cni.ts';
+import type { LinkNames } from './link-names.ts';
 import { isAlive, keepSandbox, listSandboxes, makeSandbox, removeSandbox, type Sandbox } from './sandbox.ts';
 
 export interface SandboxPool {
-  /** At once when one is ready, else one is made. */
-  take(podUid: string): Promise<Sandbox>;
+  /** At once when one is ready, else one is made. `name` is what its link is told that it is of: `NAMESPACE/NAME`. */
+  take(podUid: string, name: string): Promise<Sandbox>;
   /** The sandbox that an earlier llmos gave this pod. */
   owned(podUid: string): Sandbox | undefined;
   /** The pods that have one. */
@@ -26,6 +27,7 @@ export interface SandboxPool {
 export interface PoolOptions {
   root: string;
   cni: Cni;
+  names: LinkNames;
   clock: Clock;
   log: Log;
   /** Ready ones to keep. */
@@ -37,11 +39,13 @@ export interface PoolOptions {
 
 /** Sandboxes made at a time for pods that wait; each takes four processes. */
 const MADE_AT_ONCE = 8;
+/** What the link of a sandbox says that nobody has. */
+const READY = 'ready';
 /** Sandboxes removed at a time when all go. */
 const AT_ONCE = 4;
 
 export function sandboxPool(options: PoolOptions): SandboxPool {
-  const { cni, clock, log } = options;
+  const { cni, names, clock, log } = options;
   const turns = takeTurns(MADE_AT_ONCE);
   const ready: Sandbox[] = [];
   const taken = new Map<string, Sandbox>();
@@ -53,7 +57,9 @@ export function sandboxPool(options: PoolOptions): SandboxPool {
 
   async function make(): Promise<Sandbox> {
     for (let waitedMs = 0; !cni.ready() && waitedMs < 10_000; waitedMs += 50) await clock.sleep(50);
-    return makeSandbox({ root: options.root, id: randomBytes(8).toString('hex'), cni });
+    const sandbox = await makeSandbox({ root: options.root, id: randomBytes(8).toString('hex'), cni });
+    void names.tell(sandbox.link, READY);
+    return sandbox;
   }
 
   async function tryRemove(sandbox: Sandbox): Promise<void> {
@@ -63,8 +69,10 @@ export function sandboxPool(options: PoolOptions): SandboxPool {
   async function adopt(): Promise<void> {
     for (const sandbox of listSandboxes(options.root)) {
       if (sandbox.podUid !== undefined && taken.has(sandbox.podUid)) continue;
-      if (sandbox.podUid === undefined && sandbox.ips.length > 0 && isAlive(sandbox)) ready.push(sandbox);
-      else {
+      if (sandbox.podUid === undefined && sandbox.ips.length > 0 && isAlive(sandbox)) {
+        ready.push(sandbox);
+        void names.tell(sandbox.link, READY);
+      } else {
         if (sandbox.ips.length === 0) endStrays(sandbox.id);
         await tryRemove(sandbox);
       }
@@ -110,7 +118,7 @@ export function sandboxPool(options: PoolOptions): SandboxPool {
   }
 
   return {
-    async take(podUid) {
+    async take(podUid, name) {
       const before = taken.get(podUid);
       if (before !== undefined) return before;
       lastTakeMs = clock.nowMs();
@@ -118,6 +126,7 @@ export function sandboxPool(options: PoolOptions): SandboxPool {
       sandbox.podUid = podUid;
       keepSandbox(sandbox);
       taken.set(podUid, sandbox);
+      void names.tell(sandbox.link, `pod=${name}`);
       wake();
       return sandbox;
     },
@@ -134,6 +143,7 @@ export function sandboxPool(options: PoolOptions): SandboxPool {
       lastTakeMs = clock.nowMs();
       await adopt();
       await fill(signal);
+      await names.close();
     },
     async drain() {
       const left = [...ready.splice(0), ...taken.values()];

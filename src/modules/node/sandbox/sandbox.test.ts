@@ -54,7 +54,7 @@ if (await inNamespaces(import.meta.filename)) {
       const network = networkThatKills(nth);
       await assert.rejects(network.add(sandbox.id, namespacePath(sandbox, 'net'), ['unshare', ...KINDS.map((kind) => `--${kind}=${namespacePath(sandbox, kind)}`), 'true']), /ended with/);
       assert.deepEqual([network.kept, isAlive(sandbox)], [[nth - 1], false]);
-      await sandboxPool({ root, cni: network, clock: realClock, log: silentLog, size: 0 }).run(AbortSignal.abort());
+      await sandboxPool({ root, cni: network, names: { tell: async () => {}, close: async () => {} }, clock: realClock, log: silentLog, size: 0 }).run(AbortSignal.abort());
       assert.deepEqual([mounts(), existsSync(sandbox.folder), network.told], [[], false, network.ended]);
     });
   }

@@ -3,12 +3,15 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, wri
 import { join } from 'node:path';
 import { unmountLazily } from '../../../base/sys/unmount.ts';
 import type { Cni } from './cni.ts';
+import type { PodLink } from './link-names.ts';
 
 export interface Sandbox {
   id: string;
   folder: string;
   /** Addresses in the pod network. */
   ips: readonly string[];
+  /** Absent where the network has none, or an earlier llmos did not say. */
+  link?: PodLink | undefined;
   /** Absent while nobody has it. */
   podUid?: string;
 }
@@ -27,7 +30,7 @@ export async function makeSandbox(options: { root: string; id: string; cni: Cni 
   try {
     for (const kind of KINDS) writeFileSync(join(folder, kind), '');
     const unshare = ['unshare', ...KINDS.map((kind) => `--${kind}=${join(folder, kind)}`), 'ip', 'link', 'set', 'lo', 'up'];
-    sandbox.ips = (await options.cni.add(options.id, namespacePath(sandbox, 'net'), unshare)).ips;
+    Object.assign(sandbox, await options.cni.add(options.id, namespacePath(sandbox, 'net'), unshare));
     keepSandbox(sandbox);
     return sandbox;
   } catch (error) {
@@ -38,7 +41,7 @@ export async function makeSandbox(options: { root: string; id: string; cni: Cni 
 
 /** Writes down who has it, for the next llmos. */
 export function keepSandbox(sandbox: Sandbox): void {
-  writeFileSync(join(sandbox.folder, 'sandbox.json'), JSON.stringify({ ips: sandbox.ips, podUid: sandbox.podUid }));
+  writeFileSync(join(sandbox.folder, 'sandbox.json'), JSON.stringify({ ips: sandbox.ips, link: sandbox.link, podUid: sandbox.podUid }));
 }
 
 /** Gives the addresses back and lets the namespaces go, some of which may never have come to be. */
@@ -66,7 +69,7 @@ export function listSandboxes(root: string): Sandbox[] {
   return readdirSync(root).map((id) => {
     const folder = join(root, id);
     try {
-      return { id, folder, ...(JSON.parse(readFileSync(join(folder, 'sandbox.json'), 'utf8')) as Pick<Sandbox, 'ips' | 'podUid'>) };
+      return { id, folder, ...(JSON.parse(readFileSync(join(folder, 'sandbox.json'), 'utf8')) as Pick<Sandbox, 'ips' | 'link' | 'podUid'>) };
     } catch {
       return { id, folder, ips: [] };
     }
