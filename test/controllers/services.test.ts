@@ -53,6 +53,9 @@ test('an address is refused while it is taken, and free when its service is gone
   await create('fixed', { clusterIP: '10.2.0.5' });
   await assert.rejects(create('second', { clusterIP: '10.2.0.5' }), /failed to allocate IP 10\.2\.0\.5: provided IP is already allocated/);
   await assert.rejects(create('second', { clusterIP: '192.0.2.1' }), /is not in the valid range\. The range of valid IPs is 10\.2\.0\.0\/24/);
+  const other = await create('other-address');
+  await assert.rejects(world.client.patch(Service, 'other-address', { type: 'merge', body: { spec: { clusterIP: '10.2.0.5' } } }, { namespace }), /spec\.clusterIPs\[0\]: Invalid value: \["10\.2\.0\.5"\]: may not change once set/);
+  assert.notEqual(other.spec?.clusterIP, '10.2.0.5');
   await world.client.delete(Service, 'fixed', { namespace });
   assert.equal((await create('second', { clusterIP: '10.2.0.5' })).spec?.clusterIP, '10.2.0.5');
 });

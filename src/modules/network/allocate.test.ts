@@ -158,3 +158,47 @@ test('a second family comes and goes with the policy, and the first address stay
   const again = await at(dual, { ...dual.spec, ipFamilyPolicy: 'SingleStack' });
   assert.deepEqual([again.spec?.clusterIPs, again.spec?.ipFamilies], [[clusterIP], ['IPv4']]);
 });
+
+test('a node port that one of two protocols asks for is looked at as any other, whichever names it (upstream: initNodePorts)', async () => {
+  const book = createBook(CIDR);
+  book.observe('shop/old', service('old', { clusterIP: '10.2.0.7', clusterIPs: ['10.2.0.7'], type: 'NodePort', ports: [{ port: 80, nodePort: 30_080, protocol: 'TCP' }] }));
+  const both = (nodePort: number): Service => service('new', { type: 'NodePort', ports: [{ name: 't', port: 53, protocol: 'TCP' }, { name: 'u', port: 53, protocol: 'UDP', nodePort }] });
+  await assert.rejects(book.allocate(both(22), undefined, options('shop/new')), /spec\.ports\[0\]\.nodePort: Invalid value: 22: provided port is not in the valid range/);
+  await assert.rejects(book.allocate(both(30_080), undefined, options('shop/new')), /spec\.ports\[0\]\.nodePort: Invalid value: 30080: provided port is already allocated$/);
+  const dns = both(30_053);
+  await book.allocate(dns, undefined, options('shop/new'));
+  assert.deepEqual(dns.spec?.ports?.map(({ nodePort }) => nodePort), [30_053, 30_053]);
+  await assert.rejects(book.allocate(service('other', { type: 'NodePort', ports: [{ port: 1, protocol: 'TCP', nodePort: 30_053 }] }), undefined, options('shop/other')), /already allocated/);
+});
+
+test('the port of the health check is none of the node ports of the same Service', async () => {
+  const book = createBook(CIDR);
+  const balancer = (nodePort: number, healthCheckNodePort: number): Service => service('lb', { type: 'LoadBalancer', externalTrafficPolicy: 'Local', healthCheckNodePort, ports: [{ port: 80, protocol: 'TCP', nodePort }] });
+  await assert.rejects(book.allocate(balancer(30_100, 30_100), undefined, options('shop/lb')), /spec\.healthCheckNodePort: Invalid value: 30100: provided port is already allocated$/);
+  const made = balancer(30_100, 30_101);
+  await book.allocate(made, undefined, options('shop/lb'));
+  await assert.rejects(book.allocate(balancer(30_101, 30_101), made, options('shop/lb')), /spec\.ports\[0\]\.nodePort: Invalid value: 30101: provided port is already allocated$/);
+  await assert.rejects(book.allocate(balancer(30_100, 30_100), made, options('shop/lb')), /spec\.healthCheckNodePort: Invalid value: 30100: provided port is already allocated$/);
+});
+
+test('another address in place of one that a Service has is not allocated: whether it may be, the validation says (upstream: updateClusterIPs)', async () => {
+  const book = createBook(CIDR);
+  const made = service('s', { clusterIP: '10.2.0.5', clusterIPs: ['10.2.0.5'] });
+  await book.allocate(made, undefined, options('shop/s'));
+  book.observe('shop/s', made);
+  for (const asked of ['10.2.0.6', '192.0.2.1']) {
+    const changed = { ...made, spec: { ...made.spec, clusterIP: asked, clusterIPs: [asked] } };
+    await book.allocate(changed, made, options('shop/s'));
+    assert.deepEqual(changed.spec.clusterIPs, [asked]);
+  }
+  await book.allocate(service('t', { clusterIP: '10.2.0.6' }), undefined, options('shop/t'));
+  const named = service('n', { type: 'ExternalName', externalName: 'example.com' });
+  const turned = service('n', { clusterIP: '10.2.0.6', clusterIPs: ['10.2.0.6'] });
+  await assert.rejects(book.allocate(turned, named, options('shop/n')), /10\.2\.0\.6: provided IP is already allocated/);
+});
+
+test('all addresses but the first of a range of IPv6 may be given, of IPv4 all but the first and the last (upstream: ipallocator_test.go)', async () => {
+  const book = createBook('10.2.0.0/29', undefined, 'fd00:2::/124');
+  for (const [index, address] of ['10.2.0.1', '10.2.0.6', 'fd00:2::1', 'fd00:2::f'].entries()) await book.allocate(service(`s${index}`, { clusterIP: address }), undefined, options(`shop/s${index}`));
+  for (const address of ['10.2.0.0', '10.2.0.7', '10.2.0.8', 'fd00:2::', 'fd00:2::10']) await assert.rejects(book.allocate(service('no', { clusterIP: address }), undefined, options('shop/no')), /not in the valid range/);
+});

@@ -22,6 +22,8 @@ export interface Book {
   allocate(service: Service, old: Service | undefined, options: AllocateOptions): Promise<void>;
 }
 
+const TAKEN = 'provided port is already allocated';
+
 export function nodePortRange(first: number, last: number): Range {
   const reserved = Math.min(Math.max(16, Math.floor((last - first + 1) / 32)), 128);
   return { first, last, reservedBelow: first + reserved };
@@ -36,12 +38,13 @@ export function createBook(serviceCidr: string, ports: Range = nodePortRange(30_
 
   async function allocateAddresses(service: Service, spec: ServiceSpec, old: Service | undefined, options: AllocateOptions): Promise<void> {
     if (spec.clusterIP === 'None' || spec.clusterIPs?.[0] === 'None') return;
-    const had = new Set(old?.spec?.clusterIPs ?? [old?.spec?.clusterIP ?? '']);
+    const had = old === undefined || old.spec?.type === 'ExternalName' ? [] : (old.spec?.clusterIPs ?? [old.spec?.clusterIP ?? '']).filter((each) => each !== '');
     const asked = spec.clusterIPs?.some((each) => each !== '') ? spec.clusterIPs : [spec.clusterIP ?? ''];
     const given: string[] = [];
     for (const [index, family] of ((spec.ipFamilies ?? []) as readonly string[] as FamilyName[]).entries()) {
       const wanted = asked[index] ?? '';
-      if (wanted !== '' && had.has(wanted)) given.push(wanted);
+      // Whether another one may take the place of one that it has, the validation says.
+      if (wanted !== '' && had[index] !== undefined) given.push(wanted);
       else if (families.includes(family)) given.push(await addressOf(service, pools.filter(({ cidr }) => cidr.includes(':') === (family === 'IPv6')), wanted, options));
     }
     spec.clusterIPs = given;
@@ -71,22 +74,19 @@ export function createBook(serviceCidr: string, ports: Range = nodePortRange(30_
   async function allocatePorts(service: Service, spec: ServiceSpec, old: Service | undefined, options: AllocateOptions): Promise<void> {
     const wanted = spec.type === 'NodePort' || (spec.type === 'LoadBalancer' && spec.allocateLoadBalancerNodePorts !== false);
     const possible = spec.type === 'NodePort' || spec.type === 'LoadBalancer';
-    const had = new Set((old?.spec?.ports ?? []).map((each) => each.nodePort));
+    const has = new Set((old?.spec?.ports ?? []).map((each) => each.nodePort));
     const errors: FieldError[] = [];
-    const byPort = new Map<number, number>();
     for (const [index, port] of (spec.ports ?? []).entries()) {
       if (!possible) break;
-      if (port.nodePort && !had.has(port.nodePort) && !byPort.has(port.nodePort)) {
-        const why = outOfRange(port.nodePort) ?? ((await nodePorts.take(port.nodePort, options)) ? undefined : 'provided port is already allocated');
-        if (why !== undefined) errors.push(invalid(`spec.ports[${index}].nodePort`, port.nodePort, why));
-      } else if (!port.nodePort && wanted) {
-        // The same port over TCP and UDP is one node port.
-        const sibling = spec.ports?.find((each) => each !== port && each.port === port.port && each.protocol !== port.protocol && each.nodePort)?.nodePort;
-        const free = sibling ?? nodePorts.next(options);
-        if (free === undefined) throw new ApiError('InternalError', 'failed to allocate a nodePort: range is full');
-        port.nodePort = free;
-      }
-      if (port.nodePort) byPort.set(port.nodePort, index);
+      if (!port.nodePort && !wanted) continue;
+      // The same port over TCP and UDP is one node port.
+      port.nodePort ||= spec.ports?.find((each) => each.port === port.port && each.protocol !== port.protocol && each.nodePort)?.nodePort ?? nodePorts.next(options) ?? 0;
+      if (port.nodePort === 0) throw new ApiError('InternalError', 'failed to allocate a nodePort: range is full');
+      if (has.has(port.nodePort)) continue;
+      const isOwn = port.nodePort === old?.spec?.healthCheckNodePort;
+      const why = outOfRange(port.nodePort) ?? (!isOwn && (await nodePorts.take(port.nodePort, options)) ? undefined : TAKEN);
+      if (why !== undefined) errors.push(invalid(`spec.ports[${index}].nodePort`, port.nodePort, why));
+      has.add(port.nodePort);
     }
     if (errors.length > 0) throw refusal(service, errors);
   }
@@ -97,7 +97,8 @@ export function createBook(serviceCidr: string, ports: Range = nodePortRange(30_
     const asked = spec.healthCheckNodePort ?? 0;
     if (asked > 0) {
       if (asked === old?.spec?.healthCheckNodePort) return;
-      const why = outOfRange(asked) ?? ((await nodePorts.take(asked, options)) ? undefined : 'provided port is already allocated');
+      const isOwn = [...(spec.ports ?? []), ...(old?.spec?.ports ?? [])].some(({ nodePort }) => nodePort === asked);
+      const why = outOfRange(asked) ?? (!isOwn && (await nodePorts.take(asked, options)) ? undefined : TAKEN);
       if (why !== undefined) throw refusal(service, [invalid('spec.healthCheckNodePort', asked, why)]);
       return;
     }

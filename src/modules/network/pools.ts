@@ -40,12 +40,14 @@ export function createPool(cidr: string): Pool {
   const { base, size, family } = rangeValue(cidr)!;
   const count = Number(size > BigInt(LARGEST) ? BigInt(LARGEST) : size);
   const reserved = Math.min(Math.max(16, Math.floor(count / 16)), 256);
+  // The first address stands for the range itself, the last one of IPv4 for everybody in it.
+  const last = family === 4 ? count - 2 : count - 1;
   return {
-    cidr, taken: createTaken({ first: 1, last: count - 2, reservedBelow: reserved }),
+    cidr, taken: createTaken({ first: 1, last, reservedBelow: reserved }),
     textOf: (distance) => (family === 4 ? formatIpv4(Number(base) + distance) : formatIPv6(base + BigInt(distance))),
     distanceOf(address) {
       const value = addressValue(address);
-      if (value === undefined || isIP(address) !== family || value <= base || value >= base + BigInt(count) - 1n) return undefined;
+      if (value === undefined || isIP(address) !== family || value <= base || value > base + BigInt(last)) return undefined;
       return Number(value - base);
     },
   };
