@@ -18,6 +18,10 @@ export const TOPOLOGY_MODE = 'service.kubernetes.io/topology-mode';
 export const OLD_HINTS = 'service.kubernetes.io/topology-aware-hints';
 const KUBELET_PORT = 10250;
 
+export function isTrafficPolicy(text: string | undefined): boolean {
+  return text !== undefined && TRAFFIC.includes(text);
+}
+
 export function serviceErrors(service: Service, old: Service | undefined): FieldError[] {
   const spec = service.spec ?? {};
   return [

@@ -136,3 +136,20 @@ test('source ranges: of the field or, without it, of the annotation, of load bal
   Service.rules.defaults?.(old);
   assert.deepEqual(updated({ ...ADDRESSED, type: 'LoadBalancer' }, old, annotation('10.0.0.1/8')).errors, [], 'what it was it may stay');
 });
+
+test('an ExternalName takes an internalTrafficPolicy, and does not keep it (upstream: test/integration/service/service_test.go)', () => {
+  const named = { type: 'ExternalName', externalName: 'foo.bar.com' };
+  assert.equal(kept(named).spec?.internalTrafficPolicy, undefined);
+  assert.equal(kept({ ...named, internalTrafficPolicy: 'Cluster' }).spec?.internalTrafficPolicy, undefined);
+  assert.deepEqual(created({ ...named, internalTrafficPolicy: 'Other' }), ['spec.internalTrafficPolicy: Unsupported value: "Other": supported values: "Cluster", "Local"']);
+  const { spec, errors } = updated({ ...named, ...ADDRESSED, internalTrafficPolicy: 'Cluster' }, kept(ADDRESSED));
+  assert.deepEqual([spec.internalTrafficPolicy, spec.clusterIP, errors], [undefined, undefined, []]);
+});
+
+test('externalTrafficPolicy goes with the last external address, and is defaulted again with the next (upstream: as above)', () => {
+  const old = kept({ ...ADDRESSED, externalIPs: ['192.0.2.1'] });
+  assert.equal(old.spec?.externalTrafficPolicy, 'Cluster');
+  const { spec, errors } = updated({ ...old.spec, externalIPs: [] }, old);
+  assert.deepEqual([spec.externalTrafficPolicy, errors], [undefined, []]);
+  assert.equal(updated({ ...spec, externalIPs: ['192.0.2.1'] }, of(spec)).spec.externalTrafficPolicy, 'Cluster');
+});

@@ -8,7 +8,7 @@ import { dns1123LabelErrors } from '../names.ts';
 import { loadBalancerErrors } from '../networking/load-balancer-status.ts';
 import { schemaOf } from '../schema/facts.ts';
 import { isExternallyAccessible, keepAllocated, pairAddresses } from './service-update.ts';
-import { serviceErrors } from './service-validation.ts';
+import { isTrafficPolicy, serviceErrors } from './service-validation.ts';
 import { serviceWarnings } from './service-warnings.ts';
 
 export type Service = ServiceType;
@@ -58,6 +58,8 @@ function defaultService(service: Service): void {
   }
   if (isExternallyAccessible(spec)) spec.externalTrafficPolicy ||= 'Cluster';
   if (spec.type !== 'ExternalName') spec.internalTrafficPolicy ??= 'Cluster';
+  // It was defaulted there once: it is taken, and not kept (upstream: defaultOnReadInternalTrafficPolicy).
+  else if (isTrafficPolicy(spec.internalTrafficPolicy)) delete spec.internalTrafficPolicy;
   if (spec.type === 'LoadBalancer') spec.allocateLoadBalancerNodePorts ??= true;
   (service.status ??= {}).loadBalancer ??= {};
 }

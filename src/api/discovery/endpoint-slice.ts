@@ -91,15 +91,26 @@ function endpointErrors(endpoint: Endpoint, addressType: string, path: string, k
       const foreign = malformed.length > 0 || `IPv${isIP(address)}` === addressType ? [] : [invalid(at, address, `must be a valid ${addressType} address`)];
       errors.push(...malformed, ...foreign, ...specialAddressErrors(address).map((error) => invalid(at, address, error)));
     }
-    if (addressType === 'FQDN') for (const error of dns1123SubdomainErrors(address)) errors.push(invalid(at, address, error));
+    if (addressType === 'FQDN') errors.push(...domainErrors(address, at));
   });
-  if (endpoint.hostname) for (const error of dns1123LabelErrors(endpoint.hostname)) errors.push(invalid(`${path}.hostname`, endpoint.hostname, error));
+  if (endpoint.hostname !== undefined) for (const error of dns1123LabelErrors(endpoint.hostname)) errors.push(invalid(`${path}.hostname`, endpoint.hostname, error));
   const topology = endpoint.deprecatedTopology ?? {};
   errors.push(...validateLabels(topology, `${path}.deprecatedTopology`));
   if (topology[HOSTNAME] !== undefined) errors.push(invalid(`${path}.deprecatedTopology[${HOSTNAME}]`, '', 'may not be set, use the nodeName field instead'));
   errors.push(...hintErrors(endpoint.hints?.forZones, `${path}.hints.forZones`, labelValueErrors), ...hintErrors(endpoint.hints?.forNodes, `${path}.hints.forNodes`, dns1123SubdomainErrors));
   if (endpoint.nodeName !== undefined) for (const error of dns1123SubdomainErrors(endpoint.nodeName)) errors.push(invalid(`${path}.nodeName`, endpoint.nodeName, error));
   return errors;
+}
+
+/** Of at least two labels; it may end with the dot of the root (upstream: IsFullyQualifiedDomainName). */
+function domainErrors(text: string, path: string): FieldError[] {
+  if (text === '') return [required(path)];
+  const name = text.replace(/\.$/, '');
+  const malformed = dns1123SubdomainErrors(name);
+  if (malformed.length > 0) return [invalid(path, name, malformed.join(','))];
+  const labels = name.split('.');
+  if (labels.length < 2) return [invalid(path, name, 'should be a domain with at least two segments separated by dots')];
+  return labels.flatMap((label) => dns1123LabelErrors(label).map((error) => invalid(path, label, error)));
 }
 
 function hintErrors(hints: readonly { name: string }[] = [], path: string, nameErrors: (name: string) => string[]): FieldError[] {

@@ -2,7 +2,7 @@
 import type { MAP_PREFIX } from './blocks.ts';
 
 /** Maps and sets of the table; see ruleset.ts for their types. */
-export type Collection = 'services' | 'nodeports' | 'refused' | 'refusedports' | 'hairpin' | 'elsewhere' | 'confined' | `${typeof MAP_PREFIX}${string}`;
+export type Collection = 'services' | 'nodeports' | 'refused' | 'refusedports' | 'clusterips' | 'hairpin' | 'elsewhere' | 'confined' | `${typeof MAP_PREFIX}${string}`;
 
 export interface Fragment {
   /** Rules by chain. */

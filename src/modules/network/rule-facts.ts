@@ -11,6 +11,8 @@ export interface RuleFacts {
   nodeName: string;
   podCidr: string;
   gatewayIp: string;
+  /** Cluster IPs beyond it are named one by one, so that their other ports are refused as those within are; absent: none is. */
+  serviceCidr?: string;
   /** Ports of this Service that a proxy carries. */
   proxied?: ReadonlyMap<number, ProxyPorts>;
   /** Whether there are clients of whom no proxy may carry anything: those of the set `confined`. */

@@ -166,6 +166,7 @@ function baseTable(facts: TableFacts): string {
   map nodeports { type inet_proto . inet_service : verdict; }
   set refused { type ${address} . inet_proto . inet_service; }
   set refusedports { type inet_proto . inet_service; }
+  set clusterips { type ${address}; }
   set hairpin { type ${address} . ${address}; }
   set elsewhere { type ${address}; }
   set confined { type ${address}; }
@@ -179,6 +180,7 @@ ${family === 'ip' ? guard(bridge) : ''}${facts.gatewayIp === undefined ? '' : pa
   chain unanswered {
     ${family} daddr . meta l4proto . th dport @refused reject
     ${family} daddr { ${serviceCidr}, ${loadBalancerCidr} } reject
+    ${family} daddr @clusterips reject
     fib daddr type local meta l4proto . th dport @refusedports reject
   }
   chain prerouting {

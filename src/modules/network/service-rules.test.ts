@@ -292,3 +292,10 @@ test('who serves UDP keeps its clients, chosen or not (upstream: conntrack/clean
   assert.deepEqual(servingOf('TCP'), []);
   assert.deepEqual(servingOf('UDP', { clusterIP: 'None' }), []);
 });
+
+test('a cluster IP of a further range is named, so that its other ports are refused (upstream: nftables proxier, cluster-ips)', () => {
+  const named = (spec: ServiceSpec): string[] => [...(fragmentFor(service(spec), [slice(['10.1.0.2'])], { ...FACTS, serviceCidr: '10.2.0.0/16' }).elements.get('clusterips')?.keys() ?? [])];
+  assert.deepEqual(named({}), []);
+  assert.deepEqual(named({ clusterIP: '10.9.0.9', clusterIPs: ['10.9.0.9', 'fd00:9::9'] }), ['10.9.0.9']);
+  assert.deepEqual(named({ clusterIP: 'None', clusterIPs: ['None'] }), []);
+});

@@ -9,7 +9,7 @@
 import { sourceRangesOf } from '../../api/core/source-ranges.ts';
 import type { Service, ServicePort } from '../../api/generated/core-v1.ts';
 import type { EndpointSlice } from '../../api/generated/discovery-v1.ts';
-import { isCidr, isStrictSubset } from '../../api/ip.ts';
+import { isCidr, isStrictSubset, isWithin } from '../../api/ip.ts';
 import { isOfFamily, withPort, type Family } from './family.ts';
 import { add, LOOPBACK, type Fragment, type Transport } from './fragment.ts';
 import type { RuleFacts } from './rule-facts.ts';
@@ -29,7 +29,12 @@ export function fragmentFor(service: Service, slices: readonly EndpointSlice[], 
   if (spec === undefined || isLeftAlone(service) || spec.type === 'ExternalName' || spec.clusterIP === 'None' || !spec.clusterIP) return fragment;
   fragment.udpServing = udpServing(service, slices, facts.family);
   for (const port of spec.ports ?? []) addPort(fragment, service, port, slices, facts);
+  for (const each of clusterIPs(service, facts.family)) if (facts.serviceCidr !== undefined && !isWithin(each, facts.serviceCidr)) add(fragment, 'clusterips', each, '');
   return fragment;
+}
+
+function clusterIPs({ spec }: Service, family: Family = 'ip'): string[] {
+  return (spec?.clusterIPs ?? [spec?.clusterIP ?? '']).filter((each) => isOfFamily(each, family));
 }
 
 function udpServing({ spec }: Service, slices: readonly EndpointSlice[], family: Family | undefined): Set<string> {
@@ -73,7 +78,7 @@ function withoutInner(ranges: readonly string[]): string[] {
 function waysIn(service: Service, port: ServicePort, family: Family): { cluster: string[]; external: string[]; balanced: string[]; nodePort: number | undefined } {
   const spec = service.spec ?? {};
   const isOurs = (address: string | undefined): address is string => isOfFamily(address, family);
-  const cluster = (spec.clusterIPs ?? [spec.clusterIP ?? '']).filter(isOurs);
+  const cluster = clusterIPs(service, family);
   const balanced = spec.type === 'LoadBalancer'
     ? (service.status?.loadBalancer?.ingress ?? []).filter((each) => each.ipMode !== 'Proxy').map((each) => each.ip).filter(isOurs) : [];
   const external = (spec.externalIPs ?? []).filter((each) => isOurs(each) && !balanced.includes(each));

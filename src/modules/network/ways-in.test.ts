@@ -49,6 +49,21 @@ inPlayedNetwork(import.meta.filename, 'ways into services, in namespaces', (play
     slices.set(slice('web', pods.map((pod) => pod.address)));
   });
 
+  test('a cluster IP of a further range answers at its port, and refuses at others', async () => {
+    await run('ip', ['route', 'add', '10.64.0.0/24', 'dev', bridgeOf(played.facts)]);
+    services.set(service('further', { clusterIP: '10.64.0.5' }));
+    slices.set(slice('further', [String(pods[1]?.address)]));
+    await played.sync.idle();
+    for (const from of [undefined, pods[0]?.name]) {
+      assert.equal(await ask('10.64.0.5:80', from), pods[1]?.name);
+      assert.equal(await ask('10.64.0.5:81', from), 'ECONNREFUSED');
+    }
+    services.remove('default/further');
+    slices.remove('default/further-1');
+    await played.sync.idle();
+    await run('ip', ['route', 'del', '10.64.0.0/24', 'dev', bridgeOf(played.facts)]);
+  });
+
   test('a packet of a known connection passes no rule but those that have to see each', async () => {
     const { nftables } = JSON.parse(await run('nft', ['-j', 'list', 'table', 'ip', bridgeOf(played.facts)])) as { nftables: { chain?: { name: string; type?: string; hook?: string }; rule?: { chain: string } }[] };
     // Those of nat are for first packets.
