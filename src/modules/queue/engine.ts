@@ -205,7 +205,8 @@ export function createEngine(context: ModuleContext, configuration: QueueConfigu
       withdraw(key, now);
       adopt(workload, sinceSeconds(workload, 'QuotaReserved') ?? now, now);
     } else {
-      const placement = placementOf(workload, queue!);
+      const [placement, priority] = [placementOf(workload, queue!), workload.spec.priority ?? 0];
+      if (entry.job.priority !== priority) entry.job = { ...entry.job, priority };
       if (placement.amount.some((amount, index) => amount !== entry.placement!.amount[index])) queue!.admission.resize(entry, placement, now);
     }
   };

@@ -1,5 +1,6 @@
 /** What is suspended until its Workload is admitted, and then runs where that says: Jobs and their like. Source: Kueue, jobframework. */
 import { equalJson } from '../../api/json.ts';
+import { WORKLOAD_PRIORITY_SOURCE } from '../../api/kueue/conversion.ts';
 import { JOB_UID } from '../../api/kueue/names.ts';
 import type { PodSet } from '../../api/kueue/types.ts';
 import { Workload } from '../../api/kueue/workload.ts';
@@ -103,6 +104,7 @@ class Work<T extends KubeObject> {
     if (slice !== undefined) return this.#exchange(job, workload, slice, context);
     if (is(workload, 'Evicted') && isReserved(workload)) return this.#evict(job, workload, context);
     if (!isPrebuilt && isReserved(workload) && this.#isResized(job, workload, context.caches)) return this.#isElastic(job, workload) ? this.#scale(job, workload, context) : this.#replace(job, workload, context);
+    if (isReserved(workload) && (await this.#reprioritize(job, workload, context))) return;
     if (is(workload, 'Admitted') && isReserved(workload)) return this.#of.isSuspended(job) ? this.#start(job, workload, context) : this.#watchOver(job, workload, context);
     if (!this.#of.isSuspended(job)) return void (await this.#suspend(job, 'Not admitted by cluster queue', context));
     if (isReserved(workload)) return;
@@ -175,8 +177,18 @@ class Work<T extends KubeObject> {
   async #update(job: T, workload: Workload, { client, caches }: ReconcileContext): Promise<void> {
     const podSets = this.#of.podSetsOf(job, caches);
     const spec: Workload['spec'] = { ...workload.spec, queueName: queueNameOf(job), ...priorityOf(job, podSets, caches, this.#of.priorityClassOf?.(job)), podSets };
-    const same = spec.queueName === workload.spec.queueName && (spec.priority ?? 0) === (workload.spec.priority ?? 0) && equalJson(shapeOf(podSets), shapeOf(workload.spec.podSets));
+    const same = spec.queueName === workload.spec.queueName && (spec.priority ?? 0) === (workload.spec.priority ?? 0) && (spec.priorityClassName ?? '') === (workload.spec.priorityClassName ?? '') && equalJson(shapeOf(podSets), shapeOf(workload.spec.podSets));
     if (!same) await client.update(Workload, { ...workload, spec });
+  }
+
+  /** One that runs may be given another WorkloadPriorityClass. Gives whether it was. Source: Kueue, jobframework UpdateWorkloadPriority. */
+  async #reprioritize(job: T, workload: Workload, { client, caches, events }: ReconcileContext): Promise<boolean> {
+    const { priorityClassName: before = '', priorityClassSource: source = '' } = workload.spec;
+    const wanted = priorityOf(job, workload.spec.podSets, caches, this.#of.priorityClassOf?.(job));
+    if (source !== WORKLOAD_PRIORITY_SOURCE || before === '' || wanted.priorityClassSource !== source || wanted.priorityClassName === before) return false;
+    await client.update(Workload, { ...workload, spec: { ...workload.spec, ...wanted } });
+    events.event(job, 'Normal', 'UpdatedWorkload', `Updated workload priority class: ${keyOf(workload)}`);
+    return true;
   }
 
   /** Lets the job run: with the labels of its flavors, and as many pods at a time as were admitted. */

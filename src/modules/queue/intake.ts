@@ -9,7 +9,7 @@ import { Pod } from '../../api/core/pod.ts';
 import { ApiError } from '../../api/errors.ts';
 import type { PodTemplateSpec } from '../../api/generated/core-v1.ts';
 import { ADMISSION_GATE, DEFAULT_QUEUE, ELASTIC, EXPECTED_RUN_TIME, FAST_ADMISSION, MANAGED, POD_GROUP, POD_GROUP_TOTAL, PRIORITY_CLASS, QUEUE_NAME, RESUMABLE, SERVING, SUSPENDING_PARENT } from '../../api/kueue/names.ts';
-import { invalidObject, type FieldError } from '../../api/field-error.ts';
+import { invalid, invalidObject, type FieldError } from '../../api/field-error.ts';
 import type { Kind } from '../../api/kind.ts';
 import { controllerOf } from '../../api/owner.ts';
 import type { KubeObject, LabelSelector } from '../../api/meta.ts';
@@ -50,9 +50,9 @@ export function suspending<T extends KubeObject & { spec?: object }>(kind: Kind<
       warnWithoutQueue(request, job, context);
       return undefined;
     },
-    validate(request) {
-      const job = request.object as T | undefined;
-      const errors = job === undefined || (request.subresource ?? '') !== '' ? [] : errorsOf(job, request.oldObject as T | undefined);
+    validate(request, context) {
+      const [job, old] = [request.object as T | undefined, request.oldObject as T | undefined];
+      const errors = job === undefined || (request.subresource ?? '') !== '' ? [] : [...errorsOf(job, old), ...leavingErrors(request, job, old, context)];
       if (errors.length > 0) throw invalidObject(kind, job?.metadata.name ?? '', errors);
     },
   };
@@ -80,6 +80,12 @@ export function defaultQueue({ operation, namespace }: AdmissionRequest, object:
   const isNamed = (metadata.labels?.[QUEUE_NAME] ?? metadata.annotations?.[QUEUE_NAME]) !== undefined;
   if (operation !== 'CREATE' || isNamed || parentKindOf(object) !== undefined) return;
   if (caches.of(LocalQueue).get(`${namespace ?? metadata.namespace}/${DEFAULT_QUEUE}`) !== undefined) metadata.labels = { ...metadata.labels, [QUEUE_NAME]: DEFAULT_QUEUE };
+}
+
+/** Who leaves its queue where there is a default one would be in that again. Source: Kueue, validateUpdateForQueueName. */
+function leavingErrors({ namespace }: AdmissionRequest, { metadata }: KubeObject, old: KubeObject | undefined, { caches }: Pick<ModuleContext, 'caches'>): FieldError[] {
+  if (metadata.labels?.[QUEUE_NAME] !== undefined || old?.metadata.labels?.[QUEUE_NAME] === undefined || caches.of(LocalQueue).get(`${namespace ?? metadata.namespace}/${DEFAULT_QUEUE}`) === undefined) return [];
+  return [invalid(`metadata.labels[${QUEUE_NAME}]`, '', 'queue-name must not be empty in namespace with default queue')];
 }
 
 /** Of which namespaces Jobs without a queue are held back, where nothing else is said: all but those of the system. */

@@ -17,10 +17,21 @@ test('what of the queue of a Job may be written', () => {
     ['another queue with its suspension', job({ 'queue-name': 'b' }), job({ 'queue-name': 'a' }, false), []],
     ['another time while it waits, or with its start', job({ 'max-exec-time-seconds': '5' }), job({ 'max-exec-time-seconds': '4' }), []],
     ['another time with its start', job({ 'max-exec-time-seconds': '5' }, false), job({ 'max-exec-time-seconds': '4' }), ['max-exec-time-seconds']],
-    ['another Workload', job({ 'prebuilt-workload-name': 'b' }), job({ 'prebuilt-workload-name': 'a' }), ['prebuilt-workload-name']],
+    ['another Workload while it waits', job({ 'prebuilt-workload-name': 'b' }), job({ 'prebuilt-workload-name': 'a' }), []],
+    ['another Workload while it runs', job({ 'prebuilt-workload-name': 'b' }, false), job({ 'prebuilt-workload-name': 'a' }, false), ['prebuilt-workload-name']],
+    ['another class while it runs', job({ 'priority-class': 'b' }, false), job({ 'priority-class': 'a' }, false), []],
+    ['a class while it waits', job({ 'priority-class': 'b' }), job({}), []],
+    ['a class while it runs without one', job({ 'priority-class': 'b' }, false), job({}, false), ['priority-class']],
+    ['no class any more', job({}), job({ 'priority-class': 'a' }), ['priority-class']],
     ['what was wrong before', job({ 'queue-name': 'Team_A' }), job({ 'queue-name': 'Team_A' }), []],
   ];
   for (const [name, now, old, wrong] of table) assert.deepEqual(queuedJobErrors(now, old).map(({ field }) => field), wrong.map((key) => `metadata.labels[kueue.x-k8s.io/${key}]`), name);
+});
+
+test('a Job does not become elastic, nor rigid', () => {
+  const of = (annotations: Record<string, string>): Job => ({ metadata: { name: 'a', annotations }, spec: { suspend: true } }) as unknown as Job;
+  const elastic = of({ 'kueue.x-k8s.io/elastic-job': 'true' });
+  assert.deepEqual([[elastic, of({})], [of({}), elastic], [elastic, elastic]].map(([now, old]) => queuedJobErrors(now!, old).map(({ field }) => field)), [['metadata.annotations[kueue.x-k8s.io/elastic-job]'], ['metadata.annotations[kueue.x-k8s.io/elastic-job]'], []]);
 });
 
 test('how wide a Job may be whose pods were let in in part', () => {

@@ -3,7 +3,7 @@ import type { Job } from '../../api/batch/job.ts';
 import type { JobSet } from '../../api/jobset/types.ts';
 import type { KubeObject } from '../../api/meta.ts';
 import { forbidden, invalid, required, type FieldError } from '../../api/field-error.ts';
-import { COMPLETIONS_EQUAL_PARALLELISM, MAX_EXEC_TIME, MIN_PARALLELISM, PREBUILT, PREFERRED_TOPOLOGY, QUEUE_NAME, REQUIRED_TOPOLOGY, SLICE_SIZE, SLICE_TOPOLOGY, UNCONSTRAINED_TOPOLOGY } from '../../api/kueue/names.ts';
+import { COMPLETIONS_EQUAL_PARALLELISM, ELASTIC, MAX_EXEC_TIME, MIN_PARALLELISM, PREBUILT, PREFERRED_TOPOLOGY, PRIORITY_CLASS, QUEUE_NAME, REQUIRED_TOPOLOGY, SLICE_SIZE, SLICE_TOPOLOGY, UNCONSTRAINED_TOPOLOGY } from '../../api/kueue/names.ts';
 import { dns1123SubdomainErrors } from '../../api/names.ts';
 import { asksToBeElastic, isTrue } from './asks.ts';
 
@@ -68,8 +68,16 @@ export function queueErrors<T extends KubeObject>(job: T, old: T | undefined, is
   if (old === undefined) return errors;
   const changed = (key: string): FieldError[] => (old.metadata.labels?.[key] === labels[key] ? [] : [invalid(labelPath(key), labels[key] ?? '', 'field is immutable')]);
   const [runs, ran] = [!isSuspended(job), !isSuspended(old)];
+  const elastic = asksToBeElastic(job) === asksToBeElastic(old) ? [] : [invalid(annotationPath(ELASTIC), job.metadata.annotations?.[ELASTIC] ?? '', 'field is immutable')];
   // Who runs stays in its queue; who waits may go to another one.
-  return [...errors, ...(runs ? changed(QUEUE_NAME) : []), ...changed(PREBUILT), ...(runs || ran ? changed(MAX_EXEC_TIME) : [])];
+  return [...errors, ...(runs ? [...changed(QUEUE_NAME), ...changed(PREBUILT)] : []), ...(runs || ran ? changed(MAX_EXEC_TIME) : []), ...classErrors(job, old, runs), ...elastic];
+}
+
+/** A class may be exchanged for another one at any time. Source: the same, ValidateUpdateForWorkloadPriorityClassName. */
+function classErrors(job: KubeObject, old: KubeObject, runs: boolean): FieldError[] {
+  const [now, was] = [job, old].map(({ metadata }) => metadata.labels?.[PRIORITY_CLASS] ?? '') as [string, string];
+  if (runs && was === '' && now !== '') return [invalid(labelPath(PRIORITY_CLASS), now, 'WorkloadPriorityClass cannot be added to a non-suspended workload')];
+  return was !== '' && now === '' ? [invalid(labelPath(PRIORITY_CLASS), now, 'WorkloadPriorityClass cannot be removed from a workload')] : [];
 }
 
 /** Source: Kueue, jobframework/tas_validation.go. */

@@ -58,7 +58,8 @@ export interface Yielded {
 
 /** A job as the admission sees it. */
 export interface Entry {
-  readonly job: Job;
+  /** Of one that runs its priority may be changed. */
+  job: Job;
   /** The place in the order of arrival, from 0. */
   readonly arrival: number;
   /** What it takes while it runs, and what it had while a trial that is over is judged. */
