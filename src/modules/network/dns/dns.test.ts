@@ -136,6 +136,45 @@ test('too long for UDP: marked, and whole over TCP', async () => {
   assert.equal((await askTcp(query)).answers?.length, 200);
 });
 
+test('too long for UDP: who does not ask over TCP has what fits, of all in turn', () => {
+  const resolver = createResolver(zone, createUpstream({ exclude: [], servers: [] }));
+  const seen = new Set<string>();
+  for (const bytes of [undefined, 900, ...Array<undefined>(200).fill(undefined)]) {
+    const asking = query({ questions: [{ name: 'many.shop.svc.cluster.local', type: 'A' }], ...(bytes === undefined ? {} : { additionals: [{ name: '.', type: 'OPT', udpPayloadSize: bytes, data: [] }] }) });
+    const answer = resolver.resolve(asking, false) as Buffer;
+    const { answers = [], additionals = [] } = dnsPacket.decode(answer);
+    const [most, edns] = [bytes ?? 512, bytes === undefined ? 0 : 1];
+    assert.ok(answer.length <= most && answer.length > most - 16 && additionals.length === edns, `${answer.length} of ${most} bytes, ${additionals.length} OPT`);
+    assert.equal(answers.length, Math.floor((most - asking.length) / 16), 'as many as there is room for');
+    for (const { data } of answers) seen.add(String(data));
+  }
+  assert.equal(seen.size, 200);
+});
+
+test('what is no question to this zone is refused: of another class, for the whole of it', async () => {
+  const [name, opt] = ['web.shop.svc.cluster.local', { name: '.', type: 'OPT', udpPayloadSize: 4_096, data: [] }];
+  for (const question of [{ name, type: 'A', class: 'CH' }, { name: 'cluster.local', type: 'AXFR' }, { name: 'cluster.local', type: 'IXFR' }, { name: '9.0.2.10.in-addr.arpa', type: 'PTR', class: 'HS' }]) {
+    for (const additionals of [[], [opt]]) {
+      const { rcode, answers, authorities, flags = 0, additionals: told = [] } = await ask({ questions: [question], additionals });
+      assert.deepEqual([rcode, answers, authorities, flags & dnsPacket.AUTHORITATIVE_ANSWER, told.map(({ type }) => type)], ['REFUSED', [], [], 0, additionals.map(({ type }) => type)]);
+    }
+  }
+  assert.deepEqual(show((await ask({ questions: [{ name, type: 'A', class: 'ANY' }] })).answers ?? []), ['A 10.2.0.9']);
+});
+
+test('who speaks EDNS is answered so when there is no answer; whether he takes DNSSEC is told back', async () => {
+  const additionals = [{ name: '.', type: 'OPT', udpPayloadSize: 4_096, data: [] }];
+  const alone = createResolver(zone, createUpstream({ exclude: [], servers: [] }));
+  for (const name of ['www.example.com', 'far.shop.svc.cluster.local']) {
+    const answer = dnsPacket.decode((await alone.resolve(query({ questions: [{ name, type: 'A' }], additionals }), false)) as Buffer);
+    assert.deepEqual([answer.rcode, answer.additionals?.map(({ type }) => type)], ['SERVFAIL', ['OPT']]);
+  }
+  for (const flags of [0, 0x8000]) {
+    const answer = await ask({ questions: [{ name: 'web.shop.svc.cluster.local', type: 'A' }], additionals: [{ ...additionals[0]!, flags }] });
+    assert.equal(answer.additionals?.[0]?.flag_do, flags !== 0);
+  }
+});
+
 test('the SOA of what is absent stands above it, forward and backward', async () => {
   const above = async (name: string, type: string): Promise<string | undefined> => (await ask({ questions: [{ name, type }] })).authorities?.map((each) => each.name).join();
   assert.equal(await above('absent.shop.svc.cluster.local', 'A'), 'cluster.local');
@@ -220,7 +259,12 @@ test('a datagram is no longer than its client takes, though the answer is kept; 
     const large = (how: { overTcp: boolean; bytes?: number; name?: string }): Promise<Buffer> => resolver.resolve(query({ id: 4, questions: [{ name: how.name ?? 'large.example.com', type: 'A' }], ...(how.bytes === undefined ? {} : { additionals: [{ name: '.', type: 'OPT', udpPayloadSize: how.bytes, data: [] }] }) }), how.overTcp) as Promise<Buffer>;
     assert.equal(dnsPacket.decode(await large({ overTcp: true })).answers?.length, 60);
     const short = dnsPacket.decode(await large({ overTcp: false }));
-    assert.deepEqual([short.id, short.questions?.[0]?.name, short.answers?.length, (short.flags ?? 0) & dnsPacket.TRUNCATED_RESPONSE], [4, 'large.example.com', 0, dnsPacket.TRUNCATED_RESPONSE]);
+    assert.deepEqual([short.id, short.questions?.[0]?.name, (short.flags ?? 0) & dnsPacket.TRUNCATED_RESPONSE], [4, 'large.example.com', dnsPacket.TRUNCATED_RESPONSE]);
+    for (const name of ['large.example.com', 'farther.shop.svc.cluster.local']) {
+      const bytes = await large({ overTcp: false, name });
+      const { answers = [], flags = 0 } = dnsPacket.decode(bytes);
+      assert.ok(bytes.length <= 512 && bytes.length > 440 && answers.some(({ type }) => type === 'A') && (flags & dnsPacket.TRUNCATED_RESPONSE) !== 0, `${answers.length} answers in ${bytes.length} bytes`);
+    }
     assert.equal(dnsPacket.decode(await large({ overTcp: true, bytes: 4_096 })).answers?.length, 60);
     assert.equal(dnsPacket.decode(await large({ overTcp: false, bytes: 4_096 })).answers?.length, 60);
     assert.equal(dnsPacket.decode(await large({ overTcp: true, name: 'farther.shop.svc.cluster.local' })).answers?.length, 61);

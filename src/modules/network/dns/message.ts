@@ -15,26 +15,37 @@ export interface Message {
   additionals: readonly DnsRecord[];
   /** What the asker may be told that it can send; absent without EDNS. */
   ednsBytes?: number;
+  /** With EDNS: the asker takes records of DNSSEC, which is told back (RFC 3225, section 3). */
+  dnssecOk?: boolean;
 }
 
 export interface Encoded {
   bytes: Buffer;
   /** The answers, where they are all of one size and may come in any order. */
   turn?: { at: number; size: number; count: number };
+  /** It has not all of the answers. */
+  isCut?: true;
 }
 
 const TYPES: Readonly<Record<string, number>> = { A: 1, NS: 2, CNAME: 5, SOA: 6, PTR: 12, TXT: 16, AAAA: 28, SRV: 33 };
 const IN = 1;
 const OPT = 41;
 const HEADER = 12;
+/** What EDNS takes of an answer. */
+export const OPT_BYTES = 11;
+const DNSSEC_OK = 0x8000;
+const TRUNCATED = 0x0200;
 /** As far as two bytes can point. */
 const FARTHEST = 0x3fff;
 
 /** One at a time: the text is written here and then copied. */
 const scratch = Buffer.alloc(65_536 + 2_048);
 
-/** Undefined when it is longer than `most` bytes. */
-export function encodeMessage({ id, flags, question, name, answers, authorities, additionals, ednsBytes }: Message, most: number): Encoded | undefined {
+/**
+ * Undefined when it is longer than `most` bytes. `cut`: then it has as many of the answers as fit, nothing after them, and says that there are more (RFC 2181, section 9), for those who
+ * take what they get and do not ask over TCP.
+ */
+export function encodeMessage({ id, flags, question, name, answers, authorities, additionals, ednsBytes, dnssecOk }: Message, most: number, { cut = false }: { cut?: boolean } = {}): Encoded | undefined {
   const known = new Map<string, number>();
   let at = HEADER;
 
@@ -98,27 +109,36 @@ export function encodeMessage({ id, flags, question, name, answers, authorities,
   }
   at += question.copy(scratch, at);
   const answersAt = at;
-  for (const each of answers) {
-    writeRecord(each);
-    if (at > most) return undefined;
+  const room = most - (ednsBytes === undefined ? 0 : OPT_BYTES);
+  let written = 0;
+  for (; written < answers.length; written++) {
+    const before = at;
+    writeRecord(answers[written]!);
+    if (at <= room) continue;
+    if (!cut) return undefined;
+    at = before;
+    break;
   }
+  const isCut = written < answers.length;
   const answersEnd = at;
-  for (const each of [...authorities, ...additionals]) {
+  const others = isCut ? [] : [...authorities, ...additionals];
+  for (const each of others) {
     writeRecord(each);
-    if (at > most) return undefined;
+    if (at > room) return undefined;
   }
   if (ednsBytes !== undefined) {
     scratch[at++] = 0;
     at = scratch.writeUInt16BE(OPT, at);
     at = scratch.writeUInt16BE(ednsBytes, at);
-    at = scratch.writeUInt32BE(0, at);
+    at = scratch.writeUInt32BE(dnssecOk === true ? DNSSEC_OK : 0, at);
     at = scratch.writeUInt16BE(0, at);
   }
-  if (at > most) return undefined;
-  writeHeader([id, flags, 1, answers.length, authorities.length, additionals.length + (ednsBytes === undefined ? 0 : 1)]);
+  const opts = ednsBytes === undefined ? 0 : 1;
+  writeHeader(isCut ? [id, flags | TRUNCATED, 1, written, 0, opts] : [id, flags, 1, written, authorities.length, additionals.length + opts]);
   const [first] = answers;
   const alike = answers.length > 1 && answers.every(({ name: own, type }) => own === first?.name && type === first.type) && (first?.type === 'A' || first?.type === 'AAAA');
   const bytes = Buffer.from(scratch.subarray(0, at));
+  if (isCut) return { bytes, isCut };
   return alike ? { bytes, turn: { at: answersAt, size: (answersEnd - answersAt) / answers.length, count: answers.length } } : { bytes };
 }
 

@@ -8,10 +8,10 @@ import { createServer, type Server as TcpServer, type Socket } from 'node:net';
 import dnsPacket, { type Packet, type Record as DnsRecord } from 'dns-packet';
 import { answerOf, soaOf, type Zone } from './zone.ts';
 import type { Upstream } from './upstream.ts';
-import { encodeMessage, turned, type Encoded } from './message.ts';
-import { badVersion, failure, isQuery, isTruncated, question, questionOf } from './wire.ts';
+import { encodeMessage, OPT_BYTES, turned, type Encoded } from './message.ts';
+import { failure, fitting, isQuery, isTruncated, question, questionOf, withEdns } from './wire.ts';
 
-const { AUTHORITATIVE_ANSWER, RECURSION_AVAILABLE, RECURSION_DESIRED, TRUNCATED_RESPONSE, decode, encode } = dnsPacket;
+const { AUTHORITATIVE_ANSWER, RECURSION_AVAILABLE, RECURSION_DESIRED, decode, encode } = dnsPacket;
 
 export interface Resolver {
   resolve(query: Buffer, overTcp: boolean): Buffer | Promise<Buffer | undefined> | undefined;
@@ -26,6 +26,12 @@ const MAX_UDP_BYTES = 1_232;
 const FORMERR = 1;
 const SERVFAIL = 2;
 const NOTIMP = 4;
+const REFUSED = 5;
+const BADVERS = 16;
+/** The classes that the zone's records are of; ANY is whichever there is. */
+const CLASSES = new Set<string | undefined>(['IN', 'ANY']);
+/** Transfers of the zone (RFC 5936, RFC 1995): nobody is a secondary of it. */
+const TRANSFERS = new Set<string>(['AXFR', 'IXFR']);
 
 export function createResolver(zone: Zone, upstream: Upstream): Resolver {
   const kept = new Map<string, Encoded>();
@@ -36,10 +42,11 @@ export function createResolver(zone: Zone, upstream: Upstream): Resolver {
     if (asked === undefined) return failure(query, FORMERR);
     const answer = answerOf(zone, asked.name, asked.type);
     if (answer === undefined) return undefined;
+    if (!CLASSES.has(asked.class) || TRANSFERS.has(asked.type)) return failing(query, packet, REFUSED);
     if (answer.elsewhere !== undefined) return follow(query, packet, answer.answers, answer.elsewhere, overTcp);
     const authorities = answer.answers.length === 0 ? [soaOf(zone, asked.name)] : [];
-    const encoded = answerBytes(query, packet, { rcode: answer.rcode, answers: answer.answers, authorities, additionals: answer.additionals }, overTcp);
-    if (!overTcp) {
+    const encoded = answerBytes(query, packet, { rcode: answer.rcode, answers: answer.answers, authorities, additionals: answer.additionals }, { overTcp, from: turns });
+    if (!overTcp && encoded.isCut !== true) {
       if (kept.size >= MAX_KEPT) kept.clear();
       kept.set(key, encoded);
     }
@@ -51,17 +58,17 @@ export function createResolver(zone: Zone, upstream: Upstream): Resolver {
     const asked = encode({ type: 'query', id: 1, flags: RECURSION_DESIRED, questions: [{ name: target, type }] });
     const brief = await upstream.ask(asked, false);
     const next = brief !== undefined && isTruncated(brief) ? await upstream.ask(asked, true) : brief;
-    if (next === undefined) return failure(query, SERVFAIL);
+    if (next === undefined) return failing(query, packet, SERVFAIL);
     const { answers: more = [], authorities: others = [], rcode = 'NOERROR' } = decode(next);
     const authorities = more.length > 0 ? [] : others.filter((each) => each.type === 'SOA');
     const { flags, most, edns } = shapeOf(packet, more.length > 0 ? 'NOERROR' : rcode, overTcp);
     // What others say may be of any type, so it is encoded by who decoded it.
-    const whole = encode({ type: 'response', id: packet.id, flags, questions: packet.questions, answers: [...answers, ...more], authorities, additionals: edns });
-    return whole.length <= most ? whole : encode({ type: 'response', id: packet.id, flags: flags | TRUNCATED_RESPONSE, questions: packet.questions, additionals: edns });
+    const whole = encode({ type: 'response', id: packet.id, flags, questions: packet.questions, answers: [...answers, ...more], authorities });
+    return edns ? withEdns(fitting(whole, most - OPT_BYTES), MAX_UDP_BYTES) : fitting(whole, most);
   }
 
-  async function forward(query: Buffer, overTcp: boolean): Promise<Buffer> {
-    return (await upstream.ask(query, overTcp)) ?? failure(query, SERVFAIL);
+  async function forward(query: Buffer, packet: Packet, overTcp: boolean): Promise<Buffer> {
+    return (await upstream.ask(query, overTcp)) ?? failing(query, packet, SERVFAIL);
   }
 
   return {
@@ -74,8 +81,8 @@ export function createResolver(zone: Zone, upstream: Upstream): Resolver {
       if ((query.readUInt8(2) & 0x78) !== 0) return failure(query, NOTIMP);
       const packet = parse(query);
       if (packet === undefined || packet.questions?.length !== 1) return failure(query, FORMERR);
-      if ((optOf(packet)?.ednsVersion ?? 0) > 0) return badVersion(query, MAX_UDP_BYTES);
-      return fromZone(query, packet, key, overTcp) ?? forward(query, overTcp);
+      if ((optOf(packet)?.ednsVersion ?? 0) > 0) return failing(query, packet, BADVERS);
+      return fromZone(query, packet, key, overTcp) ?? forward(query, packet, overTcp);
     },
   };
 }
@@ -90,6 +97,9 @@ function parse(query: Buffer): Packet | undefined {
 
 const optOf = ({ additionals }: Packet): DnsRecord | undefined => additionals?.find(({ type }) => type === 'OPT');
 
+/** With OPT for who sent one. */
+const failing = (query: Buffer, packet: Packet, rcode: number): Buffer => (optOf(packet) === undefined ? failure(query, rcode) : withEdns(failure(query, rcode & 15), MAX_UDP_BYTES, rcode));
+
 interface Sections {
   rcode: string;
   answers: DnsRecord[];
@@ -98,20 +108,21 @@ interface Sections {
 }
 
 /** What every answer to a query has, and how long it may be. */
-function shapeOf(packet: Packet, rcode: string, overTcp: boolean): { flags: number; most: number; edns: DnsRecord[] } {
+function shapeOf(packet: Packet, rcode: string, overTcp: boolean): { flags: number; most: number; edns: boolean } {
   const opt = optOf(packet);
   const most = overTcp ? 65_535 : Math.min(MAX_UDP_BYTES, Math.max(PLAIN_UDP_BYTES, opt?.udpPayloadSize ?? PLAIN_UDP_BYTES));
   const flags = RESPONSE | AUTHORITATIVE_ANSWER | RECURSION_AVAILABLE | ((packet.flags ?? 0) & RECURSION_DESIRED) | rcodeNumber(rcode);
-  return { flags, most, edns: opt === undefined ? [] : [{ name: '.', type: 'OPT', udpPayloadSize: MAX_UDP_BYTES, data: [] }] };
+  return { flags, most, edns: opt !== undefined };
 }
 
-/** The answer in whole; over UDP, when it is too long for the asker, without records and with the mark to ask over TCP. */
-function answerBytes(query: Buffer, packet: Packet, { rcode, answers, authorities, additionals }: Sections, overTcp: boolean): Encoded {
+/** The answer in whole; over UDP, when it is too long for the asker, as many of the answers as he takes, another one of them first each time, with the mark to ask over TCP. */
+function answerBytes(query: Buffer, packet: Packet, { rcode, answers, authorities, additionals }: Sections, { overTcp, from }: { overTcp: boolean; from: number }): Encoded {
   const { flags, most, edns } = shapeOf(packet, rcode, overTcp);
-  const base = { id: packet.id ?? 0, question: questionOf(query), name: packet.questions?.[0]?.name ?? '', ...(edns.length === 0 ? {} : { ednsBytes: MAX_UDP_BYTES }) };
+  const base = { id: packet.id ?? 0, question: questionOf(query), name: packet.questions?.[0]?.name ?? '', ...(edns ? { ednsBytes: MAX_UDP_BYTES, dnssecOk: optOf(packet)?.flag_do === true } : {}) };
   const whole = { ...base, flags, answers, authorities, additionals };
+  const first = from % Math.max(1, answers.length);
   return encodeMessage(whole, most) ?? encodeMessage({ ...whole, additionals: [] }, most)
-    ?? encodeMessage({ ...base, flags: flags | TRUNCATED_RESPONSE, answers: [], authorities: [], additionals: [] }, 65_535) ?? { bytes: failure(query, SERVFAIL) };
+    ?? encodeMessage({ ...whole, answers: [...answers.slice(first), ...answers.slice(0, first)], authorities: [], additionals: [] }, most, { cut: true }) ?? { bytes: failure(query, SERVFAIL) };
 }
 
 function rcodeNumber(rcode: string): number {

@@ -51,11 +51,13 @@ export function failure(query: Buffer, rcode: number): Buffer {
   return answer;
 }
 
-/** The answer to an EDNS that is not known: BADVERS, with the version that is (RFC 6891, section 6.1.3). */
-export function badVersion(query: Buffer, udpBytes: number): Buffer {
-  const answer = failure(query, 0);
+/**
+ * An answer without additional records, told to one who speaks EDNS (RFC 6891, section 6.1.1): without OPT he would take it that we do not. `rcode` is of twelve bits, of which OPT has
+ * the upper ones (section 6.1.3).
+ */
+export function withEdns(answer: Buffer, udpBytes: number, rcode = 0): Buffer {
   answer.writeUInt16BE(1, 10);
-  return Buffer.concat([answer, Buffer.from([0, 0, 41, udpBytes >> 8, udpBytes & 255, 1, 0, 0, 0, 0, 0])]);
+  return Buffer.concat([answer, Buffer.from([0, 0, OPT, udpBytes >> 8, udpBytes & 255, rcode >> 4, 0, 0, 0, 0, 0])]);
 }
 
 /** The bytes of a query's question. */
@@ -130,12 +132,23 @@ export function answering(answer: Buffer, query: Buffer): Buffer {
   return copy;
 }
 
-/** What of an answer fits into a datagram for its client: all of it, else the mark that there is more over TCP, and its question. */
+/** What of an answer fits into a datagram for its client: all of it, else as many answers as do, and the mark that there are more over TCP. */
 export function fitting(answer: Buffer, udpBytes: number): Buffer {
   if (answer.length <= udpBytes) return answer;
-  const short = Buffer.from(answer.subarray(0, questionEnd(answer)));
+  let [end, count] = [questionEnd(answer), 0];
+  try {
+    for (let next = end; count < answer.readUInt16BE(6); end = next, count++) {
+      const fixed = skipName(answer, next);
+      next = fixed + 10 + answer.readUInt16BE(fixed + 8);
+      if (next > udpBytes) break;
+    }
+  } catch {
+    [end, count] = [questionEnd(answer), 0]; // malformed
+  }
+  const short = Buffer.from(answer.subarray(0, end));
   short.writeUInt8(short.readUInt8(2) | 2, 2);
   short.fill(0, 6, HEADER_BYTES);
+  short.writeUInt16BE(count, 6);
   return short;
 }
 
