@@ -124,6 +124,9 @@ describe('the resources of the node', () => {
     const items = async (path: string): Promise<string[]> => (JSON.parse(await metrics(path)) as { items: Pod[] }).items.map(({ metadata }) => metadata.name!);
     assert.ok((await items('pods')).includes('keeper') && (await items('runningpods/')).includes('keeper'));
     assert.equal(await metrics('healthz'), 'ok');
+    assert.match(await metrics('logs/'), /^<!doctype html>\n.*\n<pre>\n(?:<a href="[^"]+">[^<]+<\/a>\n)*<\/pre>\n$/);
+    const folder = /<a href="([^"]+\/)">/.exec(await metrics('logs/'))?.[1];
+    assert.ok(folder !== undefined && (await metrics(`logs/${folder}`)).startsWith('<!doctype html>\n'), 'a folder of the machine');
     assert.equal((await llmos.kubectl('delete', 'pod', 'keeper', '--now')).code, 0);
     await eventually(async () => !/pod="keeper"/.test(await metrics('metrics/probes')));
   });
@@ -146,6 +149,7 @@ describe('the resources of the node', () => {
     assert.match((await ask('/metrics', master))[1], /^kubelet_running_pods \d+$/m);
     assert.deepEqual(await ask('/healthz', master), [200, 'ok']);
     assert.equal((await ask('/nothing', master))[0], 404);
+    assert.deepEqual([(await ask('/logs/', master))[0], (await ask('/logs/../../etc/hostname', master))[0], (await ask('/logs/%2e%2e%2f%2e%2e%2fetc/hostname', master))[0]], [200, 404, 404]);
     assert.equal((await ask('/pods', { ...master, method: 'POST' }))[0], 405);
     for (const args of [['sa', 'scraper'], ['clusterrole', 'scraper', '--verb=get', '--resource=nodes/metrics'], ['clusterrolebinding', 'scraper', '--clusterrole=scraper', '--serviceaccount=default:scraper']]) assert.equal((await llmos.kubectl('create', ...args)).code, 0);
     const bearer = { headers: { authorization: `Bearer ${(await llmos.kubectl('create', 'token', 'scraper')).stdout.trim()}` } };

@@ -1,5 +1,6 @@
 /** What the node tells of itself by the paths of the kubelet's own server (pkg/kubelet/server/server.go): through the door as `nodes/NAME/proxy/...`, and at the kubelet's port. */
 import { existsSync } from 'node:fs';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { dirname } from 'node:path';
 import { ApiError } from '../../../api/errors.ts';
 import type { Pod } from '../../../api/generated/core-v1.ts';
@@ -24,7 +25,12 @@ export interface KubeletPaths {
   readonly paths: readonly string[];
   /** Undefined where nothing is served. */
   answer(path: string): Promise<Answer | undefined>;
+  /** Answers what is asked below `logs/` by itself; false, and nothing is answered, for all else and what is not there. `path`: without a slash before. */
+  logs(path: string, request: IncomingMessage, response: ServerResponse): Promise<boolean>;
 }
+
+/** Of the machine; kubelet's has no other. */
+const LOGS_ROOT = '/var/log';
 
 /** Few ask, and what they are told takes much code: it is loaded with the first of them. */
 export function kubeletPaths(parts: NodeParts, meter: Meter, agent: Agent): KubeletPaths {
@@ -48,7 +54,14 @@ export function kubeletPaths(parts: NodeParts, meter: Meter, agent: Agent): Kube
     healthz: async () => healthz(agent),
     'healthz/ping': healthy, 'healthz/log': healthy, 'healthz/syncloop': async () => healthz(agent),
   };
-  return { paths: Object.keys(answers), answer: async (path) => (Object.hasOwn(answers, path) ? answers[path]!() : undefined) };
+  return {
+    paths: [...Object.keys(answers), 'logs'],
+    answer: async (path) => (Object.hasOwn(answers, path) ? answers[path]!() : undefined),
+    async logs(path, request, response) {
+      if (path !== 'logs' && !path.startsWith('logs/')) return false;
+      return (await import('./log-files.ts')).answerLogFile(LOGS_ROOT, path.slice('logs/'.length), request, response);
+    },
+  };
 }
 
 function json(value: unknown): Answer {

@@ -64,6 +64,7 @@ async function answer({ context }: NodeParts, kubelet: KubeletPaths, request: In
     if (who === undefined) return say(401, 'Unauthorized');
     if (!who.allowed) return say(403, `Forbidden (user=${who.name}, verb=${verb}, resource=nodes, subresource(s)=[${subresources.join(' ')}])\n`);
     if (verb !== 'get') return say(405, '405: Method Not Allowed');
+    if (await kubelet.logs(decodeURIComponent(path.slice(1)), request, response)) return;
     const found = await kubelet.answer(path.replace(/^\/+|\/+$/g, ''));
     if (found === undefined) return say(404, '404 page not found\n');
     say(200, found.body, found.type);

@@ -9,10 +9,12 @@ import type { KubeletPaths } from './kubelet-paths.ts';
 export function nodeProxyRoute(kubelet: KubeletPaths, machine: MachineFacts): Route {
   return {
     kind: NodeKind, subresource: 'proxy',
-    async handle({ name, rest, response }) {
+    async handle({ name, rest, url, http, response }) {
       const nodeName = parseNamedPort(name!, 'node').name;
       if (nodeName !== machine.nodeName) throw new ApiError('ServiceUnavailable', `node ${nodeName} does not run here, so that it cannot be reached; this is ${machine.nodeName}`);
       if (response === undefined) throw new ApiError('BadRequest', 'what the node tells is no stream that a connection could be upgraded for');
+      // A folder is told from a file by the slash behind it, which `rest` has lost.
+      if (await kubelet.logs(url.pathname.endsWith('/') && !rest.endsWith('/') ? `${rest}/` : rest, http, response)) return;
       const path = rest.replace(/\/+$/, '');
       const answer = await kubelet.answer(path);
       if (answer === undefined) throw new ApiError('NotFound', `the node does not serve /${path}; it serves ${kubelet.paths.join(', ')}`);
