@@ -9,7 +9,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { dirname } from 'node:path';
 import type { Log } from '../../base/log.ts';
-import { holdOf, type Access } from './signals.ts';
+import { holdOf, type Access } from './access.ts';
 
 const MOST_LINE_BYTES = 64 * 1024;
 /** Splits a stream into its lines; gives undefined when it is none of this sort. */

@@ -26,6 +26,7 @@ import { keyOf } from '../../sdk/cache.ts';
 import { indexPolicies, policyFor, withPolicy } from '../../sdk/load-balancing/policies.ts';
 import { proxySettingsOf, weightOf, weightsOf } from '../../sdk/load-balancing/settings.ts';
 import type { ModuleContext, RouteRequest } from '../../sdk/module.ts';
+import { parseAccess } from './access.ts';
 import { accessFile, listenForLines } from './access-log.ts';
 import { addressesOf, ensureGatewayService, ensureIngressService, INGRESS_SERVICE, serviceNameOf, type AddressInput } from './addresses.ts';
 import { createDoubtTeller } from './certificate-doubts.ts';
@@ -37,7 +38,7 @@ import { localCertificates } from './local-certificates.ts';
 import type { Observed } from './observed.ts';
 import { keyOfGateway, planOf, type Plan, type RouteState } from './plan.ts';
 import { createSpanExporter, otlpSettings } from './otlp.ts';
-import { createSignals, parseAccess } from './signals.ts';
+import { createSignals } from './signals.ts';
 import { gatewayStatus, listenerSetStatuses, policyAncestors, routeParents, type Standing } from './statuses.ts';
 
 const GATHER_MS = 20;

@@ -1,6 +1,6 @@
 /** Spans of requests for an OpenTelemetry collector (OTLP over HTTP, in JSON), sent together every few seconds. */
 import type { Log } from '../../base/log.ts';
-import type { Access } from './signals.ts';
+import type { Access } from './access.ts';
 
 export interface OtlpSettings { endpoint: string; headers?: Readonly<Record<string, string>> }
 

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { frameReader } from './access-log.ts';
-import { createSignals, LOG_FORMAT, parseAccess } from './signals.ts';
+import { CONNECTION_FORMAT, LOG_FORMAT, parseAccess } from './access.ts';
+import { createSignals } from './signals.ts';
 
 const LINE = ['HTTPRoute:shop:web:0:0:to:shop:api', 'shop:edge:443~', '200', '12', '10', '500', '80', 'GET', '--', '10.0.0.1', '10.244.0.5:80', '-', '0', '00-a-b-01', '-', 'shop.example', '/a\tb'].join('\t');
 
@@ -44,4 +45,24 @@ test('routes by their rate, errors and durations; counters for Prometheus', () =
   assert.match(text, /_count\{.*route_name="web".*service="shop\/api-next"\} 2\n/);
   assert.equal(signals.routes(1_200_000)[0]!.requestsPerSecond, 0);
   assert.equal(signals.requests()[0]!.name, 'idle');
+});
+
+test('connections are told of by how they ended, apart from the requests of their port', () => {
+  assert.equal(CONNECTION_FORMAT.split('\t').length, LOG_FORMAT.split('\t').length);
+  const lineOf = ({ backend = 'TLSRoute:shop:db:0:0:to:shop:db', door = 'tls:shop:edge:443', ended = '--', durationMs = 40 }): string => [backend, door, ended, durationMs, '1', '500', '80', 'TCP', ended, '10.0.0.1', '10.244.0.5:5432', '-', '-', '-', '-', 'db.example', '-'].join('\t');
+  const access = parseAccess(lineOf({ ended: 'SD' }))!;
+  assert.deepEqual([access.kind, access.service, access.gateway, access.protocol, access.status, access.ended, access.host], ['TLSRoute', 'shop/db', 'shop/edge:443', 'TCP', 0, 'SD', 'db.example']);
+  assert.deepEqual(['tls:shop:edge:443', 'ended:tls:edge:443~', 'tcp:shop:edge:5432'].map((door) => parseAccess(lineOf({ door }))!.gateway), ['shop/edge:443', 'tls/edge:443', 'shop/edge:5432']);
+  assert.deepEqual([parseAccess(LINE)!.protocol, parseAccess(LINE.replace('shop:edge:443~', 'tls:edge:443'))!.gateway], ['HTTP', 'tls/edge:443']);
+  const signals = createSignals();
+  for (const ended of ['--', '--', '--', 'CD', 'cD', 'sD', 'SD', 'SC', 'sC', 'PR', 'DD']) signals.take(lineOf({ ended }), 1_000_000);
+  signals.take(lineOf({ backend: 'refuse', ended: 'PR' }), 1_000_000);
+  signals.take(LINE.replace('HTTPRoute:shop:web:0:0:to:shop:api', 'none').replace('\t200\t', '\t404\t'), 1_000_000);
+  const [route, ...nobodys] = signals.routes(1_010_000);
+  assert.deepEqual([route!.kind, route!.requests, route!.errorRatio.toFixed(3), nobodys.map(({ kind, protocol, requests, errorRatio }) => [kind, protocol, requests, errorRatio])], ['TLSRoute', 11, '0.364', [['', 'TCP', 1, 0], ['', 'HTTP', 1, 0]]]);
+  const text = signals.metrics();
+  for (const [end, times] of [['well', 3], ['by-client', 1], ['idle', 2], ['reset', 1], ['refused', 1], ['timeout', 1], ['no-backend', 1], ['cut', 1]]) assert.match(text, new RegExp(`llmos_route_connections_total\\{route_kind="TLSRoute",route_namespace="shop",route_name="db",gateway="shop/edge:443",service="shop/db",ended="${end}"\\} ${times}\n`));
+  assert.match(text, /llmos_route_connection_duration_seconds_count\{route_kind="TLSRoute".*\} 11\n/);
+  assert.match(text, /llmos_route_connection_received_bytes_total\{route_kind="TLSRoute".*\} 880\n/);
+  assert.doesNotMatch(text, /llmos_route_requests_total\{route_kind="TLSRoute"/);
 });

@@ -61,6 +61,14 @@ export function matching(): void {
     [{ path: '/path1?animal=whale' }, V2], [{ path: '/path2', headers: { version: 'one' } }, V2],
   ]);
 
+  table('HTTPRouteQueryParamEncoding', () => [route('encoded', SAME, [
+    { matches: [query(['name', 'a b'])], backendRefs: [to(V1)] }, { matches: [query(['name', 'x%2Fy'])], backendRefs: [to(V2)] }, { matches: [{ queryParams: [{ type: 'RegularExpression', name: 'name', value: 'käse/.*' }] }], backendRefs: [to(V3)] },
+  ])], [
+    [{ path: '/?name=a%20b' }, V1], [{ path: '/?name=a+b' }, V1], [{ path: '/?other=1&name=%61%20%62' }, V1], [{ path: '/?name=a%2520b' }, 404], [{ path: '/?name=a%2Bb' }, 404],
+    // Said as it is sent, and as what that stands for.
+    [{ path: '/?name=x%2Fy' }, V2], [{ path: '/?name=x%252Fy' }, V2], [{ path: '/?name=x/y' }, 404], [{ path: '/?name=k%C3%A4se%2Fbrie' }, V3], [{ path: '/?name=%zz' }, 404],
+  ]);
+
   table('HTTPRouteMethodMatching', () => [route('methods', SAME, [
     { matches: [{ method: 'POST' }], backendRefs: [to(V1)] }, { matches: [{ method: 'GET' }], backendRefs: [to(V2)] },
     { matches: [prefix('/path1', { method: 'GET' }), prefix('/path2', { method: 'PUT' }), { method: 'PUT', headers: [{ name: 'version', value: 'one' }] }], backendRefs: [to(V3)] },

@@ -1,7 +1,7 @@
 /** References: backends that are not there or not permitted, certificates, and what Gateways say of their listeners and addresses. */
 import assert from 'node:assert/strict';
 import { eventually } from '../../fixtures/instance.ts';
-import { get, patch, until, type Body } from '../cluster.ts';
+import { call, create, get, patch, until, type Body } from '../cluster.ts';
 import { shown, tlsRoute } from './tls.ts';
 import { accepted, addressOf, amid, APP, ask, behaviour, condition, expect, expectAll, gateway, gatewayOf, http, INFRA, isTrue, listener, parents, pathOf, prefix, remove, route, to, tlsSecret, V1, V2, V3, WEB, type Ask } from './world.ts';
 
@@ -49,18 +49,25 @@ export function backends(): void {
   });
 
   behaviour('HTTPRouteServiceTypes', () => {
-    const slice = (name: string, address: string): Body => ({ apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice', metadata: { namespace: INFRA, name, labels: { 'kubernetes.io/service-name': name } }, addressType: 'IPv4', endpoints: [{ addresses: [address], conditions: { ready: true } }], ports: [{ name: 'http', port: 3000, protocol: 'TCP' }] });
+    const ports = [{ name: 'first-port', port: 8080, targetPort: 3000 }];
+    const slice = (name: string): Body => ({ apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice', metadata: { namespace: INFRA, name, labels: { 'kubernetes.io/service-name': name } }, addressType: 'IPv4', endpoints: [], ports: [{ name: 'first-port', port: 3000, protocol: 'TCP' }] });
+    const service = (name: string, spec: object = {}): Body => ({ apiVersion: 'v1', kind: 'Service', metadata: { namespace: INFRA, name }, spec: { ports, ...(name.startsWith('headless') ? { clusterIP: 'None' } : {}), ...spec } });
+    const byHand = ['manual-endpointslices', 'headless-manual-endpointslices', 'manual-endpoints', 'headless-manual-endpoints'];
     return [
-      { apiVersion: 'v1', kind: 'Service', metadata: { namespace: INFRA, name: 'headless' }, spec: { clusterIP: 'None', selector: { app: V1 }, ports: [{ port: 8080, targetPort: 3000 }] } },
-      { apiVersion: 'v1', kind: 'Service', metadata: { namespace: INFRA, name: 'manual' }, spec: { ports: [{ name: 'http', port: 8080, targetPort: 3000 }] } }, slice('manual', '192.0.2.1'),
-      { apiVersion: 'v1', kind: 'Service', metadata: { namespace: INFRA, name: 'empty' }, spec: { selector: { app: 'nobody' }, ports: [{ port: 8080, targetPort: 3000 }] } },
-      route('service-types', SAME, [{ matches: [prefix('/headless')], backendRefs: [to('headless')] }, { matches: [prefix('/manual')], backendRefs: [to('manual')] }, { matches: [prefix('/empty')], backendRefs: [to('empty')] }]),
+      service('headless', { selector: { app: V1 } }), service('empty', { selector: { app: 'nobody' } }), ...byHand.map((name) => service(name)), ...byHand.slice(0, 2).map(slice),
+      route('service-types', SAME, ['headless', 'empty', ...byHand].map((name) => ({ matches: [prefix(`/${name}`)], backendRefs: [to(name)] }))),
     ];
   }, async () => {
     const { status } = await get(`/api/v1/namespaces/${INFRA}/pods/${V2}`);
-    await patch(`/apis/discovery.k8s.io/v1/namespaces/${INFRA}/endpointslices/manual`, { endpoints: [{ addresses: [status.podIP], conditions: { ready: true } }] });
+    const byHand = ['', 'headless-'].flatMap((more) => ['endpointslices', 'endpoints'].map((kind) => `${more}manual-${kind}`));
     await accepted('service-types');
-    await expectAll(await addressOf('same-namespace'), [[{ path: '/headless' }, V1], [{ path: '/manual' }, V2], [{ path: '/empty' }, 503]]);
+    const address = await addressOf('same-namespace');
+    await expectAll(address, ['empty', ...byHand].map((name): [Ask, number] => [{ path: `/${name}` }, 503]));
+    for (const more of ['', 'headless-']) {
+      await patch(`/apis/discovery.k8s.io/v1/namespaces/${INFRA}/endpointslices/${more}manual-endpointslices`, { endpoints: [{ addresses: [status.podIP], conditions: { ready: true, serving: true, terminating: false } }] });
+      await create(`/api/v1/namespaces/${INFRA}/endpoints`, { metadata: { name: `${more}manual-endpoints` }, subsets: [{ addresses: [{ ip: status.podIP }], ports: [{ name: 'first-port', port: 3000, protocol: 'TCP' }] }] });
+    }
+    await expectAll(address, [[{ path: '/headless' }, V1], ...byHand.map((name): [Ask, string] => [{ path: `/${name}` }, V2])]);
   });
 
   behaviour('HTTPRouteThatCannotBeCarriedOut', () => [
@@ -210,11 +217,23 @@ export function gateways(): void {
   behaviour('GatewayPreserveForeignConditions', () => [gateway('foreign', [http()])], async () => {
     await addressOf('foreign');
     const path = pathOf(gateway('foreign', []));
-    const { status } = await get(path);
-    await patch(`${path}/status`, { status: { conditions: [...status.conditions, { type: 'example.com/Foreign', status: 'True', reason: 'Set', message: 'by another', lastTransitionTime: new Date().toISOString().replace(/\.\d+/, '') }] } });
-    await patch(path, { spec: { listeners: [http(), http({ name: 'more', port: 8081 })] } });
-    await addressOf('foreign');
-    assert.ok(isTrue((await get(path)).status, 'example.com/Foreign'));
+    const type = 'example.com/Foreign';
+    const of = ({ status }: Body): Body[] => [condition(status, type), condition(status.listeners[0], type)];
+    let seeded: Body;
+    for (;;) {
+      const object = await get(path);
+      const foreign = { type, status: 'True', reason: 'Set', message: 'by another', observedGeneration: object.metadata.generation, lastTransitionTime: '2026-01-01T00:00:00Z' };
+      for (const each of [object.status, object.status.listeners[0]]) each.conditions.push(foreign);
+      const { code, body } = await call('PUT', `${path}/status`, { body: object });
+      if (code === 409) continue;
+      assert.equal(code, 200, JSON.stringify(body));
+      seeded = body;
+      break;
+    }
+    assert.ok(of(seeded).every((each) => each !== undefined));
+    await patch(path, { spec: { listeners: [http({ hostname: 'second.example.com' })] } });
+    const changed = await until(path, ({ status, metadata }) => [status, status.listeners[0]].every(({ conditions }: Body) => conditions.every((each: Body) => each.type === type || each.observedGeneration === metadata.generation)));
+    assert.deepEqual(of(changed), of(seeded));
   });
 
   const longest = `g${'a'.repeat(252)}`;

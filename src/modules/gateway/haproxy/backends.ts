@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import type { Door } from '../plan.ts';
 import type { Action, ResolvedFilter, Target } from '../rules.ts';
-import { toService } from '../signals.ts';
+import { toService } from '../access.ts';
 import { METHOD_HEADER } from './actions.ts';
 import { authorizerLines } from './authorize.ts';
 import { balanced } from './balanced.ts';

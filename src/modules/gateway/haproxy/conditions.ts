@@ -30,7 +30,8 @@ export function conditionsOf(entry: Entry, conditions: Conditions, several: bool
   names.push(...pathConditions(match.path, conditions));
   if (match.method !== undefined) names.push(conditions.of(`method ${match.method}`));
   for (const { type, name, value } of match.headers) names.push(conditions.of(`req.fhdr(${argument(name)}) ${valueOf(type, value)}`));
-  for (const { type, name, value } of match.queryParams) names.push(conditions.of(`urlp(${argument(name)}) ${valueOf(type, value)}`));
+  // As it was sent, or what that stands for (RFC 3986, 2.4).
+  for (const { type, name, value } of match.queryParams) names.push(conditions.of(...['', ',url_dec(1)'].map((read) => `urlp(${argument(name)})${read} ${valueOf(type, value)}`)));
   return names;
 }
 

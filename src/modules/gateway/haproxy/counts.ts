@@ -8,7 +8,8 @@ import { randomInt } from 'node:crypto';
 import { followRing, rowsOf } from '../../../sdk/haproxy/commands.ts';
 import { openLine, type Line } from '../../../sdk/haproxy/line.ts';
 import { rangesOf } from '../../../sdk/haproxy/ranges.ts';
-import { BUCKETS, holdOf } from '../signals.ts';
+import { holdOf } from '../access.ts';
+import { BUCKETS } from '../series.ts';
 
 /** Requests a second of a door up to which each has its line. */
 const BUSY = 200;

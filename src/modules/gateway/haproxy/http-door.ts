@@ -1,7 +1,7 @@
 /** A door of requests: which listener, which rule and which of its backends has each of them. */
 import type { Door } from '../plan.ts';
 import type { Action, Entry } from '../rules.ts';
-import { LOG_FORMAT } from '../signals.ts';
+import { LOG_FORMAT } from '../access.ts';
 import { backendOf } from './backends.ts';
 import { Conditions, conditionsOf, listenerConditions } from './conditions.ts';
 import { BEGIN, countsRules, countsTable, RANGES } from './counts.ts';
