@@ -18,7 +18,7 @@ import { loadBalancerController } from './load-balancer.ts';
 import { portSettings, serveKubeProxyPorts } from './kube-proxy-ports.ts';
 import { bridgeOf } from './links.ts';
 import { createRulesHealth } from './rules-progress.ts';
-import { isRouted, removePodNetwork, setUpPodNetwork } from './pod-network.ts';
+import { isRouted, rangesElsewhere, removePodNetwork, setUpPodNetwork } from './pod-network.ts';
 import { podProxyRoute } from './reach/pods.ts';
 import { serviceProxyRoute } from './reach/services.ts';
 import { LoadBalancingPolicy } from '../../api/network/load-balancing-policy.ts';
@@ -39,7 +39,7 @@ function createNetworkModule(): Module {
   let book: Book | undefined;
   let seesBridged = true;
   let ranges: readonly string[] = [];
-  let otherRanges: readonly string[] = [];
+  let otherRanges: () => Promise<readonly string[]> = async () => [];
 
   return defineModule({
     name: 'network',
@@ -49,11 +49,11 @@ function createNetworkModule(): Module {
     reads: [Service, EndpointSlice, Endpoints, Namespace, Node, Pod, NetworkPolicy, LoadBalancingPolicy, ServiceCIDR, IPAddress] as never,
     writes: [Service, EndpointSlice, Endpoints, ServiceCIDR] as never,
     admissions: [serviceAllocator(() => book)],
-    controllers: [loadBalancerController(() => ranges), policyStatus, serviceRangeController(() => otherRanges), serviceAddressController],
+    controllers: [loadBalancerController(() => ranges), policyStatus, serviceRangeController(() => otherRanges()), serviceAddressController],
     async start(context) {
       const { loadBalancerCidr, podCidr, ipv6 } = context.machine.network;
       ranges = [loadBalancerCidr, ...(ipv6 === undefined ? [] : [ipv6.loadBalancerCidr])];
-      otherRanges = [...ranges, podCidr, ...(ipv6 === undefined ? [] : [ipv6.podCidr])];
+      otherRanges = async () => [...ranges, podCidr, ...(ipv6 === undefined ? [] : [ipv6.podCidr]), ...(await rangesElsewhere(context.machine))];
       book = followServices(context);
       ({ seesBridged } = await setUpPodNetwork(context.machine));
       context.report({ bridge: bridgeOf(context.machine), pods: context.machine.network.podCidr, services: context.machine.network.serviceCidr });

@@ -168,8 +168,21 @@ function macOf(gatewayIp: string): string {
   return ['0a', '58', ...gatewayIp.split('.').map((part) => Number(part).toString(16).padStart(2, '0'))].join(':');
 }
 
+interface Route { dst: string; dev?: string; type?: string; metric?: number }
+
+async function routesOf({ programs }: Pick<NetworkFacts, 'programs'>, family: 4 | 6): Promise<Route[]> {
+  return JSON.parse((await run(programs.ip ?? 'ip', ['-j', `-${family}`, 'route', 'show', 'table', 'main'])) || '[]') as Route[];
+}
+
+/** The ranges that the machine routes to elsewhere than the bridge: the networks that it is in, and those of others on it. */
+export async function rangesElsewhere(facts: NetworkFacts): Promise<string[]> {
+  const [bridge, own] = [bridgeOf(facts), [...ranges(facts), ...ranges6(facts)]];
+  const routes = [...(await routesOf(facts, 4)), ...(existsSync('/proc/net/if_inet6') ? await routesOf(facts, 6) : [])];
+  return routes.filter(({ dst, dev, type }) => dst !== 'default' && dev !== bridge && !(type === 'unreachable' && own.includes(dst))).map(({ dst }) => (dst.includes('/') ? dst : `${dst}/${dst.includes(':') ? 128 : 32}`));
+}
+
 async function refuseUsedRanges(facts: NetworkFacts): Promise<void> {
-  const routes = JSON.parse((await run(facts.programs.ip ?? 'ip', ['-j', '-4', 'route', 'show', 'table', 'main'])) || '[]') as { dst: string; dev?: string; type?: string; metric?: number }[];
+  const routes = await routesOf(facts, 4);
   for (const range of ranges(facts)) {
     const found = routes.find((route) => route.dst !== 'default' && !(route.type === 'unreachable' && route.metric === UNREACHABLE_METRIC && route.dst === range) && overlap(cidrOf(range), route.dst));
     if (found !== undefined) throw new Error(`the range ${range} overlaps ${found.dst}, which this machine routes to ${found.dev ?? 'elsewhere'}; choose another one in the configuration file under 'network'`);
@@ -179,7 +192,7 @@ async function refuseUsedRanges(facts: NetworkFacts): Promise<void> {
 /** Routes of others in a range of ours, or around it. */
 async function refuseUsedRanges6(facts: NetworkFacts): Promise<void> {
   if (facts.network.ipv6 === undefined) return;
-  const routes = JSON.parse((await run(facts.programs.ip ?? 'ip', ['-j', '-6', 'route', 'show', 'table', 'main'])) || '[]') as { dst: string; dev?: string; type?: string; metric?: number }[];
+  const routes = await routesOf(facts, 6);
   const whole = (dst: string): string => (dst.includes('/') ? dst : `${dst}/128`);
   for (const range of ranges6(facts)) {
     const found = routes.find(({ dst, type, metric }) => dst !== 'default' && !(type === 'unreachable' && metric === UNREACHABLE_METRIC && dst === range) && (dst === range || isStrictSubset(whole(dst), range) || isStrictSubset(range, whole(dst))));

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import type { IPAddress } from '../../api/networking/ip-address.ts';
 import type { ServiceCIDR } from '../../api/networking/service-cidr.ts';
 import { serviceOf } from './service-addresses.ts';
-import { addressesOf, furtherRanges, isUsed, OWN_RANGE } from './service-ranges.ts';
+import { addressesOf, furtherRanges, isUsed, OWN_RANGE, routedRanges } from './service-ranges.ts';
 
 const range = (name: string, cidrs: string[], more: { ready?: boolean; ending?: boolean } = {}): ServiceCIDR => ({
   metadata: { name, uid: name, ...(more.ending ? { deletionTimestamp: '2026-01-01T00:00:00Z' } : {}) }, spec: { cidrs },
@@ -13,6 +13,11 @@ const address = (name: string): IPAddress => ({ metadata: { name } });
 
 test('further ranges are those that are ready and do not end, beside the own one', () => {
   assert.deepEqual(furtherRanges([range(OWN_RANGE, ['10.96.0.0/16']), range('a', ['10.97.0.0/24', 'fd00::/112']), range('b', ['10.98.0.0/24'], { ready: false }), range('c', ['10.99.0.0/24'], { ending: true })]), ['10.97.0.0/24', 'fd00::/112']);
+});
+
+test('packets are led to ranges until they are gone, but to those that others have', () => {
+  const terminating: ServiceCIDR = { ...range('c', ['10.99.0.0/24'], { ending: true }), status: { conditions: [{ type: 'Ready', status: 'False', reason: 'Terminating', message: '', lastTransitionTime: '2026-01-01T00:00:00Z' }] as never } };
+  assert.deepEqual(routedRanges([range(OWN_RANGE, ['10.96.0.0/16']), range('a', ['10.97.0.0/24']), range('b', ['10.98.0.0/24'], { ready: false }), terminating, range('d', ['10.100.0.0/24'], { ending: true }), { metadata: { name: 'e' }, spec: { cidrs: ['10.101.0.0/24'] } }]), ['10.97.0.0/24', '10.99.0.0/24', '10.100.0.0/24']);
 });
 
 test('a range is used while an address lies in it that no other range has', () => {

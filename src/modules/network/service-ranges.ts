@@ -10,17 +10,18 @@ import { rfc3339 } from '../../base/clock.ts';
 import { run } from '../../base/sys/run.ts';
 import { ifThere } from '../../sdk/if-there.ts';
 import { watching, type Controller } from '../../sdk/controller.ts';
-import type { ModuleContext } from '../../sdk/module.ts';
+import type { MachineFacts, ModuleContext } from '../../sdk/module.ts';
 import { bridgeOf } from './links.ts';
 import { ROUTE_PROTOCOL } from './pod-network.ts';
 
 /** The name of the one of the cluster's own ranges. */
 export const OWN_RANGE = 'kubernetes';
 const FINALIZER = 'networking.k8s.io/service-cidr-finalizer';
+const TERMINATING = 'Terminating';
 const IN_USE = 'There are still IPAddresses referencing the ServiceCIDR, please remove them or create a new ServiceCIDR';
 
-/** `taken`: the ranges of the machine's network that no Service may have. */
-export function serviceRangeController(taken: () => readonly string[]): Controller<ServiceCIDR> {
+/** `taken`: what the machine's network has for other things. */
+export function serviceRangeController(taken: () => Promise<readonly string[]>): Controller<ServiceCIDR> {
   return {
     name: 'service-cidr', for: ServiceCIDR, concurrency: 1,
     // The last address of a range that goes may have gone.
@@ -37,12 +38,12 @@ export function serviceRangeController(taken: () => readonly string[]): Controll
       };
       if (metadata.deletionTimestamp !== undefined) {
         if (!finalizers.includes(FINALIZER)) return;
-        if (isUsed(range, caches.of(ServiceCIDR).list(), caches.of(IPAddress).list())) return say('False', 'Terminating', IN_USE);
+        if (isUsed(range, caches.of(ServiceCIDR).list(), caches.of(IPAddress).list())) return say('False', TERMINATING, IN_USE);
         await client.update(ServiceCIDR, { ...range, metadata: { ...metadata, finalizers: finalizers.filter((each) => each !== FINALIZER) } });
         return;
       }
       if (!finalizers.includes(FINALIZER)) return void (await client.update(ServiceCIDR, { ...range, metadata: { ...metadata, finalizers: [...finalizers, FINALIZER] } }));
-      const clash = metadata.name === OWN_RANGE ? undefined : taken().find((each) => range.spec?.cidrs?.some((cidr) => overlaps(each, cidr)));
+      const clash = metadata.name === OWN_RANGE ? undefined : (await taken()).find((each) => range.spec?.cidrs?.some((cidr) => overlaps(each, cidr)));
       if (clash !== undefined) return say('False', 'RangeInUse', `The range overlaps ${clash}, which the network of this machine has for other things`);
       await say('True', 'Ready', 'Kubernetes Service CIDR is ready');
     },
@@ -61,10 +62,13 @@ function overlaps(one: string, other: string): boolean {
   return a !== undefined && b !== undefined && a.family === b.family && a.base < b.base + b.size && b.base < a.base + a.size;
 }
 
+function ownRanges({ network: { serviceCidr, ipv6 } }: Pick<MachineFacts, 'network'>): string[] {
+  return [serviceCidr, ...(ipv6 === undefined ? [] : [ipv6.serviceCidr])];
+}
+
 /** The one of the cluster's own ranges, in place of one that says others. */
 export async function ensureOwnRange({ client, machine }: Pick<ModuleContext, 'client' | 'machine'>): Promise<void> {
-  const { serviceCidr, ipv6 } = machine.network;
-  const cidrs = [serviceCidr, ...(ipv6 === undefined ? [] : [ipv6.serviceCidr])];
+  const cidrs = ownRanges(machine);
   const found = await ifThere(client.get(ServiceCIDR, OWN_RANGE));
   if (found !== undefined && found.spec?.cidrs?.join() === cidrs.join()) return;
   if (found === undefined) return void (await client.create(ServiceCIDR, { apiVersion: 'networking.k8s.io/v1', kind: 'ServiceCIDR', metadata: { name: OWN_RANGE }, spec: { cidrs } }));
@@ -80,13 +84,20 @@ export function furtherRanges(ranges: readonly ServiceCIDR[]): string[] {
   return ranges.filter((range) => range.metadata.name !== OWN_RANGE && isReady(range)).flatMap(({ spec }) => spec?.cidrs ?? []);
 }
 
+/** Those whose Services there may be: one that ends has its last addresses until it is gone. */
+export function routedRanges(ranges: readonly ServiceCIDR[]): string[] {
+  const isRouted = ({ status }: ServiceCIDR): boolean => status?.conditions?.some((each) => each.type === 'Ready' && (each.status === 'True' || each.reason === TERMINATING)) === true;
+  return ranges.filter((range) => range.metadata.name !== OWN_RANGE && isRouted(range)).flatMap(({ spec }) => spec?.cidrs ?? []);
+}
+
 /** Leads packets for further ranges to the bridge, as those for the cluster's own, so that this machine reaches their Services too; settles on the abort. */
 export async function routeFurtherRanges({ caches, machine, log, signal }: ModuleContext): Promise<void> {
   const routed = new Set<string>();
   let working = Promise.resolve();
-  const [ranges, bridge, program] = [caches.of(ServiceCIDR), bridgeOf(machine), machine.programs.ip ?? 'ip'];
+  const [ranges, own, bridge, program] = [caches.of(ServiceCIDR), ownRanges(machine), bridgeOf(machine), machine.programs.ip ?? 'ip'];
   const follow = async (): Promise<void> => {
-    const wanted = new Set(furtherRanges(ranges.list()));
+    // Somebody may have named the cluster's own ones again: their routes are there for good.
+    const wanted = new Set(routedRanges(ranges.list()).filter((each) => !own.includes(each)));
     for (const cidr of [...routed].filter((each) => !wanted.has(each))) {
       routed.delete(cidr);
       await run(program, ['route', 'del', cidr, 'dev', bridge]);

@@ -1,0 +1,82 @@
+/** Further ranges of Services on a whole machine: what they may be, and that they come and go without harm (upstream: test/integration/servicecidr/servicecidr_test.go, test/e2e/network/service_cidrs.go). */
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { get } from 'node:http';
+import { after, before, describe, it } from 'node:test';
+import { serverOf } from '../conformance/network/servers.ts';
+import { importTestImage } from '../fixtures/image.ts';
+import { bootInstance, eventually, type Instance } from '../fixtures/instance.ts';
+import { PATIENCE } from '../fixtures/patience.ts';
+
+const SERVER = "require('node:http').createServer((q, r) => r.setHeader('connection', 'close').end(require('node:os').hostname())).listen(80)";
+
+describe('ranges of Services', { timeout: 200_000 * PATIENCE }, () => {
+  let llmos: Instance;
+  const kubectl = async (...args: string[]): Promise<string> => {
+    const { code, stdout, stderr } = await llmos.kubectl(...args);
+    assert.equal(code, 0, stderr);
+    return stdout;
+  };
+  const apply = async (...items: object[]): Promise<void> => {
+    const { code, stderr } = await llmos.kubectlWith(JSON.stringify({ apiVersion: 'v1', kind: 'List', items }), 'apply', '-f', '-');
+    assert.equal(code, 0, stderr);
+  };
+  const range = (name: string, cidr: string): object => ({ apiVersion: 'networking.k8s.io/v1', kind: 'ServiceCIDR', metadata: { name }, spec: { cidrs: [cidr] } });
+  const service = (name: string, clusterIP: string): object => ({ apiVersion: 'v1', kind: 'Service', metadata: { name }, spec: { clusterIP, selector: { app: 'web' }, ports: [{ port: 80 }] } });
+  const until = (what: string, holds: () => Promise<boolean>): Promise<unknown> => eventually(holds, { what, timeoutMs: 60_000 * PATIENCE });
+  const condition = (name: string): Promise<string> => kubectl('get', 'servicecidr', name, '-o', 'jsonpath={.status.conditions[?(@.type=="Ready")].status} {.status.conditions[?(@.type=="Ready")].reason}');
+  const isGone = async (name: string): Promise<boolean> => (await kubectl('get', 'servicecidr', name, '--ignore-not-found')) === '';
+  const routesTo = (cidr: string): string[] => execFileSync('ip', ['-4', 'route', 'show', cidr], { encoding: 'utf8' }).trim().split('\n').filter((line) => line !== '' && !line.startsWith('unreachable'));
+  const ask = (host: string): Promise<string> => new Promise((resolve) => {
+    get({ host, port: 80, agent: false, timeout: 5_000 }, (answer) => answer.setEncoding('utf8').on('data', resolve)).on('timeout', () => resolve('timeout')).on('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? ''));
+  });
+
+  before(async () => {
+    llmos = await bootInstance();
+    importTestImage(llmos);
+    await apply({ apiVersion: 'v1', kind: 'Pod', ...serverOf('web', { labels: { app: 'web' }, spec: { terminationGracePeriodSeconds: 0 }, container: { command: ['/node/node', '-e', SERVER] } }) });
+    await kubectl('wait', 'pod/web', '--for=condition=Ready', '--timeout=120s');
+  });
+  after(async () => llmos?.destroy());
+
+  it('the cluster’s own one, named again, goes without its routes', async () => {
+    const own = (await kubectl('get', 'servicecidr', 'kubernetes', '-o', 'jsonpath={.spec.cidrs[0]}')).trim();
+    const before = routesTo(own);
+    assert.equal(before.length, 1, before.join());
+    await apply(range('again', own));
+    await until('it is ready', async () => (await condition('again')) === 'True Ready');
+    await kubectl('delete', 'servicecidr', 'again');
+    assert.deepEqual(routesTo(own), before);
+  });
+
+  it('one that the machine is in itself is none, and the machine stays there', async () => {
+    execFileSync('ip', ['-batch', '-'], { input: 'link add lan0 type bridge\naddr add 198.51.100.1/24 dev lan0\nlink set lan0 up\n' });
+    const before = routesTo('198.51.100.0/24');
+    await apply(range('lan', '198.51.100.0/24'), range('around-lan', '198.51.0.0/16'));
+    for (const name of ['lan', 'around-lan']) await until(`${name} is refused`, async () => (await condition(name)) === 'False RangeInUse');
+    assert.deepEqual([routesTo('198.51.100.0/24'), routesTo('198.51.0.0/16')], [before, []]);
+    const { code, stderr } = await llmos.kubectlWith(JSON.stringify(service('in-lan', '198.51.100.9')), 'apply', '-f', '-');
+    assert.ok(code !== 0 && stderr.includes('is not in the valid range'), stderr);
+    await kubectl('delete', 'servicecidr', 'lan', 'around-lan');
+    assert.deepEqual(routesTo('198.51.100.0/24'), before);
+  });
+
+  it('one goes while another has its addresses, and else waits for the last of them; its Services answer all the time', async () => {
+    await apply(range('inner', '10.199.7.0/24'));
+    await until('inner is ready', async () => (await condition('inner')) === 'True Ready');
+    await apply(service('further', '10.199.7.9'));
+    await until('its Service answers', async () => (await ask('10.199.7.9')) === 'web');
+    await apply(range('outer', '10.199.0.0/16'));
+    await until('outer is ready', async () => (await condition('outer')) === 'True Ready');
+    await kubectl('delete', 'servicecidr', 'inner');
+    assert.equal(await ask('10.199.7.9'), 'web');
+    await kubectl('delete', 'servicecidr', 'outer', '--wait=false');
+    await until('outer waits', async () => (await condition('outer')) === 'False Terminating');
+    const { code, stderr } = await llmos.kubectlWith(JSON.stringify(service('late', '10.199.7.10')), 'apply', '-f', '-');
+    assert.ok(code !== 0 && stderr.includes('is not in the valid range'), stderr);
+    assert.equal(await ask('10.199.7.9'), 'web');
+    await kubectl('delete', 'service', 'further');
+    await until('outer is gone', () => isGone('outer'));
+    await until('nothing is led there', async () => routesTo('10.199.0.0/16').length === 0);
+  });
+});
