@@ -53,6 +53,21 @@ describe('services keep what is promised', { timeout: 300_000 * PATIENCE }, () =
   });
   after(async () => llmos?.destroy());
 
+  it('the Services of the cluster come back whole, whatever of them is deleted', async () => {
+    const whole = async (namespace: string, name: string): Promise<string> => (await Promise.all(['service', 'endpoints', 'endpointslice'].map((kind) => kubectl('get', kind, name, '-n', namespace, '--ignore-not-found', '-o', 'name')))).join('').trim().split('\n').length === 3
+      ? field('.subsets[0].addresses[0].ip', 'endpoints', name, '-n', namespace) : '';
+    for (const [namespace, name] of [['default', 'kubernetes'], ['kube-system', 'kube-dns']] as const) {
+      const before = await whole(namespace, name);
+      assert.notEqual(before, '');
+      for (const kind of ['service', 'endpoints', 'endpointslice']) {
+        await kubectl('delete', kind, name, '-n', namespace, '--ignore-not-found');
+        await until(`${name} is whole again`, async () => (await whole(namespace, name)) === before);
+      }
+    }
+    const host = await addressOf('web');
+    await until('names resolve', async () => (await ask('web'))[0] === (await ask(host))[0]);
+  });
+
   it('shows its pods who asks, by the cluster IP too, and leads a pod to itself', async () => {
     const host = await addressOf('web');
     const client = await field('.status.podIP', 'pod', 'client');

@@ -7,8 +7,8 @@ import { Service } from '../../api/core/service.ts';
 import { zoneOf } from '../../api/core/zone.ts';
 import { EndpointSlice } from '../../api/discovery/endpoint-slice.ts';
 import { isApiError } from '../../api/errors.ts';
+import type { Kind } from '../../api/kind.ts';
 import type { KubeObject } from '../../api/meta.ts';
-import { ifThere } from '../../sdk/if-there.ts';
 import { keyOf, splitKey, type Caches, type ObjectKey } from '../../sdk/cache.ts';
 import { watching, type Controller, type ReconcileContext, type ReconcileResult } from '../../sdk/controller.ts';
 import { defineModule } from '../../sdk/module.ts';
@@ -81,7 +81,7 @@ function createCarrier(): (key: ObjectKey, own: readonly EndpointSlice[], plan: 
       unseen.set(key, names.set(created.metadata.name ?? '', clock.nowMs() + SEEN_WITHIN_MS));
     }
     for (const each of wanted.update) await client.update(EndpointSlice, each);
-    for (const each of wanted.delete) await remove(each, client);
+    for (const each of wanted.delete) await remove(EndpointSlice, each, client);
     return undefined;
   };
 }
@@ -126,7 +126,7 @@ function sliceController(): Controller<Service> {
       told.delete(key);
       times.forget(key);
       // Without a selector the slices are the user's; those made while there was one are his now too (as upstream leaves them).
-      if (service === undefined) await Promise.all(own.map((each) => remove(each, context.client)));
+      if (service === undefined) await Promise.all(own.map((each) => remove(EndpointSlice, each, context.client)));
       return undefined;
     },
   };
@@ -148,7 +148,7 @@ function mirrorController(): Controller<Endpoints> {
           return isToStay(endpointsObject) ? plan : { ...plan, create: [] };
         }, context);
       }
-      await Promise.all(own.map((each) => remove(each, context.client)));
+      await Promise.all(own.map((each) => remove(EndpointSlice, each, context.client)));
       return undefined;
     },
   };
@@ -164,10 +164,11 @@ function slicesOf(key: ObjectKey, caches: Caches, manager: string = MANAGER): re
   return cache.byIndex('managed-by-service', `${manager}|${key}`);
 }
 
-async function remove(slice: EndpointSlice, client: ReconcileContext['client']): Promise<void> {
-  const { namespace, name = '', uid } = slice.metadata;
+/** It, and none that came in its place. */
+async function remove<T extends KubeObject>(kind: Kind<T>, object: T, client: ReconcileContext['client']): Promise<void> {
+  const { namespace, name = '', uid } = object.metadata;
   try {
-    await client.delete(EndpointSlice, name, { namespace, preconditions: uid === undefined ? undefined : { uid } });
+    await client.delete(kind, name, { namespace, preconditions: uid === undefined ? undefined : { uid } });
   } catch (error) {
     if (!isApiError(error, 'NotFound', 'Conflict')) throw error;
   }
@@ -184,7 +185,7 @@ function endpointsController(): Controller<Service> {
       if (!hasEndpoints(service)) times.forget(key);
       if (service === undefined) {
         // They go with their Service, also those that a user kept for it.
-        if (known.delete(key) || current?.metadata.labels?.[ENDPOINTS_MANAGED_BY] === ENDPOINTS_MANAGER) await ifThere(client.delete(Endpoints, name, { namespace }));
+        if (current !== undefined && (known.delete(key) || current.metadata.labels?.[ENDPOINTS_MANAGED_BY] === ENDPOINTS_MANAGER)) await remove(Endpoints, current, client);
         return;
       }
       known.add(key);

@@ -104,7 +104,7 @@ async function keepBridge({ clock, log, machine, signal }: ModuleContext): Promi
   }
 }
 
-/** Makes the well-known Services and the ServiceCIDR of the cluster's own ranges, and again when one is deleted; settles on the abort. */
+/** Makes the well-known Services, with their endpoints, and the ServiceCIDR of the cluster's own ranges, and again when one is deleted; settles on the abort. */
 async function keepWellKnown(context: ModuleContext, dnsPort: number): Promise<void> {
   const { caches, client, clock, log, machine, signal } = context;
   const services = wellKnownServices(machine, dnsPort);
@@ -118,7 +118,7 @@ async function keepWellKnown(context: ModuleContext, dnsPort: number): Promise<v
     missing.add(found);
     wake();
   };
-  const stops = [caches.of(Service).subscribe(again), caches.of(ServiceCIDR).subscribe(again)];
+  const stops = [caches.of(Service).subscribe(again), caches.of(Endpoints).subscribe(again), caches.of(EndpointSlice).subscribe(again), caches.of(ServiceCIDR).subscribe(again)];
   const told = new Map<string, string>();
   while (!signal.aborted) {
     for (const each of missing) {
