@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
 import { Job, Node, Pod } from '../../src/api/kinds.ts';
+import { JobSet } from '../../src/api/jobset/job-set.ts';
 import { ClusterQueue } from '../../src/api/kueue/cluster-queue.ts';
 import { LocalQueue, ResourceFlavor, WorkloadPriorityClass } from '../../src/api/kueue/local-queue.ts';
 import { Topology } from '../../src/api/kueue/topology.ts';
@@ -157,4 +158,36 @@ test('a queue lets nobody in without the topology of its flavor, and a group of 
     const pods = [await client.get(Pod, 'a', NS), await client.get(Pod, 'b', NS)];
     return pods.every(({ spec }) => spec?.nodeSelector?.['rack'] === 'r1' && spec.nodeSelector['pool'] === 'a' && spec.schedulingGates === undefined);
   });
+});
+
+const group = (level: string) => ({ ...required(level), 'kueue.x-k8s.io/podset-group-name': 'team' });
+const submitSet = (name: string, jobs: Readonly<Record<string, readonly [pods: number, annotations: object]>>): Promise<unknown> => client.create(JobSet, {
+  metadata: { name, ...NS, labels: QUEUE },
+  spec: { replicatedJobs: Object.entries(jobs).map(([job, [pods, annotations]]) => ({ name: job, template: { spec: { parallelism: pods, completions: pods, template: { metadata: { annotations }, spec: { restartPolicy: 'Never', containers: [{ name: 'c', image: 'i:1', resources: { requests: { cpu: '1' } } }] } } } } })) },
+} as unknown as JobSet);
+const setsOf = async (name: string): Promise<Record<string, string>> => Object.fromEntries(((await workload(name)).status?.admission?.podSetAssignments ?? []).map((each) => [each.name, (each.topologyAssignment?.domains ?? []).map(({ values, count }) => `${values.join('/')}:${count}`).join(' ')]));
+const admitted = (name: string): Promise<void> => eventually(`${name} is let in`, async () => (await workload(name).catch(() => undefined))?.status?.admission !== undefined);
+
+test('a leader is near those that it leads, where they are a group', async () => {
+  await nodes({ n1: 'r1', n2: 'r2', n3: 'r2' });
+  await team();
+  await submitSet('apart', { leader: [1, required('rack')], workers: [2, required('rack')] });
+  await admitted('apart');
+  assert.deepEqual(await setsOf('apart'), { leader: 'n1:1', workers: 'n2:2' }, 'each for itself, where it leaves the least');
+  await client.delete(JobSet, 'apart', NS);
+  await eventually('its place is free', async () => (await client.list(Workload, NS)).items.length === 0);
+  await submitSet('together', { leader: [1, group('rack')], workers: [2, group('rack')] });
+  await admitted('together');
+  assert.deepEqual(await setsOf('together'), { leader: 'n2:1', workers: 'n2:1 n3:1' });
+  assert.equal((await workload('together')).spec.podSets[0]?.topologyRequest?.podSetGroupName, 'team');
+  await submitSet('more', { leader: [1, group('rack')], workers: [2, group('rack')] });
+  await eventually('it is told why', async () => (await told('more').catch(() => '')).includes('topology "racks" allows to fit only 1 out of 2 pod(s)'));
+});
+
+test('a set without pods is nowhere', async () => {
+  await nodes({ n1: 'r1' });
+  await team();
+  await submitSet('idle', { some: [1, required('rack')], none: [0, required(HOST)] });
+  await admitted('idle');
+  assert.deepEqual(await setsOf('idle'), { some: 'n1:1', none: '' });
 });

@@ -102,6 +102,8 @@ export interface TopologyRequest {
   /** The label of the job that a pod is of, where the set is of several jobs, and how many these are. */
   subGroupIndexLabel?: string;
   subGroupCount?: number;
+  /** Sets of one group are of one flavor, and near each other as one. */
+  podSetGroupName?: string;
   /** So many pods at a time within one domain of the level. */
   podSetSliceRequiredTopology?: string;
   podSetSliceSize?: number;

@@ -62,6 +62,7 @@ export function demandOf({ metadata, spec, status }: Workload, { flavorOf, recko
     perPod: reckon(template, metadata.namespace ?? ''),
     refuses: (flavor) => otherFlavor(before, name, flavor) ?? refusal(template.spec, flavor, flavorOf(flavor)) ?? topologyRefusal(flavor, levelsOf(flavor), topologyRequest, onlyTopologies),
     ...(topologyRequest !== undefined && { topology: topologyOf(topologyRequest) }),
+    ...(topologyRequest?.podSetGroupName !== undefined && { group: topologyRequest.podSetGroupName }),
     mayUse: ({ labels, taints }) => nodeSuits(template.spec, { labels, taints }),
   }));
 }

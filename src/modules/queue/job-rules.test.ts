@@ -47,6 +47,27 @@ test('what of the queue of a JobSet may be written', () => {
   assert.deepEqual([fields(set('b', false), set('a', false)), fields(set('b', true), set('a', false)), fields(set('a', true, both))], [['metadata.labels[kueue.x-k8s.io/queue-name]'], [], ['spec.replicatedJobs[0].template.metadata.annotations']]);
 });
 
+test('which sets of a JobSet may be placed as one', () => {
+  const near = (level: string, group?: string) => ({ 'kueue.x-k8s.io/podset-required-topology': level, ...(group !== undefined && { 'kueue.x-k8s.io/podset-group-name': group }) });
+  const set = (...jobs: [annotations: Record<string, string>, pods?: number][]): JobSet => ({ metadata: { name: 'a' }, spec: { suspend: true, replicatedJobs: jobs.map(([annotations, parallelism = 1], index) => ({ name: `j${index}`, template: { spec: { parallelism, template: { metadata: { annotations } } } } })) } }) as unknown as JobSet;
+  const table: [string, JobSet, RegExp[]][] = [
+    ['a leader and those that it leads', set([near('rack', 'g')], [near('rack', 'g'), 4]), []],
+    ['one alone', set([near('rack', 'g')], [near('rack')]), [/can only define groups of exactly 2 pod sets, got: 1 pod set/]],
+    ['nobody leads', set([near('rack', 'g'), 2], [near('rack', 'g'), 4]), [/at least one pod set has only 1 replica, got: 2 replica\(s\) and 4 replica\(s\)/, /at least one pod set/]],
+    ['near in two ways', set([near('rack', 'g')], [near('block', 'g'), 4]), [/topology consistent with 'spec\.replicatedJobs\[1\]/, /topology consistent with 'spec\.replicatedJobs\[0\]/]],
+    ['near nothing', set([{ 'kueue.x-k8s.io/podset-group-name': 'g' }], [{}]), [/may not be set when neither/]],
+    ['by number', set([near('rack', '1')], [near('rack', '1'), 4]), [/must not be a number/, /must not be a number/]],
+    ['in slices', set([{ ...near('rack', 'g'), 'kueue.x-k8s.io/podset-slice-required-topology': 'rack', 'kueue.x-k8s.io/podset-slice-size': '1' }], [near('rack', 'g'), 4]), [/podset-slice-size' is specified/, /podset-slice-required-topology' is specified/]],
+    ['a level that is no label', set([near('@rack')]), [/name part must consist of alphanumeric/]],
+    ['anywhere, or not', set([{ 'kueue.x-k8s.io/podset-unconstrained-topology': 'maybe' }]), [/must be a boolean value/]],
+  ];
+  for (const [what, jobSet, wanted] of table) {
+    const found = queuedJobSetErrors(jobSet).map(({ message }) => message);
+    assert.equal(found.length, wanted.length, `${what}: ${found.join('; ')}`);
+    for (const [index, each] of wanted.entries()) assert.match(found[index]!, each, what);
+  }
+});
+
 test('how narrow, how wide and how elastic a Job may be', () => {
   const of = (annotations: Record<string, string>, spec: object = {}): Job => ({ metadata: { name: 'a', annotations: Object.fromEntries(Object.entries(annotations).map(([key, value]) => [`kueue.x-k8s.io/${key}`, value])) }, spec: { suspend: true, ...spec } }) as unknown as Job;
   const said = (job: Job): string[] => queuedJobErrors(job).map(({ message }) => message);

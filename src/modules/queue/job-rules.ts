@@ -3,8 +3,8 @@ import type { Job } from '../../api/batch/job.ts';
 import type { JobSet } from '../../api/jobset/types.ts';
 import type { KubeObject } from '../../api/meta.ts';
 import { forbidden, invalid, required, type FieldError } from '../../api/field-error.ts';
-import { COMPLETIONS_EQUAL_PARALLELISM, ELASTIC, MAX_EXEC_TIME, MIN_PARALLELISM, PREBUILT, PREFERRED_TOPOLOGY, PRIORITY_CLASS, QUEUE_NAME, REQUIRED_TOPOLOGY, SLICE_SIZE, SLICE_TOPOLOGY, UNCONSTRAINED_TOPOLOGY } from '../../api/kueue/names.ts';
-import { dns1123SubdomainErrors } from '../../api/names.ts';
+import { COMPLETIONS_EQUAL_PARALLELISM, ELASTIC, MAX_EXEC_TIME, MIN_PARALLELISM, POD_SET_GROUP, PREBUILT, PREFERRED_TOPOLOGY, PRIORITY_CLASS, QUEUE_NAME, REQUIRED_TOPOLOGY, SLICE_SIZE, SLICE_TOPOLOGY, UNCONSTRAINED_TOPOLOGY } from '../../api/kueue/names.ts';
+import { dns1123SubdomainErrors, labelKeyErrors } from '../../api/names.ts';
 import { asksToBeElastic, isTrue } from './asks.ts';
 
 const TOPOLOGY_ANNOTATIONS = [REQUIRED_TOPOLOGY, PREFERRED_TOPOLOGY, UNCONSTRAINED_TOPOLOGY];
@@ -12,7 +12,9 @@ const labelPath = (key: string): string => `metadata.labels[${key}]`;
 
 /** `old`: what it was before an update. */
 export function queuedJobErrors(job: Job, old?: Job): FieldError[] {
-  const errors = [...queueErrors(job, old), ...topologyErrors(job.spec?.template?.metadata?.annotations, 'spec.template.metadata.annotations', podsCount(job))];
+  const { annotations } = job.spec?.template?.metadata ?? {};
+  const path = 'spec.template.metadata.annotations';
+  const errors = [...queueErrors(job, old), ...topologyErrors(annotations, path, podsCount(job)), ...groupingErrors([{ annotations, path, count: podsCount(job) }])];
   errors.push(...elasticErrors(job), ...equalErrors(job));
   if (job.metadata.annotations?.[MIN_PARALLELISM] !== old?.metadata.annotations?.[MIN_PARALLELISM]) errors.push(...leastErrors(job));
   const isPartial = old?.metadata.annotations?.[MIN_PARALLELISM] !== undefined && old.spec?.suspend !== true;
@@ -31,11 +33,14 @@ function leastErrors(job: Job): FieldError[] {
   return Number(text) >= podsCount(job) || Number(text) <= 0 ? [invalid(annotationPath(MIN_PARALLELISM), Number(text), `should be between 0 and ${podsCount(job) - 1}`)] : [];
 }
 
+/** As Go reads one. */
+const isBoolean = (text: string): boolean => /^(1|t|T|TRUE|true|True|0|f|F|FALSE|false|False)$/.test(text);
+
 /** Source: the same, validateSyncCompletionCreate. */
 function equalErrors({ metadata, spec }: Job): FieldError[] {
   const text = metadata.annotations?.[COMPLETIONS_EQUAL_PARALLELISM];
   if (text === undefined) return [];
-  if (!/^(1|t|T|TRUE|true|True|0|f|F|FALSE|false|False)$/.test(text)) return [invalid(annotationPath(COMPLETIONS_EQUAL_PARALLELISM), text, `strconv.ParseBool: parsing ${JSON.stringify(text)}: invalid syntax`)];
+  if (!isBoolean(text)) return [invalid(annotationPath(COMPLETIONS_EQUAL_PARALLELISM), text, `strconv.ParseBool: parsing ${JSON.stringify(text)}: invalid syntax`)];
   if (!isTrue(text)) return [];
   const errors = spec?.completionMode === 'Indexed' ? [] : [invalid(annotationPath(COMPLETIONS_EQUAL_PARALLELISM), text, 'should not be enabled for NonIndexed jobs')];
   if ((spec?.parallelism ?? 1) !== (spec?.completions ?? 1)) errors.push(invalid('spec.completions', spec?.completions ?? null, `should be equal to parallelism when ${COMPLETIONS_EQUAL_PARALLELISM} is annotation is true`));
@@ -52,8 +57,8 @@ function elasticErrors(job: Job): FieldError[] {
 }
 
 export function queuedJobSetErrors(jobSet: JobSet, old?: JobSet): FieldError[] {
-  const sets = jobSet.spec?.replicatedJobs ?? [];
-  return [...queueErrors(jobSet, old), ...sets.flatMap(({ template, replicas = 1 }, index) => topologyErrors(template?.spec?.template?.metadata?.annotations, `spec.replicatedJobs[${index}].template.metadata.annotations`, replicas * podsCount(template ?? {})))];
+  const sets = (jobSet.spec?.replicatedJobs ?? []).map(({ template, replicas = 1 }, index): Grouped => ({ annotations: template?.spec?.template?.metadata?.annotations, path: `spec.replicatedJobs[${index}].template.metadata.annotations`, count: replicas * podsCount(template ?? {}) }));
+  return [...queueErrors(jobSet, old), ...sets.flatMap(({ annotations, path, count }) => topologyErrors(annotations, path, count)), ...groupingErrors(sets)];
 }
 
 interface Suspendable extends KubeObject { spec?: { suspend?: boolean } }
@@ -80,10 +85,39 @@ function classErrors(job: KubeObject, old: KubeObject, runs: boolean): FieldErro
   return was !== '' && now === '' ? [invalid(labelPath(PRIORITY_CLASS), now, 'WorkloadPriorityClass cannot be removed from a workload')] : [];
 }
 
+function groupNameErrors(annotations: Readonly<Record<string, string>>, at: string): FieldError[] {
+  const name = annotations[POD_SET_GROUP];
+  if (name === undefined) return [];
+  const errors = /^\d+$/.test(name) ? [invalid(at, name, 'must not be a number')] : [];
+  for (const key of [SLICE_SIZE, SLICE_TOPOLOGY]) if (annotations[key] !== undefined) errors.push(forbidden(at, `may not be set when '${key}' is specified`));
+  return annotations[PREFERRED_TOPOLOGY] === undefined && annotations[REQUIRED_TOPOLOGY] === undefined ? [...errors, forbidden(at, `may not be set when neither '${PREFERRED_TOPOLOGY}' nor '${REQUIRED_TOPOLOGY}' is specified`)] : errors;
+}
+
+/** The template of a set of pods, where it is, and how many it makes. */
+export interface Grouped { readonly annotations: Readonly<Record<string, string>> | undefined; readonly path: string; readonly count: number }
+
+/** Of all sets of a job: groups are a leader and those that it leads, near each other in the same way. Source: the same, ValidatePodSetGroupingTopology. */
+export function groupingErrors(sets: readonly Grouped[]): FieldError[] {
+  const named = sets.filter(({ annotations }) => annotations?.[POD_SET_GROUP] !== undefined && (annotations[REQUIRED_TOPOLOGY] ?? annotations[PREFERRED_TOPOLOGY]) !== undefined);
+  return [...Map.groupBy(named, ({ annotations }) => annotations![POD_SET_GROUP]!)].flatMap(([name, members]) => {
+    const wrong = (detail: string): FieldError[] => members.map(({ path }) => invalid(`${path}[${POD_SET_GROUP}]`, name, detail));
+    const [first, second] = members as [Grouped, Grouped];
+    if (members.length !== 2) return wrong(`can only define groups of exactly 2 pod sets, got: ${members.length} pod set(s)`);
+    const errors = first.count === 1 || second.count === 1 ? [] : wrong(`can only define groups where at least one pod set has only 1 replica, got: ${first.count} replica(s) and ${second.count} replica(s) in the group`);
+    const isAlike = [REQUIRED_TOPOLOGY, PREFERRED_TOPOLOGY].every((key) => first.annotations![key] === second.annotations![key]);
+    const unlike = (one: Grouped, other: Grouped): FieldError => invalid(one.path, 'field value', `must specify '${REQUIRED_TOPOLOGY}' or '${PREFERRED_TOPOLOGY}' topology consistent with '${other.path}' in group '${name}'`);
+    return isAlike ? errors : [...errors, unlike(first, second), unlike(second, first)];
+  });
+}
+
 /** Source: Kueue, jobframework/tas_validation.go. */
 export function topologyErrors(annotations: Readonly<Record<string, string>> = {}, path: string, pods: number): FieldError[] {
   const asked = TOPOLOGY_ANNOTATIONS.filter((key) => annotations[key] !== undefined);
   const errors = asked.length > 1 ? [invalid(path, 'field value', `must not contain more than one topology annotation: [${TOPOLOGY_ANNOTATIONS.map((key) => JSON.stringify(key)).join(', ')}]`)] : [];
+  for (const key of [REQUIRED_TOPOLOGY, PREFERRED_TOPOLOGY, SLICE_TOPOLOGY]) if (annotations[key] !== undefined) errors.push(...labelKeyErrors(annotations[key]).map((each) => invalid(`${path}[${key}]`, annotations[key], each)));
+  const anywhere = annotations[UNCONSTRAINED_TOPOLOGY];
+  if (anywhere !== undefined && !isBoolean(anywhere)) errors.push(invalid(`${path}[${UNCONSTRAINED_TOPOLOGY}]`, anywhere, 'must be a boolean value'));
+  errors.push(...groupNameErrors(annotations, `${path}[${POD_SET_GROUP}]`));
   const [size, at] = [annotations[SLICE_SIZE], `${path}[${SLICE_SIZE}]`];
   if (annotations[SLICE_TOPOLOGY] === undefined) return size === undefined ? errors : [...errors, forbidden(at, `may not be set when '${SLICE_TOPOLOGY}' is not specified`)];
   if (size === undefined) return [...errors, required(at, `must be set when '${SLICE_TOPOLOGY}' is specified`)];

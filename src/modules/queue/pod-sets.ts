@@ -1,7 +1,7 @@
 /** Pods of a group by what is alike of them: each sort is one set of the Workload. Source: Kueue, jobs/pod constructGroupPodSets and getRoleHash. */
 import { createHash } from 'node:crypto';
 import type { Pod, PodSpec } from '../../api/generated/core-v1.ts';
-import { MAIN, PREFERRED_TOPOLOGY, REQUIRED_TOPOLOGY, ROLE_HASH, SLICE_SIZE, SLICE_TOPOLOGY, UNCONSTRAINED_TOPOLOGY } from '../../api/kueue/names.ts';
+import { MAIN, POD_SET_GROUP, PREFERRED_TOPOLOGY, REQUIRED_TOPOLOGY, ROLE_HASH, SLICE_SIZE, SLICE_TOPOLOGY, UNCONSTRAINED_TOPOLOGY } from '../../api/kueue/names.ts';
 import type { PodSet, TopologyRequest, Workload } from '../../api/kueue/types.ts';
 
 /** Pods that are alike are one set. Of a group of one sort that is not all there yet, `total` is the count. */
@@ -43,8 +43,9 @@ export function topologyRequestOf(annotations: Readonly<Record<string, string>> 
   const [required, preferred, slices] = [annotations[REQUIRED_TOPOLOGY], annotations[PREFERRED_TOPOLOGY], annotations[SLICE_TOPOLOGY]];
   const size = Number(annotations[SLICE_SIZE]);
   const sliced = slices !== undefined && { podSetSliceRequiredTopology: slices, ...(Number.isInteger(size) && size > 0 && { podSetSliceSize: size }) };
-  if (required !== undefined) return { required, ...sliced, ...more };
-  if (preferred !== undefined) return { preferred, ...sliced, ...more };
+  const group = annotations[POD_SET_GROUP] !== undefined && { podSetGroupName: annotations[POD_SET_GROUP] };
+  if (required !== undefined) return { required, ...sliced, ...group, ...more };
+  if (preferred !== undefined) return { preferred, ...sliced, ...group, ...more };
   if (annotations[UNCONSTRAINED_TOPOLOGY] === 'true') return { unconstrained: true, ...sliced, ...more };
   return sliced === false ? undefined : { ...sliced, ...more };
 }

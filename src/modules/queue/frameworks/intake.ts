@@ -3,7 +3,7 @@ import type { ForeignObject } from '../../../api/kueue/frameworks.ts';
 import type { FieldError } from '../../../api/field-error.ts';
 import type { Admission, Caches } from '../../../sdk/index.ts';
 import { suspending } from '../intake.ts';
-import { queueErrors, topologyErrors } from '../job-rules.ts';
+import { groupingErrors, queueErrors, topologyErrors, type Grouped } from '../job-rules.ts';
 import { queueNameOf } from '../owner.ts';
 import { at, fieldOf, withAt } from './fields.ts';
 import type { Framework } from './framework.ts';
@@ -26,5 +26,6 @@ function errorsOf(framework: Framework, job: ForeignObject, old: ForeignObject |
   if (own.length > 0 || framework.isOurs?.(job) === false) return own;
   // Templates that others keep are judged where they are written.
   const places = (framework.reads ?? []).length > 0 ? [] : framework.placesOf(job, NONE);
-  return places.flatMap(({ path, name, template, count }) => topologyErrors(template.metadata?.annotations, path === undefined ? `podSets[${name}].template.metadata.annotations` : `${fieldOf(path)}.metadata.annotations`, count));
+  const sets = places.map(({ path, name, template, count }): Grouped => ({ annotations: template.metadata?.annotations, path: path === undefined ? `podSets[${name}].template.metadata.annotations` : `${fieldOf(path)}.metadata.annotations`, count }));
+  return [...sets.flatMap(({ annotations, path, count }) => topologyErrors(annotations, path, count)), ...groupingErrors(sets)];
 }

@@ -6,8 +6,9 @@ import { LeaderWorkerSet, type ForeignObject } from '../../../api/kueue/framewor
 import { PRIORITY_CLASS, QUEUE_NAME, SERVING, SUSPENDING_PARENT } from '../../../api/kueue/names.ts';
 import type { Admission } from '../../../sdk/index.ts';
 import { defaultQueue, markTemplate, warnWithoutQueue } from '../intake.ts';
+import { groupingErrors, topologyErrors, type Grouped } from '../job-rules.ts';
 import { queueNameOf } from '../owner.ts';
-import { at } from './fields.ts';
+import { at, countAt } from './fields.ts';
 import { FRAMEWORK_NAME, TEMPLATE } from './leader-worker-set.ts';
 
 const TEMPLATES = ['leaderTemplate', 'workerTemplate'] as const;
@@ -28,7 +29,7 @@ export const queuedLeaderWorkerSets: Admission = {
   },
   validate(request) {
     const [set, old] = [request.object as ForeignObject | undefined, request.oldObject as ForeignObject | undefined];
-    const errors = set === undefined || old === undefined || (request.subresource ?? '') !== '' ? [] : errorsOf(set, old);
+    const errors = set === undefined || (request.subresource ?? '') !== '' ? [] : [...(old === undefined ? [] : errorsOf(set, old)), ...placeErrors(set)];
     if (errors.length > 0) throw invalidObject(LeaderWorkerSet, set?.metadata.name ?? '', errors);
   },
 };
@@ -40,6 +41,15 @@ function errorsOf(set: ForeignObject, old: ForeignObject): FieldError[] {
   if (!equalJson(at(set, [...TEMPLATE, 'size']) ?? 1, at(old, [...TEMPLATE, 'size']) ?? 1)) errors.push(invalid([...TEMPLATE, 'size'].join('.'), at(set, [...TEMPLATE, 'size']) ?? null, 'field is immutable'));
   const changed = TEMPLATES.filter((field) => !equalJson(shapeOf(at(set, [...TEMPLATE, field])), shapeOf(at(old, [...TEMPLATE, field]))));
   return [...errors, ...changed.map((field) => invalid([...TEMPLATE, field, 'spec'].join('.'), '', 'field is immutable: of a LeaderWorkerSet in a queue resources, node selector, affinity, tolerations and runtime class of pods stay as they are'))];
+}
+
+/** Source: Kueue, the same webhook, validateTopologyRequest. */
+function placeErrors(set: ForeignObject): FieldError[] {
+  if (queueNameOf(set) === undefined) return [];
+  const leads = at(set, [...TEMPLATE, 'leaderTemplate']) !== undefined;
+  const size = countAt(set, [...TEMPLATE, 'size']) ?? 1;
+  const sets = TEMPLATES.map((field): Grouped => ({ annotations: (at(set, [...TEMPLATE, field]) as PodTemplateSpec | undefined)?.metadata?.annotations, path: [...TEMPLATE, field, 'metadata', 'annotations'].join('.'), count: field === 'leaderTemplate' ? 1 : leads ? size - 1 : size }));
+  return [...sets.flatMap(({ annotations, path, count }) => topologyErrors(annotations, path, count)), ...groupingErrors(sets)];
 }
 
 function shapeOf(template: unknown): unknown {

@@ -18,7 +18,7 @@ export interface DomainCount {
   readonly count: number;
 }
 
-interface Domain {
+export interface Domain {
   readonly values: readonly string[];
   readonly children: Domain[];
   pods: number;
@@ -26,7 +26,7 @@ interface Domain {
   slices: number;
 }
 
-interface Part { readonly domain: Domain; readonly amount: number }
+export interface Part { readonly domain: Domain; readonly amount: number }
 type Unit = 'slices' | 'pods';
 
 /** The lowest domains with what each gets, in the order of their values; or, where that cannot be, for how many slices there is room. Every leaf has as many values as there are levels. */
@@ -53,7 +53,7 @@ export function assignDomains(levels: readonly string[], leaves: readonly Domain
   return parts.map(({ domain: { values }, amount }) => ({ values, count: amount })).sort(compare);
 }
 
-function domainsByLevel(depth: number, leaves: readonly DomainCount[], size: number, sliceLevel: number): Domain[][] {
+export function domainsByLevel(depth: number, leaves: readonly DomainCount[], size: number, sliceLevel: number): Domain[][] {
   const byLevel: Domain[][] = Array.from({ length: depth }, () => []);
   const known = new Map<string, Domain>();
   for (const { values, count } of leaves) {
@@ -90,7 +90,7 @@ function bestFit(sorted: readonly Domain[], wanted: number, unit: Unit): Domain 
 }
 
 /** The largest ones, and as soon as one of the others takes all that is left the best fit of those; or the smallest ones. */
-function inSeveral(domains: readonly Domain[], wanted: number, unit: Unit, isSmallestFirst: boolean): readonly Part[] | undefined {
+export function inSeveral(domains: readonly Domain[], wanted: number, unit: Unit, isSmallestFirst: boolean): readonly Part[] | undefined {
   const left = inOrder(domains, unit, isSmallestFirst);
   const chosen: Part[] = [];
   let remaining = wanted;
@@ -109,11 +109,11 @@ function inOrder(domains: readonly Domain[], unit: Unit, isSmallestFirst: boolea
   return [...domains].sort((one, other) => sign * (one[unit] - other[unit]) || one.pods - other.pods || compare(one, other));
 }
 
-function childrenOf(parts: readonly Part[]): Domain[] {
+export function childrenOf(parts: readonly Pick<Part, 'domain'>[]): Domain[] {
   return parts.flatMap(({ domain }) => domain.children);
 }
 
-function compare({ values: left }: { readonly values: readonly string[] }, { values: right }: { readonly values: readonly string[] }): number {
+export function compare({ values: left }: { readonly values: readonly string[] }, { values: right }: { readonly values: readonly string[] }): number {
   for (const [index, value] of left.entries()) if (value !== right[index]) return value < right[index]! ? -1 : 1;
   return 0;
 }

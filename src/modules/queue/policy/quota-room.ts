@@ -7,6 +7,7 @@ import type { Job } from './job.ts';
 import type { QuotaNode } from './quota-tree.ts';
 import type { Resources } from './resources.ts';
 import type { Placement, Room } from './room.ts';
+import { groupsOf, inOrderOf, sumOf, type Amounts } from './set-groups.ts';
 import type { LeafNode, TopologyPlacement, TopologyUse } from './topology-use.ts';
 
 /** Pods that are alike. Amounts are whole numbers: cpu in thousandths, the rest in bytes or pieces. */
@@ -18,6 +19,8 @@ export interface SetDemand {
   readonly perPod: ReadonlyMap<string, number>;
   /** Why pods of this set cannot be of the flavor. */
   refuses?(flavor: string): string | undefined;
+  /** Sets of one group get the same flavors, and are near each other as one; default each for itself. */
+  readonly group?: string;
   /** How near each other its pods are to be, in flavors with a topology; default anywhere. */
   readonly topology?: TopologyRequest;
   /** Whether its pods may go to a node at all. */
@@ -81,7 +84,8 @@ export interface Lack {
 export interface PlaceOptions { readonly fromFlavor?: number; readonly fullOnly?: boolean; readonly everyFlavor?: boolean }
 
 interface Search extends PlaceOptions { readonly topologies: TopologyUse | undefined }
-interface Chosen { readonly flavor: string; readonly borrows: boolean; readonly topology?: TopologyPlacement }
+/** `topology`: of each of the sets. */
+interface Chosen { readonly flavor: string; readonly borrows: boolean; readonly topology?: readonly TopologyPlacement[] }
 
 export class QuotaRoom implements Room {
   readonly node: QuotaNode;
@@ -180,7 +184,8 @@ export class QuotaRoom implements Room {
           if (refusal !== undefined) reasons.push(`couldn't assign flavors to pod set ${name}: ${refusal}`);
           else if (needed > free[place]!) lacks.push({ set: name, flavor, resource, needed, available: Math.max(0, free[place]!), most: this.capacity[place]! });
           else {
-            const domains = this.#options.topologies?.assign(flavor, set, least ?? count, []);
+            const together = job.demand.filter((other) => other === set || (set.group !== undefined && other.group === set.group));
+            const domains = this.#options.topologies?.assign(flavor, together.map((other) => ({ ...other, count: other.least ?? other.count })), []);
             if (typeof domains === 'string') reasons.push(`couldn't assign flavors to pod set ${name}: ${domains}`);
             // Where there is no other flavor the sets after this one have so much less.
             if (group!.flavors.length === 1) free[place]! -= needed;
@@ -216,39 +221,42 @@ export class QuotaRoom implements Room {
     const amount = this.capacity.map(() => 0);
     const sets: SetPlacement[] = [];
     let borrows = false;
-    for (const [which, set] of demand.entries()) {
-      const wanted = this.#wanted(set.perPod);
-      const [flavors, usage] = [new Map<string, string>(), new Map<string, number>()];
-      let topology: TopologyPlacement | undefined;
+    for (const members of groupsOf(demand)) {
+      const wanted = members.map((which) => this.#wanted(demand[which]!.perPod));
+      const asked = members.map((which) => ({ ...demand[which]!, count: counts[which]! }));
+      const given = members.map(() => ({ flavors: new Map<string, string>(), usage: new Map<string, number>() }));
+      let topology: Chosen['topology'];
       for (const group of this.#options.groups) {
-        const own = wanted.filter(([resource]) => group.resources.includes(resource)).map(([resource, each]) => [resource, each * counts[which]!] as const);
-        if (own.length === 0) continue;
-        const chosen = this.#flavorFor({ ...set, count: counts[which]! }, group, own, { available, amount, sets }, options);
+        const own = asked.map(({ count }, at): Amounts => wanted[at]!.filter(([resource]) => group.resources.includes(resource)).map(([resource, each]) => [resource, each * count] as const));
+        if (own.every(({ length }) => length === 0)) continue;
+        const chosen = this.#flavorFor(asked, group, sumOf(own), { available, amount, sets }, options);
         if (chosen === undefined) return undefined;
         borrows ||= chosen.borrows;
         topology ??= chosen.topology;
-        for (const [resource, much] of own) {
-          flavors.set(resource, chosen.flavor);
-          usage.set(resource, much);
-          amount[this.#places.get(`${chosen.flavor}/${resource}`)!]! += much;
+        for (const [at, { flavors, usage }] of given.entries()) {
+          for (const [resource, much] of own[at]!) {
+            flavors.set(resource, chosen.flavor);
+            usage.set(resource, much);
+            amount[this.#places.get(`${chosen.flavor}/${resource}`)!]! += much;
+          }
         }
       }
-      if (flavors.size < wanted.length) return undefined; // a resource that no group covers
-      sets.push({ name: set.name, count: counts[which]!, flavors, usage, ...(topology !== undefined && { topology }) });
+      if (given.some(({ flavors }, at) => flavors.size < wanted[at]!.length)) return undefined; // a resource that no group covers
+      for (const [at, { name, count }] of asked.entries()) sets.push({ name, count, ...given[at]!, ...(topology !== undefined && { topology: topology[at]! }) });
     }
-    return { amount, sets, borrows };
+    return { amount, sets: inOrderOf(demand, sets), borrows };
   }
 
-  #flavorFor(set: SetDemand, group: FlavorGroup, own: readonly (readonly [string, number])[], { available, amount, sets }: { available: Resources; amount: Resources; sets: readonly SetPlacement[] }, { fromFlavor = 0, everyFlavor = false, topologies }: Search): Chosen | undefined {
+  #flavorFor(asked: readonly SetDemand[], group: FlavorGroup, own: Amounts, { available, amount, sets }: { available: Resources; amount: Resources; sets: readonly SetPlacement[] }, { fromFlavor = 0, everyFlavor = false, topologies }: Search): Chosen | undefined {
     let borrowed: Chosen | undefined;
     for (const flavor of group.flavors.slice(Math.min(fromFlavor, group.flavors.length - 1))) {
-      if (set.refuses?.(flavor) !== undefined) continue;
+      if (asked.some((set) => set.refuses?.(flavor) !== undefined)) continue;
       const places = own.map(([resource, much]) => ({ place: this.#places.get(`${flavor}/${resource}`)!, much }));
       if (places.some(({ place, much }) => amount[place]! + much > available[place]!)) {
         if (this.#stopsAt(places, amount) && !everyFlavor) break;
         continue;
       }
-      const topology = topologies?.assign(flavor, set, set.count, sets);
+      const topology = topologies?.assign(flavor, asked, sets);
       if (typeof topology === 'string') continue;
       const borrows = places.some(({ place, much }) => much > 0 && this.node.isBorrowing(this.dimensions[place]!.index, amount[place]! + much));
       const chosen: Chosen = { flavor, borrows, ...(topology !== undefined && { topology }) };

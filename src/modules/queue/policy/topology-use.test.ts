@@ -10,11 +10,11 @@ const pods = (count: number): SetDemand => ({ name: 'main', count, perPod: new M
 describe('nodes of several flavors', () => {
   // Both have the node b.
   const flavors: Record<string, TopologyFlavor> = { day: flavorOf([leaf(['r1'], ['a', 'b'])]), night: flavorOf([leaf(['r1'], ['b']), leaf(['r2'], ['c'])]) };
-  const fits = (use: TopologyUse, flavor: string, count: number): boolean => typeof use.assign(flavor, pods(count), count, []) === 'object';
+  const fits = (use: TopologyUse, flavor: string, count: number): boolean => typeof use.assign(flavor, [pods(count)], []) === 'object';
   const taking = (use: TopologyUse, flavor: string, count: number) => {
-    const topology = use.assign(flavor, pods(count), count, []);
-    assert.ok(typeof topology === 'object');
-    const sets = [{ name: 'main', count, flavors: new Map(), usage: new Map(), topology }];
+    const found = use.assign(flavor, [pods(count)], []);
+    assert.ok(typeof found === 'object');
+    const sets = [{ name: 'main', count, flavors: new Map(), usage: new Map(), topology: found[0]! }];
     use.take(sets);
     return sets;
   };
@@ -31,10 +31,10 @@ describe('nodes of several flavors', () => {
 
   it('nor held by both', () => {
     const use = new TopologyUse((name) => flavors[name]);
-    const night = use.assign('night', pods(4), 4, []);
+    const night = use.assign('night', [pods(4)], []);
     taking(use, 'day', 8);
     assert.ok(typeof night === 'object');
-    const at = (rack: string) => [{ name: 'main', count: 4, flavors: new Map(), usage: new Map(), topology: { ...night, domains: [{ values: [rack], count: 4 }] } }];
+    const at = (rack: string) => [{ name: 'main', count: 4, flavors: new Map(), usage: new Map(), topology: { ...night[0]!, domains: [{ values: [rack], count: 4 }] } }];
     assert.deepEqual([use.has(at('r1')), use.has(at('r2'))], [false, true]);
   });
 });

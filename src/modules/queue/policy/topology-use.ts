@@ -1,5 +1,6 @@
 /** The room of flavors whose pods are placed by topology: what their nodes have, less what jobs take. */
 import { assignDomains, type DomainCount } from './domains.ts';
+import { assignLed } from './led-domains.ts';
 import type { SetDemand, SetPlacement } from './quota-room.ts';
 
 /** A domain of the lowest level: what is free there for all pods that are placed by topology. */
@@ -47,18 +48,58 @@ export class TopologyUse {
     this.#flavorOf = flavorOf;
   }
 
-  /** Where so many pods of the set would go, beside sets of the same job; undefined where the flavor has no topology, a text where there is no room. */
-  assign(flavor: string, set: SetDemand, count: number, beside: readonly SetPlacement[]): TopologyPlacement | string | undefined {
+  /** Where the pods of the set, or of the sets of a group, would go, beside sets of the same job; undefined where the flavor has no topology, a text where there is no room. */
+  assign(flavor: string, sets: readonly SetDemand[], beside: readonly SetPlacement[]): readonly TopologyPlacement[] | string | undefined {
     const known = this.#flavorOf(flavor);
     if (known === undefined) return undefined;
-    const { levels, leaves, told, topology } = known;
-    const perPod = new Map([...set.perPod, ['pods', 1]]);
     this.take(beside);
-    const rooms = leaves.filter(({ node }) => node === undefined || set.mayUse?.(node) !== false).map((leaf) => ({ values: leaf.values, count: this.#roomOf(flavor, leaf, perPod, told) }));
-    this.give(beside);
-    const found = rooms.length === 0 ? { fits: 0 } : assignDomains(levels, rooms, set.topology ?? { mode: 'unconstrained' }, count);
-    if ('fits' in found) return tooFew(topology, found.fits, count, set.topology?.slices?.size ?? 1);
-    return { flavor, levels: levels.slice(-told), domains: found.map((each) => ({ values: each.values.slice(-told), count: each.count })), perPod };
+    try {
+      const isLed = sets.length === 2 && sets.some(({ count }) => count === 1) && sets.every(({ count }) => count > 0);
+      return isLed ? this.#assignPair(flavor, known, sets) : this.#assignEach(flavor, known, sets);
+    } finally {
+      this.give(beside);
+    }
+  }
+
+  #assignEach(flavor: string, known: TopologyFlavor, sets: readonly SetDemand[]): readonly TopologyPlacement[] | string {
+    const placed: SetPlacement[] = [];
+    let refusal: string | undefined;
+    for (const set of sets) {
+      const found = this.#assignOne(flavor, known, set);
+      if (typeof found === 'string') {
+        refusal = found;
+        break;
+      }
+      placed.push({ name: set.name, count: set.count, flavors: new Map(), usage: new Map(), topology: found });
+      this.take(placed.slice(-1));
+    }
+    this.give(placed);
+    return refusal ?? placed.map(({ topology }) => topology!);
+  }
+
+  #assignOne(flavor: string, known: TopologyFlavor, set: SetDemand): TopologyPlacement | string {
+    const perPod = perPodOf(set);
+    // Who has no pods now is nowhere: there is no place for none.
+    if (set.count === 0) return placementIn(flavor, known, perPod, []);
+    const rooms = known.leaves.filter((leaf) => mayUse(set, leaf)).map((leaf) => ({ values: leaf.values, count: this.#roomOf(flavor, leaf, perPod, known.told) }));
+    const found = rooms.length === 0 ? { fits: 0 } : assignDomains(known.levels, rooms, set.topology ?? { mode: 'unconstrained' }, set.count);
+    return 'fits' in found ? tooFew(known.topology, found.fits, set.count, set.topology?.slices?.size ?? 1) : placementIn(flavor, known, perPod, found);
+  }
+
+  /** Of two sets the smaller one leads; of equals the second one. */
+  #assignPair(flavor: string, known: TopologyFlavor, sets: readonly SetDemand[]): readonly TopologyPlacement[] | string {
+    const [first, second] = sets as readonly [SetDemand, SetDemand];
+    const [leader, others] = first.count < second.count ? [first, second] : [second, first];
+    const [own, theirs] = [perPodOf(leader), perPodOf(others)];
+    const rooms = known.leaves.map((leaf) => {
+      const leads = mayUse(leader, leaf) && this.#roomOf(flavor, leaf, own, known.told) > 0;
+      const follow = (beside?: ReadonlyMap<string, number>): number => (mayUse(others, leaf) ? this.#roomOf(flavor, leaf, theirs, known.told, beside) : 0);
+      return { values: leaf.values, count: follow(), besideLeader: leads ? follow(own) : undefined };
+    });
+    const found = assignLed(known.levels, rooms, others.topology ?? { mode: 'preferred' }, others.count);
+    if ('fits' in found) return tooFew(known.topology, found.fits, others.count, 1);
+    const of = new Map([[leader, placementIn(flavor, known, own, [found.leader])], [others, placementIn(flavor, known, theirs, found.others)]]);
+    return sets.map((each) => of.get(each)!);
   }
 
   take(sets: readonly SetPlacement[]): void {
@@ -82,11 +123,12 @@ export class TopologyUse {
     });
   }
 
-  #roomOf(flavor: string, leaf: Leaf, perPod: ReadonlyMap<string, number>, told: number): number {
+  /** `beside`: what one more pod takes there. */
+  #roomOf(flavor: string, leaf: Leaf, perPod: ReadonlyMap<string, number>, told: number, beside?: ReadonlyMap<string, number>): number {
     const used = [this.#used.get(flavor)?.get(keyOf(leaf.values.slice(-told))), ...this.#usedByOthers(flavor, leaf)];
     let room = Infinity;
     for (const [resource, each] of perPod) {
-      if (each > 0) room = Math.min(room, Math.floor(((leaf.free.get(resource) ?? 0) - used.reduce((sum, amounts) => sum + (amounts?.get(resource) ?? 0), 0)) / each));
+      if (each > 0) room = Math.min(room, Math.floor(((leaf.free.get(resource) ?? 0) - used.reduce((sum, amounts) => sum + (amounts?.get(resource) ?? 0), beside?.get(resource) ?? 0)) / each));
     }
     return Math.max(0, room);
   }
@@ -126,6 +168,18 @@ export class TopologyUse {
       }
     }
   }
+}
+
+function perPodOf({ perPod }: SetDemand): ReadonlyMap<string, number> {
+  return new Map([...perPod, ['pods', 1]]);
+}
+
+function mayUse(set: SetDemand, { node }: Leaf): boolean {
+  return node === undefined || set.mayUse?.(node) !== false;
+}
+
+function placementIn(flavor: string, { levels, told }: TopologyFlavor, perPod: ReadonlyMap<string, number>, domains: readonly DomainCount[]): TopologyPlacement {
+  return { flavor, levels: levels.slice(-told), domains: domains.map(({ values, count }) => ({ values: values.slice(-told), count })), perPod };
 }
 
 function tooFew(topology: string, fits: number, count: number, size: number): string {
