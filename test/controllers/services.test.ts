@@ -226,3 +226,17 @@ test('a slice that ends serves nobody: its endpoints are in another at once (ups
   await world.client.patch(EndpointSlice, old?.metadata.name ?? '', { type: 'merge', body: { metadata: { finalizers: [] } } }, { namespace });
   await eventually('that one alone', async () => (await slicesOf('held')).map(({ metadata }) => metadata.uid).every((uid) => uid !== old?.metadata.uid));
 });
+
+test('the IPAddress of a cluster IP is its Service’s, though it was deleted or says another (upstream: ipallocator/controller/repairip_test.go)', async () => {
+  const made = await create('named-address', { clusterIP: '10.2.0.9' });
+  const parent = async (): Promise<string> => (await world.client.get(IPAddress, '10.2.0.9').catch(() => undefined))?.spec?.parentRef?.name ?? '';
+  await eventually('its address', async () => (await parent()) === 'named-address');
+  await world.client.delete(IPAddress, '10.2.0.9');
+  await eventually('it again', async () => (await parent()) === 'named-address');
+  const other = { apiVersion: 'networking.k8s.io/v1', kind: 'IPAddress', metadata: { name: '10.2.0.9' }, spec: { parentRef: { group: 'example.com', resource: 'gateways', name: 'other', namespace } } };
+  await world.client.delete(IPAddress, '10.2.0.9');
+  await world.client.create(IPAddress, other as never).catch(() => undefined); // who comes first
+  await eventually('the Service’s', async () => (await parent()) === 'named-address');
+  await assert.rejects(create('second-address', { clusterIP: '10.2.0.9' }), /already allocated/);
+  assert.equal(made.spec?.clusterIP, '10.2.0.9');
+});

@@ -202,3 +202,13 @@ test('all addresses but the first of a range of IPv6 may be given, of IPv4 all b
   for (const [index, address] of ['10.2.0.1', '10.2.0.6', 'fd00:2::1', 'fd00:2::f'].entries()) await book.allocate(service(`s${index}`, { clusterIP: address }), undefined, options(`shop/s${index}`));
   for (const address of ['10.2.0.0', '10.2.0.7', '10.2.0.8', 'fd00:2::', 'fd00:2::10']) await assert.rejects(book.allocate(service('no', { clusterIP: address }), undefined, options('shop/no')), /not in the valid range/);
 });
+
+test('what two say that they have is free when both are gone', async () => {
+  const book = createBook(CIDR);
+  book.observe('shop/old', service('old', { clusterIP: '10.2.0.7', clusterIPs: ['10.2.0.7'] }));
+  book.reserve('IPAddress 10.2.0.7', '10.2.0.7');
+  book.reserve('IPAddress 10.2.0.7', undefined);
+  await assert.rejects(book.allocate(service('new', { clusterIP: '10.2.0.7' }), undefined, options('shop/new')), /already allocated/);
+  book.observe('shop/old', undefined);
+  await book.allocate(service('new', { clusterIP: '10.2.0.7' }), undefined, options('shop/new'));
+});

@@ -54,15 +54,16 @@ export function createPool(cidr: string): Pool {
 }
 
 export function createTaken(range: Range): Taken {
-  const holders = new Map<number, string>();
+  /** More than one while the cache is behind, or where somebody took what was another's. */
+  const holders = new Map<number, Set<string>>();
   const held = new Map<string, readonly number[]>();
   const pending = new Map<number, { owner: string; untilMs: number }>();
 
-  const holderOf = (value: number, nowMs: number): string | undefined => {
+  const holdersOf = (value: number, nowMs: number): readonly string[] => {
     const waiting = pending.get(value);
-    if (waiting !== undefined && waiting.untilMs > nowMs) return waiting.owner;
+    if (waiting !== undefined && waiting.untilMs > nowMs) return [waiting.owner];
     pending.delete(value);
-    return holders.get(value);
+    return [...(holders.get(value) ?? [])];
   };
   const keep = (value: number, { owner, dryRun, nowMs }: AllocateOptions): void => {
     if (!dryRun) pending.set(value, { owner, untilMs: nowMs + PENDING_MS });
@@ -73,23 +74,25 @@ export function createTaken(range: Range): Taken {
     const start = Math.floor(Math.random() * size);
     for (let offset = 0; offset < size; offset++) {
       const value = first + ((start + offset) % size);
-      if (holderOf(value, options.nowMs) === undefined) return value;
+      if (holdersOf(value, options.nowMs).length === 0) return value;
     }
     return undefined;
   };
 
   return {
     observe(owner, values) {
-      for (const value of held.get(owner) ?? []) if (holders.get(value) === owner) holders.delete(value);
+      for (const value of held.get(owner) ?? []) {
+        holders.get(value)?.delete(owner);
+        if (holders.get(value)?.size === 0) holders.delete(value);
+      }
       if (values.length === 0) held.delete(owner);
       else held.set(owner, values);
-      for (const value of values) holders.set(value, owner);
+      for (const value of values) holders.set(value, (holders.get(value) ?? new Set()).add(owner));
       for (const [value, waiting] of pending) if (waiting.owner === owner && (values.includes(value) || values.length === 0)) pending.delete(value);
     },
     async take(value, options) {
-      const holder = holderOf(value, options.nowMs);
-      // The cache may not have seen yet that the holder is gone.
-      if (holder !== undefined && holder !== options.owner && (pending.has(value) || (await options.exists(holder)))) return false;
+      // The cache may not have seen yet that a holder is gone.
+      for (const holder of holdersOf(value, options.nowMs)) if (holder !== options.owner && (pending.has(value) || (await options.exists(holder)))) return false;
       keep(value, options);
       return true;
     },

@@ -33,3 +33,8 @@ test('addresses have one text, and a Service where the allocator says so', () =>
   const ours = { 'ipaddress.kubernetes.io/managed-by': 'ipallocator.k8s.io' };
   assert.deepEqual([of(ours, { resource: 'services', namespace: 'shop', name: 'web' }), of({}, { resource: 'services', namespace: 'shop', name: 'web' }), of(ours, { group: 'g', resource: 'services', name: 'web' })], ['shop/web', undefined, undefined]);
 });
+
+test('what no Service can have keeps no range (upstream: servicecidrs, canDeleteCIDR)', () => {
+  const ending = range('a', ['192.168.0.0/24', '2001:db2::/64'], { ending: true });
+  for (const [name, used] of [['192.168.0.0', false], ['192.168.0.255', false], ['192.168.0.24', true], ['192.168.1.24', false], ['2001:db2::', false], ['2001:db2::ffff:ffff:ffff:ffff', true]] as const) assert.equal(isUsed(ending, [ending], [address(name)]), used, name);
+});

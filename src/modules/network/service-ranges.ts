@@ -2,7 +2,7 @@
  * ServiceCIDRs: the one of the cluster's own ranges, and more of users' (upstream: servicecidrs, defaultservicecidr). A range is ready when nothing of the
  * machine's network is in it, and goes when no address of it is in use any more.
  */
-import { canonicalIp, isWithin, rangeValue } from '../../api/ip.ts';
+import { addressValue, canonicalIp, isWithin, rangeValue } from '../../api/ip.ts';
 import { IPAddress } from '../../api/networking/ip-address.ts';
 import { isReady, ServiceCIDR } from '../../api/networking/service-cidr.ts';
 import type { Condition } from '../../api/meta.ts';
@@ -50,10 +50,16 @@ export function serviceRangeController(taken: () => Promise<readonly string[]>):
   };
 }
 
+/** The first address of a range is nobody's, the last one of IPv4 neither. */
+function isGivenOf(cidr: string, address: string): boolean {
+  const [range, value] = [rangeValue(cidr), addressValue(address)];
+  return range !== undefined && isWithin(address, cidr) && value !== range.base && !(range.family === 4 && value === range.base + range.size - 1n);
+}
+
 /** Whether an address is in it that is in no other range that stays. */
 export function isUsed(range: ServiceCIDR, all: readonly ServiceCIDR[], addresses: readonly IPAddress[]): boolean {
   const others = all.filter((each) => each.metadata.uid !== range.metadata.uid && isReady(each));
-  const holds = ({ spec }: ServiceCIDR, address: string): boolean => (spec?.cidrs ?? []).some((cidr) => isWithin(address, cidr));
+  const holds = ({ spec }: ServiceCIDR, address: string): boolean => (spec?.cidrs ?? []).some((cidr) => isGivenOf(cidr, address));
   return addresses.some(({ metadata: { name = '' } }) => holds(range, name) && !others.some((each) => holds(each, name)));
 }
 
