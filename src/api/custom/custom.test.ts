@@ -95,6 +95,8 @@ test('what is wrong with a definition is told in the words of Kubernetes', () =>
     [withSchema({ type: 'object', properties: { a: { type: 'integer', default: 'x' } } }), 'spec.validation.openAPIV3Schema.properties[a].default: Invalid value: "string":  in body must be of type integer: "string"'],
     [withSchema({ type: 'object', properties: { a: { type: 'object', properties: { b: { type: 'string' } }, default: { b: 'x', c: 1 } } } }), 'spec.validation.openAPIV3Schema.properties[a].default: Invalid value: {"b":"x","c":1}: must not have unknown fields'],
     [withSchema({ type: 'object', properties: { a: { type: 'integer', default: 5, 'x-kubernetes-validations': [{ rule: 'self < 3', message: 'too many' }] } } }), 'spec.validation.openAPIV3Schema.properties[a].default: Invalid value: 5: too many'],
+    [withSchema({ type: 'object', properties: { metadata: { type: 'object', properties: { name: { type: 'string', default: 'x' } } } } }), 'spec.validation.openAPIV3Schema.properties[metadata].properties[name].default: Forbidden: must not be set in top-level metadata'],
+    [withSchema({ type: 'object', properties: { kind: { type: 'string', default: 'x' } } }), 'spec.validation.openAPIV3Schema.properties[kind].default: Forbidden: must not be set in top-level kind'],
     [withSchema({ type: 'object', properties: { metadata: { type: 'object', properties: { labels: { type: 'object' } } } } }), 'spec.validation.openAPIV3Schema.properties[metadata]: Forbidden: must not specify anything other than name and generateName, but metadata is implicitly specified'],
   ];
   for (const [change, expected] of table) assert.equal(errorsOf(change)[0], expected);

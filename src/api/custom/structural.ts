@@ -53,6 +53,7 @@ function judgeMetaFields(properties: Record<string, JSONSchemaProps>, level: Lev
     const type = properties[key]?.type;
     if (properties[key] !== undefined && type !== 'string') errors.push(invalid(`${path}.properties[${key}].type`, type ?? '', 'must be string'));
   }
+  if (level === 'root') for (const key of ['kind', 'apiVersion', 'metadata']) judgeNoDefaults(properties[key], `${path}.properties[${key}]`, `must not be set in top-level ${key}`, errors);
   const metadata = properties['metadata'];
   if (metadata === undefined) return;
   const at = `${path}.properties[metadata]`;
@@ -60,6 +61,13 @@ function judgeMetaFields(properties: Record<string, JSONSchemaProps>, level: Lev
   const { type: _type, description: _description, properties: named = {}, ...others } = metadata;
   const more = Object.keys(named).some((key) => key !== 'name' && key !== 'generateName');
   if (level === 'root' && (more || Object.keys(others).length > 0)) errors.push(forbidden(at, 'must not specify anything other than name and generateName, but metadata is implicitly specified'));
+}
+
+/** What every object says by itself has no defaults (apiextensions validation, withForbiddenDefaults). */
+function judgeNoDefaults(schema: JSONSchemaProps | undefined, path: string, detail: string, errors: FieldError[]): void {
+  if (schema === undefined) return;
+  if (schema.default !== undefined && schema.default !== null) errors.push(forbidden(`${path}.default`, detail));
+  for (const [key, value] of Object.entries(schema.properties ?? {})) judgeNoDefaults(value, `${path}.properties[${key}]`, detail, errors);
 }
 
 /** Keywords of JSON schema that Kubernetes does not take. */

@@ -25,6 +25,8 @@ export function buildParts(kinds: readonly Kind[], options: DocumentOptions): Pa
   const book = new SchemaBook(options);
   const paths: [string, JsonObject][] = [];
   const gvks = new Map<string, JsonObject[]>();
+  /** Of custom resources, as their definitions name them (apiextensions-apiserver/pkg/controller/openapi/builder). */
+  const selectable = new Map<string, JsonObject[]>();
   const mark = (name: string, gvk: JsonObject): void => void gvks.set(name, [...(gvks.get(name) ?? []), gvk]);
   for (const kind of kinds) {
     const gvk = { group: kind.group, kind: kind.kind, version: kind.version };
@@ -32,6 +34,7 @@ export function buildParts(kinds: readonly Kind[], options: DocumentOptions): Pa
     const name = schemaName(kind, schema);
     const object = book.refer(name, schema);
     mark(name, gvk);
+    if (kind.isCustom === true && Object.keys(kind.selectableFields).length > 0) selectable.set(name, Object.keys(kind.selectableFields).map((fieldPath) => ({ fieldPath })));
     const list = book.refer(`${name}List`, schemaOfType(`${name}List`) ?? listSchema(name, schema));
     mark(`${name}List`, { ...gvk, kind: `${kind.kind}List` });
     mark(DELETE_OPTIONS, { ...gvk, kind: 'DeleteOptions' });
@@ -53,7 +56,8 @@ export function buildParts(kinds: readonly Kind[], options: DocumentOptions): Pa
   mark(STATUS, { group: '', kind: 'Status', version: 'v1' });
   const schemas = [...book.schemas].sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, schema]): [string, JsonObject] => {
     const kindsOfIt = unique(gvks.get(name) ?? []);
-    return [name, kindsOfIt.length === 0 ? schema : { ...schema, 'x-kubernetes-group-version-kind': kindsOfIt }];
+    const fields = selectable.get(name);
+    return [name, kindsOfIt.length === 0 ? schema : { ...schema, 'x-kubernetes-group-version-kind': kindsOfIt, ...(fields === undefined ? {} : { 'x-kubernetes-selectable-fields': fields }) }];
   });
   return { schemas: Object.fromEntries(schemas), paths: Object.fromEntries(paths.sort(([a], [b]) => (a < b ? -1 : 1))) };
 }

@@ -14,15 +14,15 @@ let door: OpenDoor;
 before(async () => { door = await openDoor({ kinds: BUILT_IN_KINDS }); });
 after(() => door.close());
 
-interface Wanted { scope?: 'Namespaced' | 'Cluster'; schema?: JSONSchemaProps; generation?: number; columns?: CustomResourceDefinition['spec']['versions'][0]['additionalPrinterColumns'] }
+interface Wanted { scope?: 'Namespaced' | 'Cluster'; schema?: JSONSchemaProps; generation?: number; columns?: CustomResourceDefinition['spec']['versions'][0]['additionalPrinterColumns']; selectable?: readonly string[] }
 
 /** The newest definition of `plural` speaks for it. */
-function define(plural: string, { scope = 'Cluster', schema = ANY, generation = 1, columns }: Wanted = {}): string {
+function define(plural: string, { scope = 'Cluster', schema = ANY, generation = 1, columns, selectable = [] }: Wanted = {}): string {
   const definition: CustomResourceDefinition = {
     metadata: { name: `${plural}.example.com`, generation },
     spec: {
       group: 'example.com', scope, names: { plural, singular: plural, kind: 'Thing', listKind: 'ThingList' },
-      versions: [{ name: 'v1', served: true, storage: true, schema: { openAPIV3Schema: schema }, subresources: { status: {}, scale: { specReplicasPath: '.spec.replicas', statusReplicasPath: '.status.replicas' } }, ...(columns === undefined ? {} : { additionalPrinterColumns: columns }) }],
+      versions: [{ name: 'v1', served: true, storage: true, schema: { openAPIV3Schema: schema }, subresources: { status: {}, scale: { specReplicasPath: '.spec.replicas', statusReplicasPath: '.status.replicas' } }, selectableFields: selectable.map((jsonPath) => ({ jsonPath })), ...(columns === undefined ? {} : { additionalPrinterColumns: columns }) }],
     },
   };
   for (const kind of kindsOfDefinition(definition)) door.server.serve(kind as Kind);
@@ -81,6 +81,24 @@ test('what the schema has no longer is not read any more, and what it has since 
   assert.deepEqual((seen as { object: { spec?: unknown } } | undefined)?.object.spec, wanted);
   const { status, json } = await door.call('PATCH', `${path}/a?fieldValidation=Strict`, { body: { metadata: { labels: { a: 'b' } } }, headers: { 'content-type': 'application/merge-patch+json' } });
   assert.deepEqual([status, json.spec], [200, wanted], 'a strict writer is not blamed for what was kept');
+});
+
+test('a watch ends when its definition has changed, so that its client asks again', async () => {
+  const path = define('watched');
+  const [watch, other] = [await door.watch(`${path}?watch=1`), await door.watch('/api/v1/configmaps?watch=1')];
+  define('watched', { generation: 2 });
+  assert.equal(await watch.next(), undefined);
+  await create('/api/v1/namespaces/default/configmaps', { metadata: { name: 'seen' } });
+  assert.equal((await other.next())?.object.metadata.name, 'seen', 'those of other kinds go on');
+  other.close();
+});
+
+test('fields that may be selected by are told in OpenAPI', async () => {
+  define('coloured', { schema: { type: 'object', properties: { spec: { type: 'object', properties: { color: { type: 'string' }, size: { type: 'integer' } } } } }, selectable: ['.spec.size', '.spec.color'] });
+  const wanted = [{ fieldPath: 'spec.size' }, { fieldPath: 'spec.color' }];
+  const of = (schemas: Record<string, Record<string, unknown>>): unknown => Object.values(schemas).map((schema) => schema['x-kubernetes-selectable-fields']).filter((each) => each !== undefined);
+  assert.deepEqual(of((await door.call('GET', '/openapi/v3/apis/example.com/v1')).json.components.schemas), [wanted]);
+  assert.deepEqual(of((await door.call('GET', '/openapi/v2')).json.definitions), [wanted]);
 });
 
 test('objects within are judged', async () => {

@@ -99,9 +99,9 @@ class WatchStream implements WatchOutput, Receiver {
         clearTimeout(this.impatient);
         this.end();
       });
-      // A resource that is served no more says nothing any more: the client finds out when it asks again.
+      // A resource that is served no more says nothing any more, and one whose definition changed says other things: the client finds out when it asks again.
       this.forget = door.kinds.subscribe(() => {
-        if (!door.kinds.isServed(kind)) this.end();
+        if (door.kinds.lookup(kind.group, kind.version, kind.plural) !== kind) this.end();
       });
       door.signal.addEventListener('abort', this, { once: true });
       if (options.allowBookmarks) this.bookmarks = setInterval(() => this.mark(), BOOKMARK_EVERY_MS);
