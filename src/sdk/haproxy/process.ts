@@ -5,8 +5,8 @@ import { join } from 'node:path';
 const END_TRIES = 100;
 const END_PAUSE_MS = 20;
 
-export function haproxyFiles(folder: string): { configuration: string; socket: string; pid: string } {
-  return { configuration: join(folder, 'haproxy.cfg'), socket: join(folder, 'haproxy.sock'), pid: join(folder, 'haproxy.pid') };
+export function haproxyFiles(folder: string): { configuration: string; socket: string; pid: string; peers: string } {
+  return { configuration: join(folder, 'haproxy.cfg'), socket: join(folder, 'haproxy.sock'), pid: join(folder, 'haproxy.pid'), peers: join(folder, 'peers.sock') };
 }
 
 /** The process of the pid file, if it is alive and runs the configuration of this folder. */

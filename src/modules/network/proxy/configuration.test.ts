@@ -27,8 +27,8 @@ test('a reload is for listeners and for more endpoints than slots', () => {
 
 test('the configuration names listeners and slots', () => {
   const sticky = { ...web(2), stickySeconds: 60 };
-  const text = configurationOf([sticky], { gatewayIp: '10.0.0.1', socket: '/run/x.sock', ranges: '/run/ranges.map' }, slotsFor([sticky]));
-  assert.match(text, /^listen default:web:80\n {2}bind 10\.0\.0\.1:26000\n {2}balance leastconn\n {2}stick-table type ip size 100k expire 60s\n {2}stick on src\n {2}server s0 10\.0\.0\.2:80\n {2}server s1 10\.0\.0\.1:1 disabled$/m);
+  const text = configurationOf([sticky], { gatewayIp: '10.0.0.1', socket: '/run/x.sock', peers: '/run/peers.sock', ranges: '/run/ranges.map' }, slotsFor([sticky]));
+  assert.match(text, /^listen default:web:80\n {2}bind 10\.0\.0\.1:26000\n {2}balance leastconn\n {2}stick-table type ip size 100k expire 60s peers own\n {2}stick on src\n {2}server s0 10\.0\.0\.2:80\n {2}server s1 10\.0\.0\.1:1 disabled$/m);
   assert.match(text, /stats socket \/run\/x\.sock mode 600/);
 });
 
@@ -40,14 +40,14 @@ test('the annotation', () => {
 });
 
 test('an answer of HTTP is counted by as many rules however long it took', () => {
-  const text = configurationOf([{ ...web(2), wire: 'http' }], { gatewayIp: '10.0.0.1', socket: '/x', ranges: '/x.map' }, slotsFor([web(2)]));
+  const text = configurationOf([{ ...web(2), wire: 'http' }], { gatewayIp: '10.0.0.1', socket: '/x', peers: '/p', ranges: '/x.map' }, slotsFor([web(2)]));
   assert.deepEqual(text.match(/^ {2}http-response \S+/gm), ['  http-response set-var(txn.took)', '  http-response track-sc0']);
 });
 
 test('weights change by commands, and a slot that is given up weighs 1 again', () => {
   const weighed = (...weights: number[]): Frontend => ({ ...web(), endpoints: weights.map((weight, index) => ({ address: `10.0.0.${index}`, port: 80, weight })) });
   const slots = slotsFor([weighed(1, 3)]);
-  assert.match(configurationOf([weighed(1, 3)], { gatewayIp: '10.0.0.1', socket: '/x', ranges: '/x.map' }, slots), /server s0 10\.0\.0\.0:80\n {2}server s1 10\.0\.0\.1:80 weight 3\n {2}server s2 10\.0\.0\.1:1 disabled\n/);
+  assert.match(configurationOf([weighed(1, 3)], { gatewayIp: '10.0.0.1', socket: '/x', peers: '/p', ranges: '/x.map' }, slots), /server s0 10\.0\.0\.0:80\n {2}server s1 10\.0\.0\.1:80 weight 3\n {2}server s2 10\.0\.0\.1:1 disabled\n/);
   assert.equal(needsReload([weighed(1, 3)], [weighed(2, 3)], slots), false);
   assert.deepEqual(commandsFor([weighed(0, 3)], slots), ['set server default:web:80/s0 weight 0']);
   assert.deepEqual(commandsFor([weighed(0)], slots), ['set server default:web:80/s1 state maint', 'set server default:web:80/s1 weight 1']);
@@ -58,7 +58,7 @@ test('weights change by commands, and a slot that is given up weighs 1 again', (
 test('health checks and slow start are lines of each server; a change of them is a reload', () => {
   const annotated = (annotations: Record<string, string>): Service => ({ metadata: { name: 'web', annotations: { 'llmos.dev/load-balancing': 'least-connection', ...annotations } } });
   const frontend = (annotations: Record<string, string>): Frontend => ({ ...web(2), settings: proxySettingsOf(annotated(annotations)) });
-  const text = (annotations: Record<string, string>): string => configurationOf([frontend(annotations)], { gatewayIp: '10.0.0.1', socket: '/x', ranges: '/x.map' }, slotsFor([web(2)]));
+  const text = (annotations: Record<string, string>): string => configurationOf([frontend(annotations)], { gatewayIp: '10.0.0.1', socket: '/x', peers: '/p', ranges: '/x.map' }, slotsFor([web(2)]));
   assert.match(text({ 'llmos.dev/health-check': '/healthz?deep=1', 'llmos.dev/slow-start': '1m30s' }), /option httpchk\n {2}http-check send meth GET uri \/healthz\?deep=1 ver HTTP\/1\.1 hdr Host default\.web\.80 hdr Connection close\n {2}server s0 10\.0\.0\.2:80 check inter 2000ms fall 2 rise 1 slowstart 90000ms\n {2}server s1 10\.0\.0\.1:1 disabled check/);
   assert.match(text({ 'llmos.dev/health-check': 'tcp', 'llmos.dev/health-check-interval': '500ms' }), /timeout check 2000ms\n {2}server s0 10\.0\.0\.2:80 check inter 500ms fall 2 rise 1\n/);
   assert.equal(text({ 'llmos.dev/health-check': '/x\n  server evil 192.0.2.1:80', 'llmos.dev/slow-start': '3h' }), text({}));

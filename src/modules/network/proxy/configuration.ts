@@ -43,6 +43,8 @@ export interface ProxyFacts {
   /** Of the second family, where there is one. */
   gatewayIp6?: string | undefined;
   socket: string;
+  /** Where the process of before tells the next one which client is bound to which endpoint. */
+  peers: string;
   /** The file of the ranges of durations: see signals.ts. */
   ranges: string;
   /** The sockets that it inherits. */
@@ -51,6 +53,8 @@ export interface ProxyFacts {
   group?: number | undefined;
 }
 
+/** What HAProxy calls itself, to learn from its process of before (a reload is a new one): that one tells all it knows, once it is 5 s old. */
+const SELF = 'own';
 const SPARE = 8;
 /** How often a request of HTTP is tried again: by chance one may meet several endpoints that are ill. */
 const TRIES = 16;
@@ -58,9 +62,11 @@ const TRIES = 16;
 const IDEMPOTENT = 'GET HEAD OPTIONS PUT DELETE';
 
 export function configurationOf(frontends: readonly Frontend[], facts: ProxyFacts, slots: Slots): string {
+  const isSticky = frontends.some(({ stickySeconds }) => stickySeconds !== undefined);
   const head = [
-    'global', `  stats socket ${facts.socket} mode 600 level admin expose-fd listeners`, '  stats timeout 1d', '  maxconn 8192', '  hard-stop-after 1h', ...(facts.group === undefined ? [] : [`  gid ${facts.group}`]), '',
+    'global', `  stats socket ${facts.socket} mode 600 level admin expose-fd listeners`, '  stats timeout 1d', ...(isSticky ? [`  localpeer ${SELF}`] : []), '  maxconn 8192', '  hard-stop-after 1h', ...(facts.group === undefined ? [] : [`  gid ${facts.group}`]), '',
     'defaults', '  mode tcp', '  timeout connect 2s', '  timeout client 1h', '  timeout server 1h', '  retries 3', '  option redispatch 1', '',
+    ...(isSticky ? [`peers ${SELF}`, `  peer ${SELF} unix@${facts.peers}`, ''] : []),
     ...(frontends.some(isHttp) ? signalTable() : []),
   ];
   return [...head, ...frontends.flatMap((frontend) => [...sectionOf(frontend, facts, slots.get(frontend.name) ?? []), ''])].join('\n');
@@ -74,7 +80,7 @@ export function placesOf({ listenPort }: Frontend, { gatewayIp, gatewayIp6 }: Pi
 function sectionOf(frontend: Frontend, facts: ProxyFacts, slots: readonly (Endpoint | undefined)[]): string[] {
   const { name, stickySeconds, settings = {} } = frontend;
   const lines = [`listen ${name}`, ...placesOf(frontend, facts).map((place) => bindLine(place, facts.listening?.numberOf(place), frontend.wire === 'h2c' ? ' proto h2' : '')), ...indented(balanceLines(frontend))];
-  if (stickySeconds !== undefined) lines.push(`  stick-table type ip size 100k expire ${stickySeconds}s`, '  stick on src');
+  if (stickySeconds !== undefined) lines.push(`  stick-table type ip size 100k expire ${stickySeconds}s peers ${SELF}`, '  stick on src');
   if (isHttp(frontend)) lines.push(...httpLines(frontend, facts.ranges));
   lines.push(...indented(checkLines(settings, name.replaceAll(':', '.'))));
   const more = `${frontend.wire === 'h2c' ? ' proto h2' : ''}${serverWords(settings, isHttp(frontend))}`;

@@ -76,7 +76,7 @@ export function createHaproxy({ program, folder, gatewayIp, gatewayIp6, log, sig
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     const inheritance = listening.take(frontends.flatMap((each) => placesOf(each, { gatewayIp, gatewayIp6 })));
     writeFileSync(ranges, SIGNAL_RANGES, { mode: 0o600 });
-    writeFileSync(`${files.configuration}.new`, configurationOf(frontends, { gatewayIp, gatewayIp6, socket: files.socket, ranges, listening: inheritance, group: ownGroup() }, slots), { mode: 0o600 });
+    writeFileSync(`${files.configuration}.new`, configurationOf(frontends, { gatewayIp, gatewayIp6, socket: files.socket, peers: files.peers, ranges, listening: inheritance, group: ownGroup() }, slots), { mode: 0o600 });
     renameSync(`${files.configuration}.new`, files.configuration);
     loaded = frontends;
     outliers.forget();
