@@ -153,7 +153,7 @@ export interface AdmissionRequest {
   operation: 'CREATE' | 'UPDATE' | 'DELETE' | 'CONNECT';
   kind: Kind;
   namespace?: string;
-  /** Of what is created with a generateName it is there when all steps have changed the object: they may give one, too. */
+  /** Of what is created with a generateName it is there when all steps have changed the object: they may give one, too. One of a collection that is deleted has none: see `oldObject`. */
   name?: string;
   subresource?: string;
   /** The new object, unfrozen; undefined for DELETE. For CONNECT the options of the request, for instance a PodAttachOptions. */

@@ -23,7 +23,8 @@ export const DaemonSet: Kind<DaemonSet> = defineKind<DaemonSet>({
     defaults: defaultDaemonSet,
     prepareForCreate(set) {
       set.status = { currentNumberScheduled: 0, numberMisscheduled: 0, desiredNumberScheduled: 0, numberReady: 0 };
-      (set.metadata.annotations ??= {})[TEMPLATE_GENERATION] ??= '1';
+      const annotations = (set.metadata.annotations ??= {});
+      if (!(Number(annotations[TEMPLATE_GENERATION]) >= 1)) annotations[TEMPLATE_GENERATION] = '1';
     },
     prepareForUpdate(set, old) {
       const before = Number(old.metadata.annotations?.[TEMPLATE_GENERATION] ?? '0');
@@ -49,7 +50,9 @@ export const DaemonSet: Kind<DaemonSet> = defineKind<DaemonSet>({
   ],
 });
 
-function defaultDaemonSet({ spec }: DaemonSet): void {
+function defaultDaemonSet({ metadata, spec }: DaemonSet): void {
+  // Upstream's conversion writes it for everybody who leaves it out, who owns it then and whose webhooks see it.
+  (metadata.annotations ??= {})[TEMPLATE_GENERATION] ??= '0';
   if (spec === undefined) return;
   const strategy = (spec.updateStrategy ??= {});
   strategy.type ||= 'RollingUpdate';

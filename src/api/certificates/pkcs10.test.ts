@@ -21,6 +21,22 @@ test('a request of another tool is read', () => {
   assert.equal(publicKey[0], 0x30);
 });
 
+/** The same way, RSA 1024 with SHA-1. */
+const OLD_REQUEST = `-----BEGIN CERTIFICATE REQUEST-----
+MIIBXDCBxgIBADAdMQ0wCwYDVQQKDAR0ZWFtMQwwCgYDVQQDDANvbGQwgZ8wDQYJ
+KoZIhvcNAQEBBQADgY0AMIGJAoGBANZVjPeJr/VgOKNT6U19Bu0lfZBNNKlb/hTb
+8J5HLDqbJpNz/AnEFAWOTgEfwC3mp2l00hx3GyKM7G/3k6fdlojLpebHfUXcv+ab
+B/9Te5BAfCtmySseGERLzLHLB9U0AdZ2CJD3/2JjmgCTpr84rtOnWSAm/t9S8h5R
+l+v9KeVDAgMBAAGgADANBgkqhkiG9w0BAQUFAAOBgQDFatWc9kTydYOkNIqwCirr
+hFLrNm4e9YvdVGPQ0QzZbigYsjhMza+5i3wwrx7tj/5HNwTPkqi323kKoXQDYJqS
+YMk6LsI1miEYHPcEUgu5r77knN9LIWMBwuRkqHak2rpue2TeSMA7ltfa0iQ9xbuI
+3lHTXO6mrzvvvj7Je89xaQ==
+-----END CERTIFICATE REQUEST-----`;
+
+test('a request may be signed by SHA-1, as Go believes it of requests', () => {
+  assert.equal(readCertificationRequest(OLD_REQUEST).commonName, 'old');
+});
+
 test('what is broken is refused, and never hangs', () => {
   const bytes = Buffer.from(REQUEST.replace(/-----[^-]+-----|\s/g, ''), 'base64');
   const pem = (der: Buffer): string => `-----BEGIN CERTIFICATE REQUEST-----\n${der.toString('base64')}\n-----END CERTIFICATE REQUEST-----`;

@@ -22,10 +22,11 @@ interface Value {
 }
 
 const OID = { commonName: '550403', organization: '55040a', extensionRequest: '2a864886f70d01090e', subjectAltName: '551d11' };
-/** Signature algorithms by OID in hex, with their hash. */
+/** Signature algorithms by OID in hex, with their hash. SHA-1 is believed of requests, not of certificates (Go: CertificateRequest.CheckSignature). */
 const HASHES: Readonly<Record<string, string | null>> = {
   '2a8648ce3d040302': 'sha256', '2a8648ce3d040303': 'sha384', '2a8648ce3d040304': 'sha512',
   '2a864886f70d01010b': 'sha256', '2a864886f70d01010c': 'sha384', '2a864886f70d01010d': 'sha512', '2b6570': null,
+  '2a8648ce3d0401': 'sha1', '2a864886f70d010105': 'sha1',
 };
 const MAX_BYTES = 64 * 1_024;
 const [SEQUENCE, BIT_STRING, NULL, OBJECT_ID] = [0x30, 0x03, 0x05, 0x06];

@@ -21,7 +21,7 @@ import { deleteObject, type DeleteRequest } from './resources/delete.ts';
 import { listStored } from './resources/list.ts';
 import { patchObject, patched } from './resources/patch.ts';
 import { getStored } from './resources/read.ts';
-import { scaleOf, withScale } from './resources/scale.ts';
+import { scaleOf, withScale } from '../../api/autoscaling/scale-view.ts';
 import { updateObject, replaceWith } from './resources/update.ts';
 import type { TokenSigner } from './identity/tokens.ts';
 import { isTokenPath, requestToken } from './token-request.ts';

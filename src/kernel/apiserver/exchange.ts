@@ -16,7 +16,7 @@ import { negotiate, type Form } from './negotiate.ts';
 import { hasProtobuf } from '../../api/protobuf/envelope.ts';
 import { readBody } from './read-body.ts';
 import type { RequestInfo, ResourceRequest } from './request-info.ts';
-import { ScaleView, type Scale } from './resources/scale.ts';
+import { ScaleView, type Scale } from '../../api/autoscaling/scale-view.ts';
 import { respond } from './respond.ts';
 import { asKind } from './resources/convert.ts';
 import type { IncludeObject } from './resources/table.ts';

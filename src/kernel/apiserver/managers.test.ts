@@ -248,6 +248,40 @@ test('kubectl: from client-side to server-side apply and back', options, async (
   assert.deepEqual([back.spec['replicas'], managersOf(back)], [4, ['kubectl Apply', 'kubectl-client-side-apply Update']]);
 });
 
+test('what is too large because of its managers is stored without them; an apply is refused', async () => {
+  const data = Object.fromEntries(Array.from({ length: 9_999 }, (_, index) => [`this-key-is-very-long-so-as-to-create-a-very-large-serialized-fieldset-${index}`, 'A']));
+  const small = { metadata: { name: 'large-updated' }, data: { a: '1' } };
+  assert.equal((await door.call('POST', CONFIG_MAPS, { body: { metadata: { name: 'large-made' }, data } })).status, 201);
+  await door.call('POST', CONFIG_MAPS, { body: small });
+  assert.equal((await door.call('PUT', `${CONFIG_MAPS}/large-updated`, { body: { ...small, data } })).status, 200);
+  await door.call('POST', CONFIG_MAPS, { body: { ...small, metadata: { name: 'large-patched' } } });
+  assert.equal((await merge(`${CONFIG_MAPS}/large-patched`, { data })).status, 200);
+  for (const name of ['large-made', 'large-updated', 'large-patched']) {
+    assert.equal((await get(`${CONFIG_MAPS}/${name}`)).metadata.managedFields, undefined, name);
+    assert.equal((await apply(`${CONFIG_MAPS}/${name}`, { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name } })).status, 413, name);
+  }
+});
+
+test('managers whose elements are more than JSON are none', async () => {
+  for (const [index, element] of ['v:"a" {"more":"data"}', 'k:{"uid":"a"} {"more":"data"}', 'k:"uid"', 'i:one'].entries()) {
+    const managedFields = [{ manager: 'odd', operation: 'Update', apiVersion: 'v1', fieldsType: 'FieldsV1', fieldsV1: { 'f:metadata': { 'f:finalizers': { [element]: {} } } } }];
+    const body = map(`odd-${index}`, { a: '1' }, { managedFields });
+    assert.deepEqual(managersOf((await door.call('POST', `${CONFIG_MAPS}?fieldManager=maker`, { body })).json), ['maker Update'], element);
+    const put = await door.call('PUT', `${CONFIG_MAPS}/odd-${index}?fieldManager=maker`, { body: map(`odd-${index}`, { a: '1', b: '2' }, { managedFields }) });
+    assert.deepEqual(fieldsOf(put.json, 'maker'), { 'f:data': { '.': {}, 'f:a': {}, 'f:b': {} } }, element);
+  }
+});
+
+test('who leaves out the generation of a DaemonSet\'s template owns it, as by upstream\'s conversion', async () => {
+  const sets = '/apis/apps/v1/namespaces/default/daemonsets';
+  const body = { ...deployment('d'), kind: 'DaemonSet' };
+  const made = (await door.call('POST', `${sets}?fieldManager=maker`, { body })).json;
+  const generation = { 'f:deprecated.daemonset.template.generation': {} };
+  assert.deepEqual([made.metadata.annotations, (fieldsOf(made, 'maker') as JsonObject)['f:metadata']], [{ 'deprecated.daemonset.template.generation': '1' }, { 'f:annotations': { '.': {}, ...generation } }]);
+  const put = (await door.call('PUT', `${sets}/d?fieldManager=other`, { body: { ...body, metadata: { name: 'd', labels: { a: 'b' } } } })).json;
+  assert.deepEqual([put.metadata.annotations, (fieldsOf(put, 'maker') as JsonObject)['f:metadata'], (fieldsOf(put, 'other') as JsonObject)['f:metadata']], [made.metadata.annotations, { 'f:annotations': {} }, { 'f:annotations': generation, 'f:labels': { '.': {}, 'f:a': {} } }]);
+});
+
 test('kubectl: edit takes what it changes, and apply meets it', options, async () => {
   await runs(SERVER_SIDE, map('k3', { a: '1', b: '1' }));
   const editor = `${door.folder}/editor`;

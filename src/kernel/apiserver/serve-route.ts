@@ -27,6 +27,8 @@ interface RouteSubject {
   name?: string;
   /** The object below which the path lies. */
   object?: KubeObject;
+  /** In place of what the client asked. */
+  query?: URLSearchParams;
 }
 
 /** A subresource that a module answers: `exec`, `log`, `proxy` and the like. Throws NotFound where the object is not there. */
@@ -38,13 +40,14 @@ export async function serveConnect(asked: AskedResource, kind: Kind, route: Rout
   authorize(asked, wanted);
   if (ENTERS_PODS.has(resource.subresource ?? '') && wanted.verb !== 'create') authorize(asked, { ...wanted, verb: 'create' });
   const { object } = getStored(parts.door, kind, resource.namespace, route.nameOf?.(resource.name ?? '') ?? resource.name ?? '');
-  await admitConnect(asked, kind);
-  return handOver(asked, route, { rest: resource.rest, namespace: resource.namespace, name: resource.name, object });
+  const admitted = await admitConnect(asked, kind);
+  return handOver(asked, route, { rest: admitted.rest ?? resource.rest, namespace: resource.namespace, name: resource.name, object, ...(admitted.query === undefined ? {} : { query: admitted.query }) });
 }
 
-async function admitConnect({ parts, incoming, info, resource, user }: AskedResource, kind: Kind): Promise<void> {
+/** Gives what admission made of the options, where it changed them. */
+async function admitConnect({ parts, incoming, info, resource, user }: AskedResource, kind: Kind): Promise<{ rest?: string; query?: URLSearchParams }> {
   const options = CONNECT_OPTIONS[resource.subresource ?? ''];
-  if (options === undefined) return;
+  if (options === undefined) return {};
   const object: Record<string, unknown> = { apiVersion: apiVersionOf(kind.group, kind.version), kind: `${kind.kind}${options}` };
   // The query of what is proxied is for the other server.
   if (resource.subresource === 'proxy') object['path'] = resource.rest;
@@ -53,8 +56,17 @@ async function admitConnect({ parts, incoming, info, resource, user }: AskedReso
     object[key] = CONNECT_LISTS.has(key) ? values : CONNECT_FLAGS.has(key) ? queryFlag(info.query, key) : values[0];
   }
   const request: AdmissionRequest = { operation: 'CONNECT', kind, namespace: resource.namespace, name: resource.name, subresource: resource.subresource, object: object as unknown as KubeObject, oldObject: undefined, user, dryRun: false, warnings: incoming.warnings, ...(incoming.audit === undefined ? {} : { annotate: incoming.audit.annotate }) };
+  const asked = JSON.stringify(object);
   await parts.door.admissions.admit(request);
   await parts.door.admissions.validate(request);
+  if (JSON.stringify(object) === asked) return {};
+  return resource.subresource === 'proxy' ? { rest: String(object['path'] ?? '') } : { query: queryOf(object) };
+}
+
+function queryOf(options: Readonly<Record<string, unknown>>): URLSearchParams {
+  const query = new URLSearchParams();
+  for (const [key, value] of Object.entries(options)) if (key !== 'apiVersion' && key !== 'kind') for (const each of Array.isArray(value) ? value : [value]) query.append(key, String(each));
+  return query;
 }
 
 /** A path that a module answers, as it is written; of `rest` it makes what it wants. */
@@ -64,7 +76,7 @@ export async function serveRoute(asked: Asked, route: Route, about: RouteSubject
 }
 
 /** Settles when the module has answered. */
-async function handOver({ parts, incoming, info, user }: Asked, route: Route, about: RouteSubject): Promise<void> {
+async function handOver({ parts, incoming, info, user }: Asked, route: Route, { query, ...about }: RouteSubject): Promise<void> {
   if (!methodsOf(route).includes(info.method)) throw methodNotAllowed();
   staysOpen(parts, incoming);
   if (incoming.upgrade !== undefined) incoming.audit?.started(101);
@@ -75,7 +87,9 @@ async function handOver({ parts, incoming, info, user }: Asked, route: Route, ab
   if (isGone(stream)) end();
   parts.door.signal.addEventListener('abort', end, { once: true });
   try {
-    await route.handle({ method: info.method, url: new URL(incoming.http.url ?? '/', 'https://door'), user, ...about, http: incoming.http, response: incoming.response, upgrade: incoming.upgrade, signal: ending.signal });
+    const url = new URL(incoming.http.url ?? '/', 'https://door');
+    if (query !== undefined) url.search = query.toString();
+    await route.handle({ method: info.method, url, user, ...about, http: incoming.http, response: incoming.response, upgrade: incoming.upgrade, signal: ending.signal });
   } finally {
     parts.door.signal.removeEventListener('abort', end);
   }

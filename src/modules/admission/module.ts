@@ -11,6 +11,7 @@ import { defineModule, type Admission, type AdmissionRequest, type Module, type 
 import type { Place } from './match.ts';
 import { parametersAdmission } from './parameters.ts';
 import { typeChecking } from './type-checking.ts';
+import { viewOf, writeBack } from './views.ts';
 
 /** The last two say where the others hold. */
 const KINDS = [MutatingWebhookConfiguration, ValidatingWebhookConfiguration, ValidatingAdmissionPolicy, MutatingAdmissionPolicy, ValidatingAdmissionPolicyBinding, MutatingAdmissionPolicyBinding] as readonly unknown[] as readonly Kind[];
@@ -56,14 +57,15 @@ function step(caches: readonly Cache[]): Admission {
   return {
     name: 'configured-admission', kinds: 'all', operations: OPERATIONS, last: true,
     async admit(asked, context) {
-      // What an update at a subresource sends, such as a Binding, is judged but not changed: its parent is made of it already.
-      if (isExempt(asked.kind) || (asked.body !== undefined && asked.operation !== 'CREATE') || mutating.list().length + mutatingPolicies.list().length === 0) return false;
-      const request = asked.body === undefined ? asked : creationOf(asked, asked.body);
-      return change(request, context);
+      if (isExempt(asked.kind) || mutating.list().length + mutatingPolicies.list().length === 0) return false;
+      const request = viewOf(asked);
+      const changed = await change(request, context);
+      if (changed) writeBack(asked, request, context.clock.nowMs());
+      return changed;
     },
     async validate(asked, context) {
       if (isExempt(asked.kind)) return;
-      const request = asked.body === undefined ? asked : asCreation(asked, asked.body);
+      const request = viewOf(asked);
       const place = await placeOf(request, context);
       if (policies.list().length > 0) await (await import('./policies.ts')).judge(policies.list(), bindings.list(), request, place, context);
       if (validating.list().length === 0) return;
@@ -80,21 +82,6 @@ function step(caches: readonly Cache[]): Admission {
     const { hooksOf, mutate } = await import('./webhooks.ts');
     return (await mutate(hooksOf(mutating.list()), request, place, context)) || byPolicies;
   }
-}
-
-/** What is sent to a subresource is made there, and is what webhooks and policies look at. */
-function asCreation(request: AdmissionRequest, body: KubeObject): AdmissionRequest {
-  return { ...request, operation: 'CREATE', object: body, oldObject: undefined };
-}
-
-const creations = new WeakMap<AdmissionRequest, AdmissionRequest>();
-
-/** The same in both rounds, by which the steps know what they have seen. */
-function creationOf(asked: AdmissionRequest, body: KubeObject): AdmissionRequest {
-  let request = creations.get(asked);
-  if (request === undefined) creations.set(asked, (request = asCreation(asked, body)));
-  if (asked.again === true) request.again = true;
-  return request;
 }
 
 /** Nobody may lock himself out by a webhook that judges webhooks. */

@@ -18,16 +18,12 @@ export function replaceObject(request: AdmissionRequest, next: KubeObject): void
   const object = request.object!;
   const { kind, schema, defaults, apiVersion } = formOf(request, object);
   const refuse = (why: string): ApiError => new ApiError('InternalError', `Internal error occurred: ${why}`, { causes: [{ message: why }] });
-  if (!isJsonObject(next) || !isJsonObject(next.metadata)) throw refuse(`a webhook made something of the ${kind} that is no object`);
+  // Options of what connects have no metadata.
+  const old = object.metadata as ObjectMeta | undefined;
+  if (!isJsonObject(next) || (old !== undefined && !isJsonObject(next.metadata))) throw refuse(`a webhook made something of the ${kind} that is no object`);
   const { typeError } = checkFields(schema, next);
   if (typeError !== undefined) throw refuse(cannotBeHandled({ kind, version: apiVersion.slice(apiVersion.indexOf('/') + 1) }, typeError));
-  const old = object.metadata;
-  const metadata = next.metadata as Record<string, unknown> & ObjectMeta;
-  for (const field of KEPT) {
-    if (old[field] === undefined) delete metadata[field];
-    else (metadata as Record<string, unknown>)[field] = old[field];
-  }
-  if (old.name) metadata.name = old.name;
+  if (old !== undefined) keepMetadata(old, next.metadata as Record<string, unknown> & ObjectMeta);
   for (const key of Object.keys(object)) if (key !== 'apiVersion' && key !== 'kind') delete (object as unknown as Record<string, unknown>)[key];
   Object.assign(object, next, { apiVersion, kind });
   prune(schema, object);
@@ -37,6 +33,14 @@ export function replaceObject(request: AdmissionRequest, next: KubeObject): void
   }
 }
 
+function keepMetadata(old: ObjectMeta, metadata: Record<string, unknown> & ObjectMeta): void {
+  for (const field of KEPT) {
+    if (old[field] === undefined) delete metadata[field];
+    else (metadata as Record<string, unknown>)[field] = old[field];
+  }
+  if (old.name) metadata.name = old.name;
+}
+
 interface Form {
   apiVersion: string;
   kind: string;
@@ -44,9 +48,9 @@ interface Form {
   defaults?(object: KubeObject): void;
 }
 
-/** As what the object of a request is read: as its kind, or as what is made at a subresource, such as a TokenRequest. */
-export function formOf({ kind, body }: AdmissionRequest, object: KubeObject, as: Kind = kind): Form {
-  if (body === undefined) return { apiVersion: apiVersionOf(as.group, as.version), kind: as.kind, schema: as.schema(), ...(kind.rules.defaults === undefined ? {} : { defaults: kind.rules.defaults }) };
+/** As what the object of a request is read: as its kind, or as what is made or connects at a subresource, such as a TokenRequest. */
+export function formOf({ kind, body, operation }: AdmissionRequest, object: KubeObject, as: Kind = kind): Form {
+  if (body === undefined && operation !== 'CONNECT') return { apiVersion: apiVersionOf(as.group, as.version), kind: as.kind, schema: as.schema(), ...(kind.rules.defaults === undefined ? {} : { defaults: kind.rules.defaults }) };
   const { apiVersion = '', kind: own = '' } = object;
   const slash = apiVersion.indexOf('/');
   return { apiVersion, kind: own, schema: schemaOf(slash < 0 ? '' : apiVersion.slice(0, slash), apiVersion.slice(slash + 1), own) };

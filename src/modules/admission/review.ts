@@ -53,7 +53,7 @@ export async function inVersion<T extends KubeObject | undefined>(kind: Kind, re
 
 /** What was made of `kind`'s form, as the request says it. */
 export async function backFrom(kind: Kind, request: AdmissionRequest, object: KubeObject): Promise<KubeObject> {
-  return kind === request.kind || request.body !== undefined ? object : convert(request.kind, object);
+  return kind === request.kind || request.operation === 'CONNECT' || request.body !== undefined ? object : convert(request.kind, object);
 }
 
 async function convert(kind: Kind, object: KubeObject): Promise<KubeObject> {

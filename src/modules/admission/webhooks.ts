@@ -154,7 +154,7 @@ function requireAgain(round: Rounds): void {
 /** Gives whether the object is another one now. */
 async function applyPatch(webhook: MutatingWebhook, kind: Kind, request: AdmissionRequest, operations: readonly Json[]): Promise<boolean> {
   const internal = (message: string): ApiError => new ApiError('InternalError', `Internal error occurred: ${message}`, { causes: [{ message }] });
-  if (request.object === undefined || request.operation === 'CONNECT') throw internal(`admission webhook ${JSON.stringify(webhook.name)} attempted to modify the object, which is not supported for this operation`);
+  if (request.object === undefined) throw internal(`admission webhook ${JSON.stringify(webhook.name)} attempted to modify the object, which is not supported for this operation`);
   const before = JSON.stringify(request.object);
   let next: KubeObject;
   try {

@@ -27,8 +27,9 @@ export const priorityClassAdmission: Admission = {
   name: 'PriorityClassDefault',
   kinds: [PriorityClass],
   operations: ['CREATE', 'UPDATE', 'DELETE'],
-  async validate({ operation, name: deleted = '', object }, { client }) {
+  async validate({ operation, object, oldObject }, { client }) {
     if (operation === 'DELETE') {
+      const deleted = oldObject?.metadata.name ?? '';
       if (ownValue(SYSTEM_PRIORITIES, deleted) === undefined) return;
       throw forbiddenClass(deleted, 'this is a system priority class and cannot be deleted');
     }

@@ -40,6 +40,22 @@ export function parseFields(json: Json | undefined, depth = 0): Fields | undefin
   return json as unknown as Fields;
 }
 
+/** Whether the keys and values that its elements name are JSON and nothing more, as they must be where a client made them up. */
+export function isWellFormed(set: Fields): boolean {
+  for (const key in set) if (!isElement(key) || !isWellFormed(set[key]!)) return false;
+  return true;
+}
+
+function isElement(key: string): boolean {
+  if (key[0] !== 'k' && key[0] !== 'v') return key[0] !== 'i' || /^i:[+-]?\d+$/.test(key);
+  try {
+    const value: unknown = JSON.parse(key.slice(2));
+    return key[0] === 'v' || isJsonObject(value);
+  } catch {
+    return false;
+  }
+}
+
 export function union(left: Fields, right: Fields): Fields {
   return left === right || isEmpty(right) ? left : isEmpty(left) ? right : unionNodes(left, right, false);
 }

@@ -2,7 +2,7 @@
 import { equalJson } from '../../json.ts';
 import type { KubeObject, Json, ManagedFieldsEntry } from '../../meta.ts';
 import type { Schema } from '../../schema/schema.ts';
-import { equalFields, isEmpty, NO_FIELDS, union, type Fields } from './field-set.ts';
+import { equalFields, isEmpty, isWellFormed, NO_FIELDS, union, type Fields } from './field-set.ts';
 import { capManagers, decodeManagers, dropUnserved, encodeManagers, managerKey, stripMeta, type Manager, type Managers } from './managers.ts';
 import { differenceFor, differenceOf, emptyObject, takeFromOthers, type InVersion } from './ownership.ts';
 import { reconcileManagers } from './reconcile.ts';
@@ -70,7 +70,7 @@ function startingManagers(live: KubeObject | undefined, sent: ManagedFieldsEntry
   if (subresource !== '' || sent === undefined || sent === live?.metadata.managedFields) return fromLive();
   if (sent.length === 0 || (sent.length === 1 && Object.keys(sent[0]!).length === 0)) return new Map();
   const managers = decodeManagers(sent);
-  return managers === undefined || managers.size === 0 ? fromLive() : managers;
+  return managers === undefined || managers.size === 0 || !managers.values().every(({ fields }) => isWellFormed(fields)) ? fromLive() : managers;
 }
 
 /** Writes the entries; entries that say the same as before, but for their time, stay what they were. */

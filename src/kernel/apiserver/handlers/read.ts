@@ -7,7 +7,7 @@ import { parseRevision, untilRevision } from '../resources/list.ts';
 import { getStored } from '../resources/read.ts';
 import { asKind } from '../resources/convert.ts';
 import { convertedOne } from '../resources/conversion.ts';
-import { readScale } from '../resources/scale.ts';
+import { readScale } from '../../../api/autoscaling/scale-view.ts';
 import { respond } from '../respond.ts';
 
 export async function handleGet(exchange: Exchange): Promise<void> {

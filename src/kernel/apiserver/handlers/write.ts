@@ -16,7 +16,7 @@ import { createObject } from '../resources/create.ts';
 import { asKind } from '../resources/convert.ts';
 import { named } from '../resources/identify.ts';
 import { patchObject, patched, type PatchKind } from '../resources/patch.ts';
-import { appliedScale, scaleOf, withScale } from '../resources/scale.ts';
+import { appliedScale, scaleOf, withScale } from '../../../api/autoscaling/scale-view.ts';
 import { replaceWith, updateObject } from '../resources/update.ts';
 
 export async function handleCreate(exchange: Exchange): Promise<void> {

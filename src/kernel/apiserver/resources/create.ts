@@ -7,7 +7,7 @@ import type { KubeObject } from '../../../api/meta.ts';
 import { resetFieldsOf, updateManagedFields } from '../../../api/merge/apply/index.ts';
 import type { AdmissionRequest } from '../../../sdk/module.ts';
 import { rfc3339 } from '../../../base/clock.ts';
-import { isStoreError, StoreError } from '../../store/store.ts';
+import { isStoreError, StoreError, type Stored } from '../../store/store.ts';
 import { outcomeOf, type Door, type Outcome, type WriteContext } from '../door.ts';
 import { badRequest } from '../errors.ts';
 import { apiVersionOfKind, keyOf, schemaOfKind } from '../kind-table.ts';
@@ -18,6 +18,7 @@ import { identify } from './identify.ts';
 import { admitted } from './admitted.ts';
 import { distinctOwners } from './distinct-owners.ts';
 import { generateName } from './names.ts';
+import { orWithoutManagers } from './or-without-managers.ts';
 import { checkNamespace } from './namespaces.ts';
 import { applyDefaults, validateNew } from './schema-steps.ts';
 
@@ -53,25 +54,32 @@ async function create(door: Door, kind: Kind, input: CreateInput, context: Write
   const request: AdmissionRequest = { operation: 'CREATE', kind, namespace: metadata.namespace, ...(metadata.name ? { name: metadata.name } : {}), object, oldObject: undefined, user: context.user, dryRun: context.dryRun, warnings: context.warnings, fieldManager: context.manager, ...(context.options === undefined ? {} : { options: context.options }), ...(context.annotate === undefined ? {} : { annotate: context.annotate }) };
   if (kind.namespaced) checkNamespace(door, kind, metadata.namespace!, metadata.name);
   await admitted(door, request);
-  return object.metadata.name || !object.metadata.generateName ? storeNamed(door, { ...request, object }, now, context) : storeGenerated(door, { ...request, object }, now, context);
+  const creation: Creation = { ...request, object };
+  const isApplied = input.keepManagedFields === true;
+  return object.metadata.name || !object.metadata.generateName ? storeNamed(door, creation, { now, isApplied }, context) : storeGenerated(door, creation, { now, isApplied }, context);
 }
 
 interface Creation extends AdmissionRequest { object: KubeObject }
+interface Made {
+  /** RFC 3339. */
+  now: string;
+  isApplied: boolean;
+}
 
 /** The name is made when all have changed what they change, once for each try (upstream: Store.createWithGenerateNameRetry). */
-async function storeGenerated(door: Door, request: Creation, now: string, context: WriteContext): Promise<Outcome> {
+async function storeGenerated(door: Door, request: Creation, made: Made, context: WriteContext): Promise<Outcome> {
   for (let tries = 1; ; tries++) {
     const object = cloneJson(request.object);
     object.metadata.name = generateName(object.metadata.generateName!);
     try {
-      return await storeNamed(door, { ...request, object }, now, context);
+      return await storeNamed(door, { ...request, object }, made, context);
     } catch (error) {
       if (tries === GENERATE_TRIES || !isApiError(error, 'AlreadyExists')) throw error;
     }
   }
 }
 
-async function storeNamed(door: Door, request: Creation, now: string, context: WriteContext): Promise<Outcome> {
+async function storeNamed(door: Door, request: Creation, { now, isApplied }: Made, context: WriteContext): Promise<Outcome> {
   const { kind, object } = request;
   const { namespace } = object.metadata;
   const pace = betweenSteps(context);
@@ -86,7 +94,8 @@ async function storeNamed(door: Door, request: Creation, now: string, context: W
   const key = keyOf(kind, namespace, name);
   context.deadline?.throwIfAborted();
   try {
-    if (!context.dryRun) return outcomeOf(await convertedOne(kind, await door.store.create(key, await toStored(kind, object))));
+    const store = async (): Promise<Stored> => door.store.create(key, await toStored(kind, object));
+    if (!context.dryRun) return outcomeOf(await convertedOne(kind, await (isApplied ? store() : orWithoutManagers(object, store))));
     if (kind.conversion !== undefined) await toStored(kind, object); // what could not be kept is told of
     if (door.store.newest(key) !== undefined) throw new StoreError('exists', `${key} is there already`);
     return { object };

@@ -20,7 +20,7 @@ export async function deleteCollection(door: Door, kind: Kind, query: ListQuery,
 async function deleteOne(door: Door, kind: Kind, stored: Stored, options: DeleteRequest, context: WriteContext): Promise<void> {
   const { namespace, name } = stored.object.metadata;
   try {
-    await deleteObject(door, kind, { namespace, name: name! }, options, context);
+    await deleteObject(door, kind, { namespace, name: name!, unnamed: true }, options, context);
   } catch (error) {
     if (!isApiError(error, 'NotFound')) throw error;
   }

@@ -10,6 +10,7 @@ import { badRequest, invalidOptions } from '../errors.ts';
 import { invalid, notSupported } from '../../../api/field-error.ts';
 import { keyOf } from '../kind-table.ts';
 import { confirmed } from './confirmed.ts';
+import { asKind } from './convert.ts';
 import { convertedOne } from './conversion.ts';
 import { checkNamespaceDelete, finalizersOf, markNamespace } from './namespaces.ts';
 
@@ -25,6 +26,8 @@ export interface DeletedObject {
   name: string;
   /** Admission has seen what deletes it, an eviction, and is not asked again. */
   admitted?: boolean;
+  /** One of a collection that goes: admission is not told its name, as nobody named it (upstream: endpoints/handlers/delete.go, DeleteCollection). */
+  unnamed?: boolean;
 }
 
 export interface DeleteOutcome extends Outcome {
@@ -52,7 +55,7 @@ async function remove(door: Door, kind: Kind, at: DeletedObject, options: Delete
     if (live === undefined) throw notFound(kind, at.name);
     checkPreconditions(kind, at.name, live.object, options);
     try {
-      return await deleteOnce(door, kind, { key, live, admitted: at.admitted === true }, options, context);
+      return await deleteOnce(door, kind, { key, live, admitted: at.admitted === true, unnamed: at.unnamed === true }, options, context);
     } catch (error) {
       if (isStoreError(error, 'missing')) throw notFound(kind, at.name);
       if (!isStoreError(error, 'modified') || tries === TRIES) throw error;
@@ -60,9 +63,9 @@ async function remove(door: Door, kind: Kind, at: DeletedObject, options: Delete
   }
 }
 
-async function deleteOnce(door: Door, kind: Kind, { key, live, admitted }: { key: string; live: Stored; admitted: boolean }, options: DeleteRequest, context: WriteContext): Promise<DeleteOutcome> {
+async function deleteOnce(door: Door, kind: Kind, { key, live, admitted, unnamed }: { key: string; live: Stored; admitted: boolean; unnamed: boolean }, options: DeleteRequest, context: WriteContext): Promise<DeleteOutcome> {
   const { object } = live;
-  if (!admitted) await askAdmission(door, kind, live, options, context);
+  if (!admitted) await askAdmission(door, kind, { live, unnamed }, options, context);
   context.deadline?.throwIfAborted();
   const next = marked(kind, object, options, door.clock.nowMs());
   const wanted = next ?? object;
@@ -78,9 +81,9 @@ async function deleteOnce(door: Door, kind: Kind, { key, live, admitted }: { key
   return withGone(outcomeOf(await convertedOne(kind, await door.store.update(key, next, { revision: live.revision }))), false);
 }
 
-async function askAdmission(door: Door, kind: Kind, live: Stored, options: DeleteRequest, context: WriteContext): Promise<void> {
+async function askAdmission(door: Door, kind: Kind, { live, unnamed }: { live: Stored; unnamed: boolean }, options: DeleteRequest, context: WriteContext): Promise<void> {
   const { namespace, name } = live.object.metadata;
-  const request: AdmissionRequest = { operation: 'DELETE', kind, namespace, name, object: undefined, oldObject: (await convertedOne(kind, live)).object, user: context.user, dryRun: context.dryRun, warnings: context.warnings, fieldManager: context.manager, options: { ...options }, ...(context.annotate === undefined ? {} : { annotate: context.annotate }) };
+  const request: AdmissionRequest = { operation: 'DELETE', kind, namespace, ...(unnamed ? {} : { name }), object: undefined, oldObject: asKind(kind, (await convertedOne(kind, live)).object), user: context.user, dryRun: context.dryRun, warnings: context.warnings, fieldManager: context.manager, options: { ...options }, ...(context.annotate === undefined ? {} : { annotate: context.annotate }) };
   await door.admissions.admit(request);
   await door.admissions.validate(request);
 }

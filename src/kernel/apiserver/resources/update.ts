@@ -20,6 +20,7 @@ import { withVersions } from './versions.ts';
 import { distinctOwners } from './distinct-owners.ts';
 import { identify } from './identify.ts';
 import { finalizersOf } from './namespaces.ts';
+import { orWithoutManagers } from './or-without-managers.ts';
 import { applyDefaults, validateChange } from './schema-steps.ts';
 
 export interface UpdateInput {
@@ -126,7 +127,8 @@ async function updateOnce(door: Door, kind: Kind, step: Step, context: WriteCont
     return { object: next };
   }
   if (mayVanish(kind, next)) return outcomeOf(await convertedOne(kind, await door.store.delete(step.key, { revision: live.revision, object: await toStored(kind, next) })));
-  return outcomeOf(await convertedOne(kind, await door.store.update(step.key, await toStored(kind, next), { revision: live.revision })));
+  const store = async (): Promise<Stored> => door.store.update(step.key, await toStored(kind, next), { revision: live.revision });
+  return outcomeOf(await convertedOne(kind, await (step.keepManagedFields ? store() : orWithoutManagers(next, store))));
 }
 
 /** What was read may not be on the disk yet. */

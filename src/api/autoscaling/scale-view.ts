@@ -1,12 +1,12 @@
 /** scale: the autoscaling/v1 view of an object that has replicas. */
-import { AGE, column, NAME } from '../../../api/columns.ts';
-import { ApiError } from '../../../api/errors.ts';
-import { invalidObject, invalid } from '../../../api/field-error.ts';
-import { defineKind, type Kind, type ScalePaths } from '../../../api/kind.ts';
-import { schemaOf } from '../../../api/schema/facts.ts';
-import { cloneJson, isJsonObject, type JsonObject } from '../../../api/json.ts';
-import { apiVersionOf, type Json, type KubeObject } from '../../../api/meta.ts';
-import { formatSelector } from '../../../api/selector.ts';
+import { AGE, column, NAME } from '../columns.ts';
+import { ApiError } from '../errors.ts';
+import { invalidObject, invalid } from '../field-error.ts';
+import { defineKind, type Kind, type ScalePaths } from '../kind.ts';
+import { schemaOf } from '../schema/facts.ts';
+import { cloneJson, isJsonObject, type JsonObject } from '../json.ts';
+import { apiVersionOf, type Json, type KubeObject } from '../meta.ts';
+import { formatSelector } from '../selector.ts';
 
 export interface Scale extends KubeObject {
   spec: { replicas?: number };
@@ -37,6 +37,11 @@ export function readScale(paths: ScalePaths, object: KubeObject): Scale {
   return scale;
 }
 
+/** Gives the parent the replicas that a Scale asks for. */
+export function setReplicas(paths: ScalePaths, object: KubeObject, replicas: number): void {
+  setAt(object as unknown as JsonObject, paths.specReplicasPath, replicas);
+}
+
 /** A copy of the object with the replicas that the scale asks for, and with its resourceVersion and uid as preconditions. */
 export function withScale(paths: ScalePaths, live: KubeObject, scale: unknown): KubeObject {
   if (!isJsonObject(scale)) throw new ApiError('BadRequest', 'the body of the request must be an autoscaling/v1 Scale');
@@ -46,7 +51,7 @@ export function withScale(paths: ScalePaths, live: KubeObject, scale: unknown): 
   if (!Number.isSafeInteger(replicas) || replicas < 0) throw invalidObject({ group: 'autoscaling', kind: 'Scale' }, name, [invalid('spec.replicas', replicas, 'must be greater than or equal to 0')]);
   if (metadata?.name !== undefined && metadata.name !== '' && metadata.name !== name) throw new ApiError('BadRequest', `the name of the object (${metadata.name}) does not match the name on the URL (${name})`);
   const next = cloneJson(live);
-  setAt(next as unknown as JsonObject, paths.specReplicasPath, replicas);
+  setReplicas(paths, next, replicas);
   if (metadata?.resourceVersion) next.metadata.resourceVersion = metadata.resourceVersion;
   if (metadata?.uid) next.metadata.uid = metadata.uid;
   return next;
