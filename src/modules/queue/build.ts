@@ -162,12 +162,13 @@ function roomOf({ spec }: ClusterQueue, node: QuotaNode, { indexes, sharesFairly
 
 /** Source: Kueue, flavorassigner (shouldTryNextFlavor, canPreemptWhileBorrowing). `Preempt` is the word that v1beta1 had first. */
 function searchOf(spec: ClusterQueue['spec'], sharesFairly: boolean) {
-  const { whenCanPreempt = '', whenCanBorrow } = spec?.flavorFungibility ?? {};
+  const { whenCanPreempt = '', whenCanBorrow, preference } = spec?.flavorFungibility ?? {};
   const { withinClusterQueue = 'Never', reclaimWithinCohort = 'Never', borrowWithinCohort } = spec?.preemption ?? {};
   const stops = ['MayStopSearch', 'Preempt'].includes(whenCanPreempt) && (withinClusterQueue !== 'Never' || reclaimWithinCohort !== 'Never');
   const triesNextBeforeBorrowing = whenCanBorrow === 'TryNextFlavor';
   const mayBorrow = (borrowWithinCohort?.policy ?? 'Never') !== 'Never' || (sharesFairly && reclaimWithinCohort !== 'Never');
-  return { stopsWherePreemptable: stops, stopsWhileBorrowing: stops && mayBorrow && !triesNextBeforeBorrowing, triesNextBeforeBorrowing };
+  const prefersPreemption = preference === 'PreemptionOverBorrowing' && triesNextBeforeBorrowing && (withinClusterQueue !== 'Never' || reclaimWithinCohort !== 'Never');
+  return { prefersPreemption, stopsWherePreemptable: stops, stopsWhileBorrowing: stops && mayBorrow && !triesNextBeforeBorrowing, triesNextBeforeBorrowing };
 }
 
 export interface JobParts {

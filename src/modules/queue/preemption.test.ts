@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { ClusterQueue, Cohort } from '../../api/kueue/types.ts';
-import { queueOf, stopped, type Comes, type Groups, type Preemption, type Runs } from './testing/preemption-scene.ts';
+import { queueOf, started, stopped, type Comes, type Groups, type Preemption, type Runs, type Scene } from './testing/preemption-scene.ts';
 
 const lower: Preemption = { withinClusterQueue: 'LowerPriority', reclaimWithinCohort: 'LowerPriority' };
 const any: Preemption = { withinClusterQueue: 'Never', reclaimWithinCohort: 'Any' };
@@ -73,4 +73,25 @@ const CASES: readonly [string, Record<string, Runs>, Comes, Record<string, strin
 
 describe('who is stopped', () => {
   for (const [what, running, comes, wanted] of CASES) it(what, () => assert.deepEqual(stopped({ queues: QUEUES, cohorts: COHORTS }, running, comes), wanted));
+});
+
+describe('whether a job borrows, or has others stopped for what is its own', () => {
+  const preferring = (preference: string | undefined, preemption: Preemption): Scene => {
+    const own = queueOf('own', 'all', [{ first: { cpu: ['4', undefined, '0'] }, second: { cpu: ['0'] } }], preemption);
+    own.spec!.flavorFungibility = { whenCanBorrow: 'TryNextFlavor', whenCanPreempt: 'TryNextFlavor', ...(preference !== undefined && { preference }) };
+    return { queues: [own, queueOf('lender', 'all', [{ second: { cpu: ['4'] } }], {})] };
+  };
+  const within: Preemption = { withinClusterQueue: 'LowerPriority' };
+  const running = (priority: number): Record<string, Runs> => ({ runs: { queue: 'own', priority, requests: { cpu: '4' }, of: { cpu: 'first' } } });
+  const comes: Comes = { queue: 'own', priority: 5, sets: [{ requests: { cpu: '4' } }] };
+  const over = 'PreemptionOverBorrowing';
+  const table: readonly [string, Scene, Record<string, Runs>, Record<string, string>][] = [
+    ['it borrows where nothing is said', preferring(undefined, within), running(0), {}],
+    ['and where that is preferred', preferring('BorrowingOverPreemption', within), running(0), {}],
+    ['others are stopped, where that is preferred', preferring(over, within), running(0), { runs: 'InClusterQueue' }],
+    ['nobody is where nobody may be', preferring(over, within), running(5), {}],
+    ['nor where the queue has no rules for it', preferring(over, {}), running(0), {}],
+  ];
+  for (const [what, scene, runs, wanted] of table) it(what, () => assert.deepEqual(stopped(scene, runs, comes), wanted));
+  it('who may have nobody stopped borrows all the same', () => assert.deepEqual([started(preferring(over, within), running(5), comes), started(preferring(over, within), running(0), comes)], [['second'], ['first']]));
 });

@@ -86,7 +86,8 @@ export class Pool {
     const { admission, rules, preemptors, name } = member;
     if (rules.within === 'Never' && rules.reclaim === 'Never') return;
     for (const entry of admission.waiting(preemptors)) {
-      const found = this.#targetsFor(member, entry);
+      const mayBorrow = member.room.prefersPreemption && member.room.place(entry.job, admission.regular, { everyFlavor: true }) !== undefined;
+      const found = this.#targetsFor(member, entry, mayBorrow);
       if (found === undefined) {
         // Where nobody may be stopped in the flavor that it was kept for, another will do.
         const elsewhere = member.room.place(entry.job, admission.regular, { everyFlavor: true });
@@ -102,9 +103,9 @@ export class Pool {
 
   /**
    * The flavors are tried one after the other, with as many pods as the job would like. Unless the queue wants the first that will do, one where others only give back what they
-   * borrowed goes before one where the queue's own jobs are stopped. Source: Kueue, flavorassigner (Reclaim is better than Preempt).
+   * borrowed goes before one where the queue's own jobs are stopped. Source: Kueue, flavorassigner (Reclaim is better than Preempt). `onlyForOwn`: not for what it would have to borrow then.
    */
-  #targetsFor(member: Member, entry: Entry): Found | undefined {
+  #targetsFor(member: Member, entry: Entry, onlyForOwn: boolean): Found | undefined {
     let first: Found | undefined;
     for (let fromFlavor = 0; fromFlavor < member.room.mostFlavors; fromFlavor++) {
       const options = { fromFlavor, fullOnly: true };
@@ -112,7 +113,7 @@ export class Pool {
       if (placement === undefined) break;
       const hasDomains = (): boolean => !member.room.isTopological || member.room.place(entry.job, member.room.free, options) !== undefined;
       const targets = this.#select(member, entry, placement, hasDomains);
-      if (targets === undefined) continue;
+      if (targets === undefined || (onlyForOwn && isBorrowedAfter(member.room, placement, targets))) continue;
       if (member.room.stopsWherePreemptable || targets.every(({ member: from }) => from !== member)) return { targets, placement, options };
       first ??= { targets, placement, options };
     }
@@ -158,6 +159,14 @@ export class Pool {
 
 interface Found { readonly targets: readonly Target[]; readonly placement: QuotaPlacement; readonly options: PlaceOptions }
 interface Head { readonly entry: Entry; readonly placement: QuotaPlacement }
+
+/** Whether it would borrow though the others are stopped. */
+function isBorrowedAfter(room: QuotaRoom, placement: QuotaPlacement, targets: readonly Target[]): boolean {
+  for (const { member, entry } of targets) member.room.give(entry.placement!);
+  const isOwn = room.has(placement, { borrowing: false });
+  for (const { member, entry } of targets) member.room.take(entry.placement!);
+  return !isOwn;
+}
 
 function comesBefore(left: Head, right: Head): boolean {
   if (left.placement.borrows !== right.placement.borrows) return !left.placement.borrows;

@@ -62,6 +62,8 @@ export interface QuotaRoomOptions {
   readonly stopsWherePreemptable?: boolean;
   /** The same of a flavor of which it would have to borrow; default false. */
   readonly stopsWhileBorrowing?: boolean;
+  /** Whether others are stopped for what is its own rather than that it borrows; only where another flavor is tried before borrowing; default false. */
+  readonly prefersPreemption?: boolean;
   /** Resources that do not count. */
   readonly excluded?: (resource: string) => boolean;
   /** The room of flavors with a topology, which is only looked at as it is now: not for what could ever be, nor for a time to come. */
@@ -117,6 +119,10 @@ export class QuotaRoom implements Room {
   /** How many flavors the largest group has. */
   get mostFlavors(): number {
     return Math.max(1, ...this.#options.groups.map(({ flavors }) => flavors.length));
+  }
+
+  get prefersPreemption(): boolean {
+    return this.#options.prefersPreemption === true;
   }
 
   get stopsWherePreemptable(): boolean {
@@ -248,7 +254,7 @@ export class QuotaRoom implements Room {
   }
 
   #flavorFor(asked: readonly SetDemand[], group: FlavorGroup, own: Amounts, { available, amount, sets }: { available: Resources; amount: Resources; sets: readonly SetPlacement[] }, { fromFlavor = 0, everyFlavor = false, topologies }: Search): Chosen | undefined {
-    let borrowed: Chosen | undefined;
+    let borrowed: (Chosen & { readonly distance: number }) | undefined;
     for (const flavor of group.flavors.slice(Math.min(fromFlavor, group.flavors.length - 1))) {
       if (asked.some((set) => set.refuses?.(flavor) !== undefined)) continue;
       const places = own.map(([resource, much]) => ({ place: this.#places.get(`${flavor}/${resource}`)!, much }));
@@ -261,9 +267,16 @@ export class QuotaRoom implements Room {
       const borrows = places.some(({ place, much }) => much > 0 && this.node.isBorrowing(this.dimensions[place]!.index, amount[place]! + much));
       const chosen: Chosen = { flavor, borrows, ...(topology !== undefined && { topology }) };
       if (!borrows || !this.#options.triesNextBeforeBorrowing) return chosen;
-      borrowed ??= chosen;
+      const distance = Math.max(...places.map(({ place, much }) => this.node.distance(this.dimensions[place]!.index, amount[place]! + much)));
+      if (borrowed === undefined || distance < borrowed.distance) borrowed = { ...chosen, distance };
     }
-    return borrowed;
+    return borrowed !== undefined && this.prefersPreemption && !everyFlavor && available !== this.capacity && this.#couldBeOwn(asked, group, own, amount) ? undefined : borrowed;
+  }
+
+  /** Whether it would fit in a flavor without borrowing, if others were stopped. */
+  #couldBeOwn(asked: readonly SetDemand[], { flavors }: FlavorGroup, own: Amounts, amount: Resources): boolean {
+    const isOwn = (place: number, much: number): boolean => amount[place]! + much <= this.node.nominal[this.dimensions[place]!.index]!;
+    return flavors.some((flavor) => asked.every((set) => set.refuses?.(flavor) === undefined) && own.every(([resource, much]) => isOwn(this.#places.get(`${flavor}/${resource}`)!, much)));
   }
 
   /** Whether no further flavor is tried after one that is full now. */

@@ -54,6 +54,11 @@ export class QuotaNode {
     return this.#usage[index]! + more > this.#subtree[index]!;
   }
 
+  /** How far up the tree there is quota for the amount: 0 for what is its own, 1 for what its cohort has, and so on. Source: Kueue, FindHeightOfLowestSubtreeThatFits. */
+  distance(index: number, amount: number): number {
+    return this.parent === undefined || !this.exceeds(index, amount) ? 0 : 1 + this.parent.distance(index, this.beyondKept(index, amount));
+  }
+
   /** How much of the amount it would have to take of its parent. */
   beyondKept(index: number, amount: number): number {
     return Math.max(0, amount - Math.max(0, this.#own(index) - this.#usage[index]!));

@@ -4,6 +4,8 @@ import { buildPools, jobOf, placementOf, type JobParts } from '../build.ts';
 import { USE_SHARING } from '../configuration.ts';
 import { perPod } from '../demand.ts';
 import type { FairRule } from '../policy/cohort-share.ts';
+import type { PoolDecision } from '../policy/pool.ts';
+import type { QuotaPlacement } from '../policy/quota-room.ts';
 import { createChoosingPredictor } from '../prediction/choosing.ts';
 
 const NOW = Date.parse('2026-01-01T00:00:00Z') / 1_000;
@@ -38,7 +40,18 @@ function workloadOf(name: string, { priority = 0, createdAt = 0 }: Pick<Runs, 'p
 export interface Scene { queues: readonly ClusterQueue[]; cohorts?: readonly Cohort[]; fairRules?: readonly FairRule[] }
 
 /** The names of those that are stopped for it, with Kueue's reasons. Of those that are alike the first of `running` goes first. */
-export function stopped({ queues, cohorts = [], fairRules }: Scene, running: Record<string, Runs>, { queue, sets, ...own }: Comes): Record<string, string> {
+export function stopped(scene: Scene, running: Record<string, Runs>, comes: Comes): Record<string, string> {
+  const { id, decisions } = decided(scene, running, comes);
+  return Object.fromEntries(decisions.flatMap((each) => (each.kind === 'stop' && each.preemption?.by.id === id ? [[each.job.id.slice('default/'.length), each.preemption.reason]] : [])));
+}
+
+/** The flavors of its cpu, where it is let in now. */
+export function started(scene: Scene, running: Record<string, Runs>, comes: Comes): string[] {
+  const { id, decisions } = decided(scene, running, comes);
+  return decisions.flatMap((each) => (each.kind === 'start' && each.job.id === id ? (each.placement as QuotaPlacement).sets.map(({ flavors }) => flavors.get('cpu') ?? '') : []));
+}
+
+function decided({ queues, cohorts = [], fairRules }: Scene, running: Record<string, Runs>, { queue, sets, ...own }: Comes): { id: string; decisions: readonly PoolDecision[] } {
   const topologies = { of: () => undefined, levelsOf: () => undefined, forget: () => {}, follows: () => [] };
   const now = NOW + Math.max(0, ...Object.values(running).map(({ since = 0 }) => since));
   const pools = buildPools({ queues, cohorts, localQueues: [], fairRules, useSharing: USE_SHARING, topologies }, createChoosingPredictor());
@@ -51,8 +64,7 @@ export function stopped({ queues, cohorts = [], fairRules }: Scene, running: Rec
   const { admission, room } = live.get(queue)!;
   const job = jobOf(workloadOf('in', own, sets), live.get(queue)!, parts);
   // Who asks for more than there ever is does not wait at all.
-  if (room.place(job, room.capacity) === undefined) return {};
+  if (room.place(job, room.capacity) === undefined) return { id: job.id, decisions: [] };
   admission.submit(job, now);
-  const decisions = pools.flatMap(({ pool }) => pool.decide(now));
-  return Object.fromEntries(decisions.flatMap((each) => (each.kind === 'stop' && each.preemption?.by.id === job.id ? [[each.job.id.slice('default/'.length), each.preemption.reason]] : [])));
+  return { id: job.id, decisions: pools.flatMap(({ pool }) => pool.decide(now)) };
 }
