@@ -186,7 +186,7 @@ test('a webhook behind a service is reached at its endpoints', async () => {
   await world.client.create(Service, { metadata: { name: 'hook', namespace: 'default' }, spec: { ports: [{ name: 'https', port: 8443 }] } } as Service);
   await configure('validating', webhook('/deny', { clientConfig: { service: { name: 'hook', namespace: 'default', path: '/deny', port: 8443 }, caBundle: server.caBundle } }));
   await assert.rejects(create(map('a')), refused(/Post "https:\/\/hook\.default\.svc:8443\/deny\?timeout=10s": no endpoints available for service "hook"/));
-  await world.client.create(EndpointSlice, { metadata: { name: 'hook-1', namespace: 'default', labels: { 'kubernetes.io/service-name': 'hook' } }, addressType: 'FQDN', ports: [{ name: 'https', port: server.port, protocol: 'TCP' }], endpoints: [{ addresses: ['localhost'], conditions: { ready: true } }] } as EndpointSlice);
+  await world.client.create(EndpointSlice, { metadata: { name: 'hook-1', namespace: 'default', labels: { 'kubernetes.io/service-name': 'hook' } }, addressType: 'FQDN', ports: [{ name: 'https', port: server.port, protocol: 'TCP' }], endpoints: [{ addresses: ['127.0.0.1'], conditions: { ready: true } }] } as EndpointSlice);
   await assert.rejects(create(map('a')), refused(/denied the request: not here/));
 });
 
