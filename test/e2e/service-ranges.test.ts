@@ -1,7 +1,7 @@
-/** Further ranges of Services on a whole machine: what they may be, and that they come and go without harm (upstream: test/integration/servicecidr/servicecidr_test.go, test/e2e/network/service_cidrs.go). */
+/** Ranges of addresses on a whole machine: further ones of Services, what they may be, and that they come and go without harm; those on which node ports answer (upstream: test/integration/servicecidr/servicecidr_test.go, test/e2e/network/service_cidrs.go). */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { get } from 'node:http';
+import { createServer, get } from 'node:http';
 import { after, before, describe, it } from 'node:test';
 import { serverOf } from '../conformance/network/servers.ts';
 import { importTestImage } from '../fixtures/image.ts';
@@ -27,12 +27,12 @@ describe('ranges of Services', { timeout: 200_000 * PATIENCE }, () => {
   const condition = (name: string): Promise<string> => kubectl('get', 'servicecidr', name, '-o', 'jsonpath={.status.conditions[?(@.type=="Ready")].status} {.status.conditions[?(@.type=="Ready")].reason}');
   const isGone = async (name: string): Promise<boolean> => (await kubectl('get', 'servicecidr', name, '--ignore-not-found')) === '';
   const routesTo = (cidr: string): string[] => execFileSync('ip', ['-4', 'route', 'show', cidr], { encoding: 'utf8' }).trim().split('\n').filter((line) => line !== '' && !line.startsWith('unreachable'));
-  const ask = (host: string): Promise<string> => new Promise((resolve) => {
-    get({ host, port: 80, agent: false, timeout: 5_000 }, (answer) => answer.setEncoding('utf8').on('data', resolve)).on('timeout', () => resolve('timeout')).on('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? ''));
+  const ask = (host: string, port = 80): Promise<string> => new Promise((resolve) => {
+    get({ host, port, agent: false, timeout: 5_000 }, (answer) => answer.setEncoding('utf8').on('data', resolve)).on('timeout', () => resolve('timeout')).on('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? ''));
   });
 
   before(async () => {
-    llmos = await bootInstance();
+    llmos = await bootInstance({ config: "modules: { network: { nodePortAddresses: ['198.51.100.0/24'] } }\n" });
     importTestImage(llmos);
     await apply({ apiVersion: 'v1', kind: 'Pod', ...serverOf('web', { labels: { app: 'web' }, spec: { terminationGracePeriodSeconds: 0 }, container: { command: ['/node/node', '-e', SERVER] } }) });
     await kubectl('wait', 'pod/web', '--for=condition=Ready', '--timeout=120s');
@@ -78,5 +78,16 @@ describe('ranges of Services', { timeout: 200_000 * PATIENCE }, () => {
     await kubectl('delete', 'service', 'further');
     await until('outer is gone', () => isGone('outer'));
     await until('nothing is led there', async () => routesTo('10.199.0.0/16').length === 0);
+  });
+
+  it('a node port answers on the addresses that it is to, and is the machine’s own on others', async () => {
+    execFileSync('ip', ['-batch', '-'], { input: 'addr add 203.0.113.1/24 dev lan0\n' });
+    await apply({ apiVersion: 'v1', kind: 'Service', metadata: { name: 'ported' }, spec: { type: 'NodePort', selector: { app: 'web' }, ports: [{ port: 80, nodePort: 30_199 }] } });
+    await until('it answers', async () => (await ask('198.51.100.1', 30_199)) === 'web');
+    for (const other of ['203.0.113.1', '127.0.0.1']) assert.equal(await ask(other, 30_199), 'ECONNREFUSED', other);
+    const server = createServer((_request, response) => response.end('own'));
+    await new Promise<void>((resolve) => server.listen(30_199, '203.0.113.1', resolve));
+    assert.equal(await ask('203.0.113.1', 30_199), 'own');
+    server.close();
   });
 });

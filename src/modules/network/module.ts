@@ -18,6 +18,7 @@ import { loadBalancerController } from './load-balancer.ts';
 import { portSettings, serveKubeProxyPorts } from './kube-proxy-ports.ts';
 import { bridgeOf } from './links.ts';
 import { createRulesHealth } from './rules-progress.ts';
+import { nodePortRanges } from './node-port-addresses.ts';
 import { isRouted, rangesElsewhere, removePodNetwork, setUpPodNetwork } from './pod-network.ts';
 import { podProxyRoute } from './reach/pods.ts';
 import { serviceProxyRoute } from './reach/services.ts';
@@ -61,6 +62,7 @@ function createNetworkModule(): Module {
     async run(context) {
       const { caches, machine, signal } = context;
       const settings = portSettings(context.config);
+      const nodePortAddresses = nodePortRanges(context.config);
       context.route(podProxyRoute);
       context.route(serviceProxyRoute(context));
       const folder = join(machine.runFolder, 'haproxy');
@@ -68,7 +70,7 @@ function createNetworkModule(): Module {
       const health = createRulesHealth(() => context.clock.nowMs());
       context.metrics?.(async () => health.metrics() + (await proxies.metrics()));
       const shared = { proxies, policies: caches.of(LoadBalancingPolicy), networkPolicies: caches.of(NetworkPolicy), pods: caches.of(Pod), nodes: caches.of(Node), services: caches.of(Service), slices: caches.of(EndpointSlice), nft: machine.programs.nft ?? 'nft', conntrack: machine.programs.conntrack, log: context.log, signal };
-      const place = { nodeName: machine.nodeName, table: bridgeOf(machine), bridge: bridgeOf(machine), seesBridged };
+      const place = { nodeName: machine.nodeName, table: bridgeOf(machine), bridge: bridgeOf(machine), seesBridged, nodePortAddresses };
       const { ipv6 } = machine.network;
       const syncs = [await startSync({ ...shared, progress: health.of('ip'), events: context.events, facts: { ...machine.network, ...place } })];
       // A table of its own; what is wrong with a Service is told once.

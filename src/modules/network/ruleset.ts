@@ -7,6 +7,7 @@ import { GATEWAY_PORTS, SERVICE_PORTS, wordsOf } from '../../sdk/haproxy/ports.t
 import { MAP_PREFIX } from './blocks.ts';
 import { addressTypeOf, type Family } from './family.ts';
 import type { Collection, Fragment } from './fragment.ts';
+import { toNodePort } from './node-port-addresses.ts';
 
 export interface TableFacts {
   /** Default `ip`. */
@@ -17,6 +18,8 @@ export interface TableFacts {
   podCidr: string;
   serviceCidr: string;
   loadBalancerCidr: string;
+  /** Where node ports answer; default on all addresses of the machine. */
+  nodePortAddresses?: readonly string[];
   /** Where HAProxy listens; see {@link patience}. */
   gatewayIp?: string;
   /** Whether bridged packets pass these chains too (br_netfilter); otherwise answers between pods need masquerading. */
@@ -173,7 +176,7 @@ function baseTable(facts: TableFacts): string {
 
 ${family === 'ip' ? guard(bridge) : ''}${facts.gatewayIp === undefined ? '' : patience(family, facts.gatewayIp)}  chain dispatch {
     ${family} daddr . meta l4proto . th dport vmap @services
-    ${family === 'ip' ? '' : NOT_LOOPBACK}fib daddr type local meta l4proto . th dport vmap @nodeports
+    ${family === 'ip' ? '' : NOT_LOOPBACK}${toNodePort(family, facts.nodePortAddresses)} meta l4proto . th dport vmap @nodeports
   }
   # Whatever still bears a service's address here has no endpoint. It is refused before it is routed, since a redirect of the routing
   # would use up the sender's allowance of ICMP messages; and in the hooks of nat, which packets of known connections do not pass.
@@ -181,7 +184,7 @@ ${family === 'ip' ? guard(bridge) : ''}${facts.gatewayIp === undefined ? '' : pa
     ${family} daddr . meta l4proto . th dport @refused reject
     ${family} daddr { ${serviceCidr}, ${loadBalancerCidr} } reject
     ${family} daddr @clusterips reject
-    fib daddr type local meta l4proto . th dport @refusedports reject
+    ${toNodePort(family, facts.nodePortAddresses)} meta l4proto . th dport @refusedports reject
   }
   chain prerouting {
     type nat hook prerouting priority dstnat; policy accept;
