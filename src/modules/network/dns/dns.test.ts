@@ -182,6 +182,15 @@ test('the SOA of what is absent stands above it, forward and backward', async ()
   assert.equal(await above(`c.${'0.'.repeat(23)}2.0.0.0.0.0.d.f.ip6.arpa`, 'PTR'), 'ip6.arpa');
 });
 
+test('an alias that leads to nothing says how long that may be kept', async () => {
+  put('astray', { type: 'ExternalName', externalName: 'absent.shop.svc.cluster.local' });
+  for (const [name, type, rcode, answers] of [['near', 'AAAA', 'NOERROR', 1], ['astray', 'A', 'NXDOMAIN', 1], ['near', 'CNAME', 'NOERROR', 1], ['near', 'A', 'NOERROR', 2]] as const) {
+    const answer = await ask({ questions: [{ name: `${name}.shop.svc.cluster.local`, type }] });
+    const isAbsent = type !== 'CNAME' && answers === 1;
+    assert.deepEqual([answer.rcode, answer.answers?.length, answer.authorities?.map((each) => each.type)], [rcode, answers, isAbsent ? ['SOA'] : []], `${name} ${type}`);
+  }
+});
+
 test('an EDNS that is not known is told which one is', async () => {
   const opt = { name: '.', type: 'OPT', udpPayloadSize: 4_096, data: [] };
   const known = await ask({ questions: [{ name: 'web.shop.svc.cluster.local', type: 'A' }], additionals: [opt] });

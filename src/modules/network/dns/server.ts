@@ -44,7 +44,9 @@ export function createResolver(zone: Zone, upstream: Upstream): Resolver {
     if (answer === undefined) return undefined;
     if (!CLASSES.has(asked.class) || TRANSFERS.has(asked.type)) return failing(query, packet, REFUSED);
     if (answer.elsewhere !== undefined) return follow(query, packet, answer.answers, answer.elsewhere, overTcp);
-    const authorities = answer.answers.length === 0 ? [soaOf(zone, asked.name)] : [];
+    // Aliases that lead to nothing are an absence too, which may be kept (RFC 2308, section 2.2).
+    const isAbsent = answer.answers.length === 0 || (!['CNAME', 'ANY'].includes(asked.type) && answer.answers.every(({ type }) => type === 'CNAME'));
+    const authorities = isAbsent ? [soaOf(zone, asked.name)] : [];
     const encoded = answerBytes(query, packet, { rcode: answer.rcode, answers: answer.answers, authorities, additionals: answer.additionals }, { overTcp, from: turns });
     if (!overTcp && encoded.isCut !== true) {
       if (kept.size >= MAX_KEPT) kept.clear();
