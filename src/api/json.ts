@@ -16,6 +16,39 @@ export function cloneJson<T>(value: T): T {
   return copy as T;
 }
 
+/** How deep values of clients may be nested; deeper ones would end the stack of what walks them. */
+export const MAX_DEPTH = 1_000;
+
+/** Whether a value is nested deeper than so many levels: `{a: []}` has two. */
+export function isDeeperThan(value: unknown, levels: number): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  if (levels <= 0) return true;
+  if (Array.isArray(value)) return value.some((each) => isDeeperThan(each, levels - 1));
+  for (const key in value) if (isDeeperThan((value as JsonObject)[key], levels - 1)) return true;
+  return false;
+}
+
+/**
+ * The length of `JSON.stringify(value)`, without making the text. It costs in proportion to the length, where JSON.stringify looks for circles: at
+ * each level it compares with all levels above, half a second for a megabyte and a half of `[[[[...]]]]`.
+ */
+export function jsonLength(value: unknown): number {
+  if (typeof value === 'string') return JSON.stringify(value).length;
+  if (typeof value !== 'object' || value === null) return typeof value === 'number' && !Number.isFinite(value) ? 4 : String(value).length;
+  let length = 0;
+  let count = 0;
+  if (Array.isArray(value)) {
+    for (const each of value) length += jsonLength(each);
+    count = value.length;
+  } else for (const key in value) {
+    const its = (value as JsonObject)[key];
+    if (its === undefined) continue;
+    length += JSON.stringify(key).length + 1 + jsonLength(its);
+    count += 1;
+  }
+  return 2 + length + Math.max(0, count - 1);
+}
+
 /** As Go prints a value: `map[spec:map[replicas:3]]`. */
 export function goText(value: Json): string {
   if (Array.isArray(value)) return `[${value.map(goText).join(' ')}]`;

@@ -6,6 +6,7 @@ import { compileExpression, Budget, createEnvironment, EvaluationFailure, untype
 import { schemaOfCustomResource } from '../../src/api/custom/custom-schema.ts';
 import { parseFieldSelector } from '../../src/api/field-selector.ts';
 import { isCidr, isIP } from '../../src/api/ip.ts';
+import { jsonLength } from '../../src/api/json.ts';
 import { compileJsonPath } from '../../src/api/json-path.ts';
 import { ConfigMap, Pod, Service } from '../../src/api/kinds.ts';
 import type { Json, KubeObject } from '../../src/api/meta.ts';
@@ -31,6 +32,8 @@ import { anyValue, mutateBytes, mutateText, mutateValue } from './fuzz/mutate.ts
 import { budget, withSeed, type Random } from './random.ts';
 
 const MOST_CPU_MS = 1_000;
+/** As a body may have (read-body.ts). */
+const MOST_BYTES = 3 * 1024 * 1024;
 const now = '2026-01-01T00:00:00Z';
 const N = 20_000;
 const names = (prefix: string): string[] => Array.from({ length: N }, (_, n) => `${prefix}${n}`);
@@ -40,9 +43,16 @@ const configMapSchema = schemaOf('', 'v1', 'ConfigMap');
 const pod = (containers: unknown, metadata: object = {}): KubeObject & Json => ({ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'p', namespace: 'd', ...metadata }, spec: { containers } }) as never;
 const configMap = (metadata: object = {}): KubeObject & Json => ({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'c', namespace: 'd', ...metadata }, data: Object.fromEntries(names('k').map((key) => [key, 'v'])) }) as never;
 const managers = Array.from({ length: 5_000 }, (_, n) => ({ manager: `m${n}`, operation: 'Update', apiVersion: 'v1', time: now, fieldsType: 'FieldsV1', fieldsV1: { 'f:data': n === 0 ? Object.fromEntries(names('f:k').map((key) => [key, {}])) : {} } }));
-const apply = (live: unknown, applied: Json, schema = podSchema): unknown => applyObject({ schema, live: live as never, applied, manager: 'm', force: true, apiVersion: 'v1', now });
+const apply = (live: unknown, applied: Json, schema = podSchema): unknown => applyObject({ schema, live: live as never, applied, manager: 'm', force: true, apiVersion: 'v1', now, maxBytes: 1.5 * 1024 * 1024 });
 const custom = schemaOfCustomResource({ schema: { openAPIV3Schema: { type: 'object', properties: { s: { type: 'array', 'x-kubernetes-list-type': 'set', items: { type: 'string' } }, m: { type: 'array', 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['k'], items: { type: 'object', properties: { k: { type: 'string' } } } }, p: { type: 'string', pattern: '^([a-z]{1,30}-?)+$' } } } as never } });
 const decode = (text: string | Buffer, type: string): Promise<unknown> => decodeBody(Buffer.from(text), type, { findDuplicates: true });
+
+/** A list of lists in lists. */
+function nested(depth: number): Json {
+  let value: Json = [];
+  for (let level = 1; level < depth; level++) value = [value];
+  return value;
+}
 
 /** Inputs that cost more than in proportion where a reader compares each with each, tries all ways, or makes much of little. */
 const COSTLY: readonly [string, () => unknown][] = [
@@ -66,6 +76,9 @@ const COSTLY: readonly [string, () => unknown][] = [
   ['a path', () => parseRequest('GET', `/api/v1/${'%2f/'.repeat(15_000)}?${'a=b&'.repeat(15_000)}`)],
   ['a JSON patch at the front of a list', () => jsonPatch({ a: names('a') }, Array.from({ length: 10_000 }, () => ({ op: 'add', path: '/a/0', value: 1 })))],
   ['a JSON patch that copies itself', () => jsonPatch({ a: {} }, Array.from({ length: 40 }, (_, n) => ({ op: 'copy', from: '/a', path: `/a/${n}` })))],
+  ['a JSON patch at the front of a long list', () => jsonPatch({ a: Array.from({ length: 700_000 }, () => 1) }, Array.from({ length: 10_000 }, () => ({ op: 'add', path: '/a/0', value: 1 })))],
+  ['a JSON patch that copies what is deep', () => jsonPatch({ a: nested(990), b: {} }, Array.from({ length: 1_700 }, (_, n) => ({ op: 'copy', from: '/a', path: `/b/${n}` })))],
+  ['a JSON patch that nests what is deep', () => jsonPatch({}, Array.from({ length: 1_400 }, (_, n) => ({ op: 'add', path: '/a'.repeat(n) || '/a', value: { a: nested(900) } })))],
   ['a merge patch', () => mergePatch(configMap(), configMap())],
   ['a strategic merge of other elements', () => strategicMergePatch(pod(named('a')), pod(named('b')), podSchema)],
   ['a strategic merge of the same elements', () => strategicMergePatch(pod(named('a')), pod(named('a').reverse()), podSchema)],
@@ -73,6 +86,7 @@ const COSTLY: readonly [string, () => unknown][] = [
   ['a strategic merge that deletes words', () => strategicMergePatch(pod([], { finalizers: names('a') }), { metadata: { '$deleteFromPrimitiveList/finalizers': names('b') } }, podSchema)],
   ['an apply of other elements', () => apply(pod(named('a')), pod(named('b')))],
   ['an apply of the same elements', () => apply(pod(named('a')), pod(named('a').reverse()))],
+  ['an apply of more fields than can be stored', () => apply(apply(undefined, configMap()), { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'c' }, data: Object.fromEntries(Array.from({ length: 200_000 }, (_, n) => [`k${n}`, ''])) }, configMapSchema)],
   ['an apply of a set', () => apply({ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'p' }, s: names('a') }, { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'p' }, s: names('b') }, custom)],
   ['an apply beside many managers', () => apply(configMap({ managedFields: managers }), configMap(), configMapSchema)],
   ['an update with many managers', () => updateManagedFields({ schema: configMapSchema, live: configMap(), next: configMap({ managedFields: structuredClone(managers) }), manager: 'm', apiVersion: 'v1', now } as never)],
@@ -130,12 +144,11 @@ const TEXTS: readonly [string, readonly string[], (text: string) => unknown][] =
 ];
 
 const POD = pod([{ name: 'main', image: 'a:1', ports: [{ containerPort: 80, protocol: 'TCP' }], env: [{ name: 'A', value: 'b' }], resources: { limits: { cpu: '1' } } }], { labels: { a: 'b' }, finalizers: ['x/y'], managedFields: [{ manager: 'm', operation: 'Apply', apiVersion: 'v1', fieldsType: 'FieldsV1', fieldsV1: { 'f:spec': { 'f:containers': { 'k:{"name":"main"}': { '.': {}, 'f:image': {} } } } } }] });
-const VALUES: readonly [string, (random: Random) => unknown][] = [
-  ['JSON patches', (random) => jsonPatch(POD, mutateValue([{ op: 'add', path: '/spec/a', value: anyValue(random) }, { op: 'move', from: '/spec', path: '/metadata/x' }, { op: 'copy', from: '', path: '/b' }, { op: 'test', path: '/kind', value: 'Pod' }], random) as Json)],
-  ['merge patches', (random) => mergePatch(POD, mutateValue(POD, random) as Json)],
-  ['strategic merge patches', (random) => strategicMergePatch(POD, mutateValue({ ...(POD as object), $retainKeys: ['spec'], spec: { '$setElementOrder/containers': [{ name: 'main' }], containers: [{ name: 'main', $patch: 'delete' }, { name: 'b' }], $patch: 'merge' } }, random) as Json, podSchema)],
-  ['applied configurations', (random) => apply(random.chance(0.5) ? POD : undefined, mutateValue(POD, random) as Json)],
-  ['objects as protobuf', (random) => decodeProtobuf(mutateBytes(encodeProtobuf(POD) ?? Buffer.alloc(0), random), { apiVersion: 'v1', kind: 'Pod' })],
+const VALUES: readonly [string, (random: Random) => unknown, (value: Json, random: Random) => unknown][] = [
+  ['JSON patches', (random) => mutateValue([{ op: 'add', path: '/spec/a', value: anyValue(random) }, { op: 'move', from: '/spec', path: '/metadata/x' }, { op: 'copy', from: '', path: '/b' }, { op: 'test', path: '/kind', value: 'Pod' }], random), (patch) => jsonPatch(POD, patch)],
+  ['merge patches', (random) => mutateValue(POD, random), (patch) => mergePatch(POD, patch)],
+  ['strategic merge patches', (random) => mutateValue({ ...(POD as object), $retainKeys: ['spec'], spec: { '$setElementOrder/containers': [{ name: 'main' }], containers: [{ name: 'main', $patch: 'delete' }, { name: 'b' }], $patch: 'merge' } }, random), (patch) => strategicMergePatch(POD, patch, podSchema)],
+  ['applied configurations', (random) => mutateValue(POD, random), (applied, random) => apply(random.chance(0.5) ? POD : undefined, applied)],
 ];
 
 const SPENT_MS = Number(process.env['LLMOS_FUZZ_MS'] ?? budget(350, 60_000));
@@ -149,9 +162,19 @@ describe('mutations of valid inputs', { timeout: 7_200_000 }, () => {
       }
     }));
   }
-  for (const [what, work] of VALUES) {
+  for (const [what, make, read] of VALUES) {
     it(`of ${what}`, () => withSeed(what, async (random) => {
-      for (const endMs = Date.now() + SPENT_MS; Date.now() < endMs;) await tryOut(what, () => work(random));
+      for (const endMs = Date.now() + SPENT_MS; Date.now() < endMs;) {
+        const value = make(random) as Json;
+        const bytes = jsonLength(value);
+        if (bytes <= MOST_BYTES) await tryOut(`${what} of ${bytes} bytes`, () => read(value, random));
+      }
     }));
   }
+  it('of objects as protobuf', () => withSeed('objects as protobuf', async (random) => {
+    for (const endMs = Date.now() + SPENT_MS; Date.now() < endMs;) {
+      const bytes = mutateBytes(encodeProtobuf(POD) ?? Buffer.alloc(0), random);
+      await tryOut('objects as protobuf', () => decodeProtobuf(bytes, { apiVersion: 'v1', kind: 'Pod' }));
+    }
+  }));
 });

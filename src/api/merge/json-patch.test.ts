@@ -5,6 +5,15 @@ import type { Json } from '../meta.ts';
 import { jsonPatch } from './json-patch.ts';
 import { mergePatch } from './merge-patch.ts';
 
+/** Lists in lists, so many levels. */
+function nested(levels: number): Json {
+  let value: Json = [];
+  for (let level = 1; level < levels; level++) value = [value];
+  return value;
+}
+
+const numbers = (count: number): number[] => Array.from({ length: count }, () => 1);
+
 const applies: [string, Json, Json, Json][] = [
   ['add a field', { a: 1 }, [{ op: 'add', path: '/b', value: { c: 2 } }], { a: 1, b: { c: 2 } }],
   ['add at an index', { a: [1, 3] }, [{ op: 'add', path: '/a/1', value: 2 }], { a: [1, 2, 3] }],
@@ -26,6 +35,11 @@ for (const [name, target, patch, expected] of applies) {
   });
 }
 
+test('json patch: many changes of a long list where few are moved', () => {
+  const steps = Array.from({ length: 10_000 }, (_, index) => ({ op: index % 2 === 0 ? 'add' : 'remove', path: index % 2 === 0 ? '/a/-' : '/a/200000', value: 2 }));
+  assert.deepEqual(jsonPatch({ a: numbers(200_000) }, steps), { a: numbers(200_000) });
+});
+
 const fails: [string, Json, Json, number, RegExp][] = [
   ['no list', {}, { op: 'add' }, 400, /list of operations/],
   ['operation is no object', {}, ['x'], 400, /operation 0/],
@@ -37,6 +51,12 @@ const fails: [string, Json, Json, number, RegExp][] = [
   ['index beyond the end', { a: [] }, [{ op: 'add', path: '/a/1', value: 1 }], 422, /invalid index: 1/],
   ['move into itself', { a: { b: {} } }, [{ op: 'move', from: '/a', path: '/a/b' }], 422, /lies within/],
   ['copies of copies without end', { a: { b: 'x'.repeat(1000) } }, Array.from({ length: 40 }, (_, index) => ({ op: 'copy', from: '/a', path: `/a/c${index}` })), 422, /exceeding the limit 3145728/],
+  ['copies of what is deep', { a: nested(700), b: {} }, Array.from({ length: 2_300 }, (_, index) => ({ op: 'copy', from: '/a', path: `/b/${index}` })), 422, /the accumulated size increase of copy is 3145800, exceeding/],
+  ['what is deep within what is deep', {}, [{ op: 'add', path: '/a', value: nested(600) }, { op: 'add', path: `/a${'/0'.repeat(600)}`, value: nested(600) }], 422, /nested deeper than 1000 levels/],
+  ['deep enough to end the stack', {}, Array.from({ length: 60 }, (_, index) => ({ op: 'add', path: `/a${'/0'.repeat(900 * index)}`, value: nested(901) })), 422, /nested deeper than 1000 levels/],
+  ['a copy of what became deep', {}, [...Array.from({ length: 60 }, (_, index) => ({ op: 'add', path: `/a${'/0'.repeat(900 * index)}`, value: nested(901) })), { op: 'copy', from: '/a', path: '/b' }], 422, /nested deeper than 1000 levels/],
+  ['a long list that is moved for each of many', { a: numbers(200_000) }, Array.from({ length: 10_000 }, () => ({ op: 'add', path: '/a/0', value: 1 })), 413, /maximum of elements .* is 1000000000/],
+  ['a long list that is taken off at the front', { a: numbers(200_000) }, Array.from({ length: 10_000 }, () => ({ op: 'move', from: '/a/0', path: '/a/-' })), 413, /maximum of elements .* is 1000000000/],
   ['too many', {}, Array.from({ length: 10_001 }, () => ({ op: 'test', path: '/a' })), 413, /10000, got 10001/],
 ];
 

@@ -1,14 +1,17 @@
 /**
  * JSON Patch (RFC 6902), with the limits and codes of upstream: 400 for a patch that is no patch, 413 for too many operations, 422 for one
- * that does not apply (a failed test, a missing path).
+ * that does not apply (a failed test, a missing path). Two limits are our own, since one thread serves everybody: how many elements are moved
+ * for others to come or go before them (413), and the depth of the result (422), which upstream's decoder bounds.
  */
 import { ApiError } from '../errors.ts';
-import { cloneJson, equalJson, isJsonObject, ownValue, setKey, type JsonObject } from '../json.ts';
+import { cloneJson, equalJson, isDeeperThan, isJsonObject, jsonLength, MAX_DEPTH, ownValue, setKey, type JsonObject } from '../json.ts';
 import type { Json } from '../meta.ts';
 
 const MAX_OPERATIONS = 10_000;
 /** All that a patch copies together, as JSON: copies of copies double. */
 const MAX_COPIED_BYTES = 3 * 1024 * 1024;
+/** All that move up or down in lists together: 10,000 operations at the front of a list of 100,000. A billion take 0.3 s. */
+const MAX_MOVED_ELEMENTS = 1_000_000_000;
 
 type Operation = 'add' | 'remove' | 'replace' | 'move' | 'copy' | 'test';
 
@@ -25,13 +28,23 @@ interface Step {
 export function jsonPatch(target: Json, patch: Json): Json {
   const steps = parse(patch);
   let document = cloneJson(target);
-  let copied = 0;
-  for (const step of steps) {
-    if (step.op === 'copy') copied += JSON.stringify(source(document, step)).length;
-    if (copied > MAX_COPIED_BYTES) throw rejected(`Unable to complete the copy, the accumulated size increase of copy is ${copied}, exceeding the limit ${MAX_COPIED_BYTES}`);
-    document = applyStep(document, step);
-  }
+  const spent: Spent = { copied: 0, moved: 0 };
+  for (const step of steps) document = applyStep(document, step, spent);
+  checkDepth(document);
   return document;
+}
+
+/** What a patch has cost so far. */
+interface Spent {
+  /** Characters of JSON. */
+  copied: number;
+  /** Elements of lists. */
+  moved: number;
+}
+
+/** Each operation may put what is deep into what is deep. */
+function checkDepth(value: Json): void {
+  if (isDeeperThan(value, MAX_DEPTH)) throw rejected(`the patched object would be nested deeper than ${MAX_DEPTH} levels`);
 }
 
 function parse(patch: Json): Step[] {
@@ -62,21 +75,35 @@ function pointer(text: string): string[] {
   return text.slice(1).split('/').map((key) => key.replaceAll('~1', '/').replaceAll('~0', '~'));
 }
 
-function applyStep(document: Json, step: Step): Json {
+function applyStep(document: Json, step: Step, spent: Spent): Json {
   switch (step.op) {
-    case 'add': return add(document, step, cloneJson(step.value!));
-    case 'remove': return remove(document, step.path, step);
+    case 'add': return add(document, step, cloneJson(step.value!), spent);
+    case 'remove': return remove(document, step.path, step, spent);
     case 'replace': return replace(document, step);
     case 'test': return test(document, step);
-    case 'copy': return add(document, step, cloneJson(source(document, step)));
+    case 'copy': return add(document, step, copyOf(source(document, step), spent), spent);
     case 'move': {
       const value = source(document, step);
       if (step.from!.length < step.path.length && step.from!.every((key, index) => key === step.path[index])) {
         throw rejected(`move operation does not apply: ${step.text} lies within what is moved`);
       }
-      return add(remove(document, step.from!, step), step, value);
+      return add(remove(document, step.from!, step, spent), step, value, spent);
     }
   }
+}
+
+function copyOf(value: Json, spent: Spent): Json {
+  checkDepth(value);
+  spent.copied += jsonLength(value);
+  if (spent.copied > MAX_COPIED_BYTES) throw rejected(`Unable to complete the copy, the accumulated size increase of copy is ${spent.copied}, exceeding the limit ${MAX_COPIED_BYTES}`);
+  return cloneJson(value);
+}
+
+/** As splice; those behind the place move by one. */
+function spliced(list: Json[], index: number, spent: Spent, ...instead: [deleted: 1] | [deleted: 0, added: Json]): void {
+  spent.moved += list.length - index;
+  if (spent.moved > MAX_MOVED_ELEMENTS) throw new ApiError('RequestEntityTooLarge', `The allowed maximum of elements that a JSON patch moves within lists is ${MAX_MOVED_ELEMENTS}; replace a long list as a whole`);
+  list.splice(index, ...(instead as [number, ...Json[]]));
 }
 
 function source(document: Json, step: Step): Json {
@@ -85,10 +112,10 @@ function source(document: Json, step: Step): Json {
   return value;
 }
 
-function add(document: Json, step: Step, value: Json): Json {
+function add(document: Json, step: Step, value: Json, spent: Spent): Json {
   if (step.path.length === 0) return value;
   const { parent, key } = parentOf(document, step.path, step);
-  if (Array.isArray(parent)) parent.splice(key === '-' ? parent.length : indexIn(parent, key, parent.length, step), 0, value);
+  if (Array.isArray(parent)) spliced(parent, key === '-' ? parent.length : indexIn(parent, key, parent.length, step), spent, 0, value);
   else setKey(parent, key, value);
   return document;
 }
@@ -103,10 +130,10 @@ function replace(document: Json, step: Step): Json {
   return document;
 }
 
-function remove(document: Json, path: string[], step: Step): Json {
+function remove(document: Json, path: string[], step: Step, spent: Spent): Json {
   if (path.length === 0) return null;
   const { parent, key } = parentOf(document, path, step);
-  if (Array.isArray(parent)) parent.splice(indexIn(parent, key, parent.length - 1, step), 1);
+  if (Array.isArray(parent)) spliced(parent, indexIn(parent, key, parent.length - 1, step), spent, 1);
   else if (!Object.hasOwn(parent, key)) throw rejected(`${step.op} operation does not apply: error in remove for path: '/${path.join('/')}': Unable to remove nonexistent key: ${key}: missing value`);
   else delete parent[key];
   return document;

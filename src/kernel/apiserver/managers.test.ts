@@ -300,3 +300,12 @@ test('kubectl: label, annotate, set and patch are managers with names', options,
   assert.deepEqual(managersOf(await get(`${DEPLOYMENTS}/k4`)).sort(), ['kubectl-annotate Update', 'kubectl-create Update', 'kubectl-label Update', 'kubectl-patch Update', 'kubectl-rollout Update', 'kubectl-set Update']);
   assert.equal(await runs('get deploy k4 -o yaml --show-managed-fields=false').then((text) => text.includes('managedFields')), false);
 });
+
+test('an apply of more fields than an object can have in its managedFields is refused for its size, with what it would become unmade', async () => {
+  const path = `${CONFIG_MAPS}/many-fields`;
+  const body = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'many-fields' }, data: Object.fromEntries(Array.from({ length: 120_000 }, (_, n) => [`k${n}`, ''])) };
+  const answer = await apply(path, body);
+  assert.equal(answer.status, 413);
+  assert.match(answer.json.message, /the names of the applied fields have \d+ bytes, and no more than 1572864 may be stored/);
+  assert.equal((await door.call('GET', path)).status, 404);
+});

@@ -1,10 +1,8 @@
 /** Parses the JSON of a request, with a bound on its depth. */
 import { parseJson as parseExactly } from '../../api/int64.ts';
+import { MAX_DEPTH } from '../../api/json.ts';
 import type { Json } from '../../api/meta.ts';
 import { badRequest } from './errors.ts';
-
-/** The deepest nesting that is read; deeper values would end the stack of what walks them. */
-const MAX_DEPTH = 1_000;
 
 export function parseJson(text: string): Json {
   if (!/\S/.test(text)) throw badRequest('the body of the request was empty: unexpected end of JSON input');

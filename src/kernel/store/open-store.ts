@@ -118,6 +118,7 @@ export function openStore(options: StoreOptions): Store {
   return {
     get revision() { return revision; },
     get compactedRevision() { return forgottenRevision; },
+    maxObjectBytes: changing.maxObjectBytes,
     get: (key) => live.get(key),
     newest: (key) => writer.newest(key),
     check: () => writer.check(),

@@ -129,6 +129,8 @@ export interface Store {
   readonly revision: number;
   /** List and watch from below this revision throw `compacted`. */
   readonly compactedRevision: number;
+  /** As JSON; a larger one is refused as `large`. */
+  readonly maxObjectBytes: number;
   get(key: string): Stored | undefined;
   /**
    * The newest state with writes that are not on the disk yet: only to compute the next write of the same key from. Never show it to a

@@ -235,3 +235,12 @@ const refusals: [string, Json, RegExp][] = [
 ];
 
 for (const [name, applied, message] of refusals) test(`apply refuses ${name}`, () => assert.throws(() => apply(undefined, applied), { message }));
+
+test('apply refuses fields whose names alone are more than can be stored, before it merges them', () => {
+  const labels = Object.fromEntries(Array.from({ length: 100 }, (_, index) => [`l${index}`, '']));
+  const applied = config({ replicas: 1 }, { labels });
+  const owned = JSON.stringify(entry(apply(undefined, applied), 'me')!.fieldsV1).length;
+  const live = apply(undefined, applied);
+  assert.equal(apply(live, applied, { maxBytes: owned }).spec.replicas, 1);
+  assert.throws(() => apply(live, applied, { maxBytes: owned - 1 }), { reason: 'RequestEntityTooLarge', message: new RegExp(`have ${owned} bytes, and no more than ${owned - 1} may be stored`) });
+});

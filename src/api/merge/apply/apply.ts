@@ -1,7 +1,7 @@
 /** Server-side apply. Source: structured-merge-diff merge.Updater.Apply, apimachinery util/managedfields. */
 import { ApiError } from '../../errors.ts';
 import { parseJson } from '../../int64.ts';
-import { cloneJson, equalJson, isJsonObject, type JsonObject } from '../../json.ts';
+import { cloneJson, equalJson, isJsonObject, jsonLength, type JsonObject } from '../../json.ts';
 import type { Json, KubeObject } from '../../meta.ts';
 import { changedFields, fieldSetOf, removedFields } from './compare.ts';
 import { difference, isEmpty, NO_FIELDS, recursiveDifference, union, type Fields } from './field-set.ts';
@@ -18,6 +18,8 @@ export interface ApplyInput extends WriteInput {
   /** The applied configuration as the client sent it, parsed. Not changed. */
   applied: Json;
   force: boolean;
+  /** What the object may have as JSON where it is to be stored. Default: anything. */
+  maxBytes?: number;
 }
 
 /** Of all annotations together; upstream goes without this one where it would not fit. */
@@ -26,7 +28,8 @@ const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
 
 /**
  * The merged object with its managedFields, a fresh value to be defaulted and validated. Throws ApiError: Conflict (with causes
- * FieldManagerConflict) when another manager owns a field that would change and `force` is not set; BadRequest for a wrong apiVersion.
+ * FieldManagerConflict) when another manager owns a field that would change and `force` is not set; BadRequest for a wrong apiVersion;
+ * RequestEntityTooLarge when the fields of the configuration alone, which the object has in its managedFields, are more than `maxBytes`.
  */
 export function applyObject(input: ApplyInput): KubeObject {
   const applied = readApplied(input);
@@ -77,6 +80,7 @@ function attempt({ input, applied, shape, live }: Context, force: boolean): Kube
     name: input.manager, operation: 'Apply', apiVersion: input.apiVersion, subresource: input.subresource ?? '', time: undefined,
     fields: recursiveDifference(fieldSetOf(applied as unknown as Json, shape), reset),
   };
+  checkSize(self.fields, input.maxBytes);
   const key = managerKey(self);
   const last = managers.get(key);
   managers.set(key, self);
@@ -89,6 +93,13 @@ function attempt({ input, applied, shape, live }: Context, force: boolean): Kube
   if (conflicts.length > 0 && !force) throw new Conflicts(conflicts);
   takeFromOthers(managers, key, differences);
   return finish({ managers, key, last, next, input });
+}
+
+/** Before anything is made of them: to merge 200,000 fields takes seconds, and what comes of it cannot be stored. */
+function checkSize(fields: Fields, maxBytes = Infinity): void {
+  if (maxBytes === Infinity) return;
+  const bytes = jsonLength(stripMeta(fields));
+  if (bytes > maxBytes) throw new ApiError('RequestEntityTooLarge', `the object is too large to be stored: the names of the applied fields have ${bytes} bytes, and no more than ${maxBytes} may be stored; split it into several objects`);
 }
 
 function finish(state: { managers: Managers; key: string; last: Manager | undefined; next: KubeObject; input: ApplyInput }): KubeObject {

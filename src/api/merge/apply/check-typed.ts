@@ -79,11 +79,10 @@ function whyNoElement(item: Json, shape: Shape): string {
 
 function checkLeaf(value: Json, shape: Shape, path: string[], errors: string[]): void {
   const schema = shape.schema;
-  const at = showPath(path);
   if (schema === undefined || schema.xIntOrString === true || schema.format === 'int-or-string' || schema.format === 'quantity') return;
-  if ((schema.type === 'integer' || schema.type === 'number') && !isNumeric(value)) errors.push(`${at}: expected numeric (int or float), got ${typeof value}`);
-  else if (schema.type === 'string' && typeof value !== 'string') errors.push(`${at}: expected string, got &value.valueUnstructured{Value:${JSON.stringify(value)}}`);
-  else if (schema.type === 'boolean' && typeof value !== 'boolean') errors.push(`${at}: expected boolean, got ${JSON.stringify(value)}`);
+  if ((schema.type === 'integer' || schema.type === 'number') && !isNumeric(value)) errors.push(`${showPath(path)}: expected numeric (int or float), got ${typeof value}`);
+  else if (schema.type === 'string' && typeof value !== 'string') errors.push(`${showPath(path)}: expected string, got &value.valueUnstructured{Value:${JSON.stringify(value)}}`);
+  else if (schema.type === 'boolean' && typeof value !== 'boolean') errors.push(`${showPath(path)}: expected boolean, got ${JSON.stringify(value)}`);
   else if (schema.type === 'array' || schema.items !== undefined) checkAtomicList(value, schema, path, errors);
   else if (schema.properties !== undefined || schema.additionalProperties !== undefined) checkMap(value, granularShape(schema), path, errors);
 }

@@ -89,5 +89,6 @@ function applied(door: Door, kind: Kind, live: KubeObject | undefined, input: Pa
   return withVersions(door, kind, (inVersion) => applyObject({
     schema: schemaOfKind(kind), live, applied: input.body, manager: context.manager, force: input.force === true, apiVersion: apiVersionOfKind(kind),
     subresource: input.subresource ?? '', reset: resetFieldsOf(kind, input.subresource ?? ''), isServed: (apiVersion) => door.kinds.servesAt(kind, apiVersion), now: rfc3339(door.clock.nowMs()), inVersion,
+    maxBytes: door.store.maxObjectBytes,
   }));
 }
