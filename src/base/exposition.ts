@@ -48,3 +48,22 @@ export function createHistogram(bounds: readonly number[]): Histogram {
     },
   };
 }
+
+export interface Counter {
+  /** Nothing is counted for `by` 0. */
+  add(labels: Readonly<Record<string, string>>, by?: number): void;
+  /** '' while nothing was counted. */
+  text(): string;
+}
+
+/** A counter by labels, which are always named in the same order. */
+export function createCounter(name: string, help: string): Counter {
+  const counts = new Map<string, number>();
+  return {
+    add(labels, by = 1) {
+      const text = labelText(labels);
+      if (by !== 0) counts.set(text, (counts.get(text) ?? 0) + by);
+    },
+    text: () => family(name, 'counter', help, [...counts].map(([labels, count]) => `${name}{${labels}} ${count}\n`)),
+  };
+}

@@ -7,6 +7,7 @@ import type { Client } from '../../src/sdk/index.ts';
 import core from '../../src/modules/core/module.ts';
 import garbageCollector from '../../src/modules/garbage-collector/module.ts';
 import workloads from '../../src/modules/workloads/module.ts';
+import { jobMetricsText } from '../../src/modules/workloads/job/metrics.ts';
 import { eventually, startWorld, type World } from './world.ts';
 
 let client: Client;
@@ -167,4 +168,23 @@ test('a pod that was deleted is replaced at once, or only when it has ended', as
       await eventually('another one', async () => (await own()).some((each) => each.metadata.uid !== first?.metadata.uid));
     }
   }
+});
+
+/** Of the one series of the name with these labels, in their order. */
+const counted = (name: string, labels: string): number => Number(jobMetricsText().split('\n').find((line) => line.startsWith(`job_controller_${name}{${labels}} `))?.split(' ').at(-1) ?? 0);
+
+test('jobs, their pods, indexes and rounds are counted under upstream\'s names', async () => {
+  const series: [string, string][] = [
+    ['jobs_finished_total', 'completion_mode="Indexed",result="failed",reason="FailedIndexes"'], ['job_pods_finished_total', 'completion_mode="Indexed",result="succeeded"'], ['job_pods_finished_total', 'completion_mode="Indexed",result="failed"'],
+    ['job_finished_indexes_total', 'status="succeeded",backoffLimit="perIndex"'], ['job_finished_indexes_total', 'status="failed",backoffLimit="perIndex"'],
+    ['pod_failures_handled_by_failure_policy_total', 'action="FailIndex"'], ['job_pods_creation_total', 'reason="new",status="succeeded"'],
+  ];
+  const before = series.map(([name, labels]) => counted(name, labels));
+  const rules = [{ action: 'FailIndex' as const, onExitCodes: { operator: 'In' as const, values: [5] } }];
+  await client.create(Job, work({ completions: 3, parallelism: 3, completionMode: 'Indexed', backoffLimitPerIndex: 2, podFailurePolicy: { rules } }));
+  await until('Failed', (pod) => (pod.metadata.annotations?.['batch.kubernetes.io/job-completion-index'] === '1' ? 5 : 0));
+  await eventually('all is counted', async () => series.every(([name, labels], index) => counted(name, labels) > before[index]!));
+  assert.deepEqual(series.map(([name, labels], index) => counted(name, labels) - before[index]!), [1, 2, 1, 2, 1, 1, 3]);
+  assert.ok(counted('job_syncs_total', 'completion_mode="Indexed",result="success",action="pods_created"') >= 1);
+  assert.equal(counted('job_syncs_total', 'completion_mode="Indexed",result="success",action="tracking"'), counted('job_sync_duration_seconds_count', 'completion_mode="Indexed",result="success",action="tracking"'));
 });

@@ -15,6 +15,7 @@ import { cronJobController } from './cron-job/reconcile.ts';
 import { daemonSetController } from './daemon-set/reconcile.ts';
 import { deploymentController } from './deployment/reconcile.ts';
 import { ttlAfterFinishedController } from './job/expire.ts';
+import { jobMetricsText } from './job/metrics.ts';
 import { jobController } from './job/reconcile.ts';
 import { replicaSetController, replicationControllerController } from './replica-set/reconcile.ts';
 import { statefulSetController } from './stateful-set/reconcile.ts';
@@ -26,4 +27,7 @@ export default defineModule({
   needs: [Pod, Node],
   controllers: [deploymentController, replicaSetController, replicationControllerController, jobController, ttlAfterFinishedController, cronJobController, daemonSetController, statefulSetController],
   portable: true,
+  async start({ metrics }) {
+    metrics?.(jobMetricsText);
+  },
 });

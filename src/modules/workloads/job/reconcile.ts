@@ -16,8 +16,10 @@ import { claim } from '../claims.ts';
 import { controlledBy, orphansOf, settleClaims } from '../dependents.ts';
 import { createPods, deletePods, expectationsOf } from '../pod-control.ts';
 import { accountEnded, finishedStatus, settleUncounted, withoutZeros } from './account.ts';
+import { jobMetrics, type RoundAction } from './metrics.ts';
 import { planJob, type JobPlan } from './plan.ts';
 import { podOfJob } from './pod.ts';
+import { replacesOnlyFailed } from './failure-policy.ts';
 import { untrack, untrackedOf } from './tracking.ts';
 import { completed, isJobComplete, jobCondition, jobVerdict, untilDeadlineMs, withJobCondition, type Verdict } from './verdict.ts';
 import { isTracked, viewJob, type JobView } from './view.ts';
@@ -42,15 +44,24 @@ async function reconcile(job: Job, context: ReconcileContext): Promise<Reconcile
   const pods = await claimedPods(job, context);
   const started = withStart(job, nowMs);
   const view = viewJob(started, pods, { untracked: untrackedOf(context), nowMs });
-  const round = await act(view, { isSettled }, context);
-  await writeProgress(job, view, round, context);
-  if (round.error !== undefined) throw round.error;
+  const fromMs = performance.now();
+  let round: Round | undefined;
+  let failed = true;
+  try {
+    round = await act(view, { isSettled }, context);
+    await writeProgress(job, view, round, context);
+    if (round.error !== undefined) throw round.error;
+    failed = false;
+  } finally {
+    jobMetrics.round(job, { action: round?.action ?? 'reconciling', failed, seconds: (performance.now() - fromMs) / 1_000 });
+  }
   const waits = [round.waitMs, untilDeadlineMs(started, nowMs)].filter((each) => each !== undefined);
   return waits.length === 0 ? undefined : { requeueAfterMs: Math.max(1, Math.min(...waits)) };
 }
 
 /** What one round did, and what it makes of the job. */
 interface Round {
+  action: RoundAction;
   active: number;
   ready: number;
   terminating: number;
@@ -68,13 +79,13 @@ function withStart(job: Job, nowMs: number): Job {
 
 async function act(view: JobView, { isSettled }: { isSettled: boolean }, context: ReconcileContext): Promise<Round> {
   const { job, active, ready, terminating, nowMs } = view;
-  const round: Round = { active: active.length, ready, terminating, conditions: job.status?.conditions ?? [], startTime: job.status?.startTime };
+  const round: Round = { action: isSettled ? 'tracking' : 'reconciling', active: active.length, ready, terminating, conditions: job.status?.conditions ?? [], startTime: job.status?.startTime };
   const verdict = jobVerdict(view);
   if (verdict !== undefined) {
     const { done, error } = await deletePods(job, active, undefined, context);
     // Pods that the cache does not show yet may be there: then the job cannot be said to have ended.
     if (done === active.length && isSettled) round.verdict = verdict;
-    return { ...round, active: active.length - done, ready: done === active.length ? 0 : ready, terminating: terminating + done, error };
+    return { ...round, ...(done > 0 ? { action: 'pods_deleted' as const } : {}), active: active.length - done, ready: done === active.length ? 0 : ready, terminating: terminating + done, error };
   }
   const mayManage = isSettled && job.metadata.deletionTimestamp === undefined;
   if (mayManage) Object.assign(round, await manage(view, planJob(view), context));
@@ -91,11 +102,17 @@ async function manage(view: JobView, plan: JobPlan, context: ReconcileContext): 
     const { error: refused } = await untrack(plan.remove, context);
     if (refused !== undefined) return { error: refused };
     const { done, error } = await deletePods(job, plan.remove, expectations, context);
-    return { active: active.length - done, ready: Math.max(0, ready - plan.remove.filter(isPodReady).length), terminating: terminating + done, error };
+    return { action: 'pods_deleted', active: active.length - done, ready: Math.max(0, ready - plan.remove.filter(isPodReady).length), terminating: terminating + done, error };
   }
   if (plan.create.length === 0) return { waitMs: plan.waitMs };
   const { done, error } = await createPods(job, plan.create.map((index) => podOfJob(view, index)), expectations, context);
-  return { active: active.length + done, error, waitMs: plan.waitMs };
+  jobMetrics.made(failedBefore(view) ? (replacesOnlyFailed(job) ? 'recreate_failed' : 'recreate_terminating_or_failed') : 'new', { done, wanted: plan.create.length });
+  return { action: 'pods_created', active: active.length + done, error, waitMs: plan.waitMs };
+}
+
+/** Whether there is anything to make up for (upstream: recordJobPodsCreationTotal). */
+function failedBefore({ failed, terminating }: JobView): boolean {
+  return failed > 0 || terminating > 0;
 }
 
 function suspension(job: Job, { conditions = [] }: Round, nowMs: number, { events }: ReconcileContext): Partial<Round> {
@@ -123,7 +140,14 @@ async function writeProgress(stored: Job, view: JobView, round: Round, context: 
   const finished = verdict === undefined || account.partial || error !== undefined ? undefined : finishedStatus(settled, verdict, view.nowMs);
   if (finished !== undefined) settled = finished;
   latest = await writeStatus(latest, settled, context);
-  if (finished !== undefined && latest !== undefined && verdict !== undefined) tellEnd(latest, verdict, context);
+  if (latest !== undefined) {
+    jobMetrics.counted(stored, stored.status ?? {}, settled);
+    for (const pod of account.untrack) if (done.has(pod.metadata.uid ?? '')) jobMetrics.judged(stored, pod);
+  }
+  if (finished !== undefined && latest !== undefined && verdict !== undefined) {
+    jobMetrics.ended(stored, verdict);
+    tellEnd(latest, verdict, context);
+  }
   if (error !== undefined) throw error;
 }
 
