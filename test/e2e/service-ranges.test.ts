@@ -80,6 +80,23 @@ describe('ranges of Services', { timeout: 200_000 * PATIENCE }, () => {
     await until('nothing is led there', async () => routesTo('10.199.0.0/16').length === 0);
   });
 
+  it('the machine reaches all of them again when somebody took the bridge down, or away', async () => {
+    await apply(range('kept', '10.198.0.0/24'));
+    await until('it is ready', async () => (await condition('kept')) === 'True Ready');
+    await apply(service('kept', '10.198.0.9'), { apiVersion: 'v1', kind: 'Service', metadata: { name: 'plain' }, spec: { selector: { app: 'web' }, ports: [{ port: 80 }] } });
+    const plain = (await kubectl('get', 'service', 'plain', '-o', 'jsonpath={.spec.clusterIP}')).trim();
+    const answered = (why: string): Promise<unknown> => until(why, async () => (await ask('10.198.0.9')) === 'web' && (await ask(plain)) === 'web');
+    await answered('both answer');
+    for (const commands of [`link set ${llmos.name}0 down\nlink set ${llmos.name}0 up\n`, `link del ${llmos.name}0\n`]) {
+      execFileSync('ip', ['-batch', '-'], { input: commands });
+      assert.deepEqual(routesTo('10.198.0.0/24'), []);
+      await answered(`both answer after ${commands}`);
+    }
+    await kubectl('delete', 'service', 'kept', 'plain');
+    await kubectl('delete', 'servicecidr', 'kept');
+    await until('nothing is led there', async () => routesTo('10.198.0.0/24').length === 0);
+  });
+
   it('a node port answers on the addresses that it is to, and is the machine’s own on others', async () => {
     execFileSync('ip', ['-batch', '-'], { input: 'addr add 203.0.113.1/24 dev lan0\n' });
     await apply({ apiVersion: 'v1', kind: 'Service', metadata: { name: 'ported' }, spec: { type: 'NodePort', selector: { app: 'web' }, ports: [{ port: 80, nodePort: 30_199 }] } });

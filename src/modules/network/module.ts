@@ -80,7 +80,8 @@ function createNetworkModule(): Module {
       const dns = await startDns({ services: caches.of(Service), slices: caches.of(EndpointSlice), namespaces: caches.of(Namespace), network: machine.network, upstreams: upstreamsOf(context.config) });
       context.report({ dns: `${dns.address}:${dns.port}` });
       const ports = serveKubeProxyPorts({ settings, health, node: () => caches.of(Node).get(machine.nodeName), clock: context.clock, log: context.log, signal });
-      await Promise.all([ports, keepWellKnown(context, dns.port), keepBridge(context), lookForFirewalls(context), routeFurtherRanges(context), aborted(signal)]);
+      let leadAgain = (): void => {};
+      await Promise.all([ports, keepWellKnown(context, dns.port), keepBridge(context, () => leadAgain()), lookForFirewalls(context), routeFurtherRanges(context, (lead) => void (leadAgain = lead)), aborted(signal)]);
       stopCarrying();
       await dns.close();
       await Promise.all(syncs.map((sync) => sync.settled()));
@@ -96,13 +97,13 @@ const RETRY_MS = 500;
 /** How often it is looked whether the bridge and its routes are still there; a look reads one file. */
 const LOOK_MS = 10_000;
 
-/** Makes the bridge again when somebody deleted it or took it down; settles on the abort. */
-async function keepBridge({ clock, log, machine, signal }: ModuleContext): Promise<void> {
+/** Makes the bridge again when somebody deleted it or took it down, and then says so; settles on the abort. */
+async function keepBridge({ clock, log, machine, signal }: ModuleContext, made: () => void): Promise<void> {
   while (!signal.aborted) {
     await clock.sleep(LOOK_MS, signal);
     if (signal.aborted || isRouted(machine)) continue;
     log.warn('the bridge or its routes were removed by somebody else and are made again', { bridge: bridgeOf(machine) });
-    await setUpPodNetwork(machine).catch((error: unknown) => log.error('the pod network could not be made again', { error }));
+    await setUpPodNetwork(machine).then(made, (error: unknown) => log.error('the pod network could not be made again', { error }));
   }
 }
 

@@ -96,8 +96,11 @@ export function routedRanges(ranges: readonly ServiceCIDR[]): string[] {
   return ranges.filter((range) => range.metadata.name !== OWN_RANGE && isRouted(range)).flatMap(({ spec }) => spec?.cidrs ?? []);
 }
 
-/** Leads packets for further ranges to the bridge, as those for the cluster's own, so that this machine reaches their Services too; settles on the abort. */
-export async function routeFurtherRanges({ caches, machine, log, signal }: ModuleContext): Promise<void> {
+/**
+ * Leads packets for further ranges to the bridge, as those for the cluster's own, so that this machine reaches their Services too; settles on the abort. `again` is called with
+ * what to do when the bridge was made again, as routes go with it.
+ */
+export async function routeFurtherRanges({ caches, machine, log, signal }: ModuleContext, again: (lead: () => void) => void): Promise<void> {
   const routed = new Set<string>();
   let working = Promise.resolve();
   const [ranges, own, bridge, program] = [caches.of(ServiceCIDR), ownRanges(machine), bridgeOf(machine), machine.programs.ip ?? 'ip'];
@@ -115,7 +118,12 @@ export async function routeFurtherRanges({ caches, machine, log, signal }: Modul
       routed.add(cidr);
     }
   };
-  const stop = ranges.subscribe(() => void (working = working.then(follow).catch((error: unknown) => log.warn('packets for a range of Services are not led to the bridge', { error }))));
+  const lead = (): void => void (working = working.then(follow).catch((error: unknown) => log.warn('packets for a range of Services are not led to the bridge', { error })));
+  again(() => {
+    routed.clear();
+    lead();
+  });
+  const stop = ranges.subscribe(lead);
   await new Promise<void>((resolve) => (signal.aborted ? resolve() : signal.addEventListener('abort', () => resolve(), { once: true })));
   stop();
   await working;
