@@ -125,3 +125,25 @@ test('what cannot be placed is not tried again until something changes that coul
   await eventually('it goes where there is room', isOn('huge', 'n2'));
   assert.equal(await tries(), 1);
 });
+
+test('tries, what came of them, who waits and who had to go are counted', async () => {
+  await client.create(PriorityClass, { metadata: { name: 'high' }, value: 1000 });
+  await create('low', '1500m');
+  await eventually('low is placed', isOn('low', 'n1'));
+  await create('gated', '1m', { schedulingGates: [{ name: 'example.com/later' }] });
+  await create('large', '100');
+  await create('high', '1500m', { priorityClassName: 'high' });
+  const has = (...lines: string[]) => eventually(lines.join(', '), async () => {
+    const told = (await world.metrics()).split('\n');
+    return lines.every((line) => told.includes(line));
+  });
+  await has(
+    'scheduler_schedule_attempts_total{result="scheduled",profile="default-scheduler"} 1', 'scheduler_schedule_attempts_total{result="unschedulable",profile="default-scheduler"} 2',
+    'scheduler_scheduling_attempt_duration_seconds_count{result="scheduled",profile="default-scheduler"} 1', 'scheduler_pod_scheduling_sli_duration_seconds_count{attempts="1"} 1', 'scheduler_pod_scheduling_attempts_count 1',
+    'scheduler_preemption_attempts_total 1', 'scheduler_preemption_victims_sum 1', 'scheduler_pending_pods{queue="gated"} 1', 'scheduler_pending_pods{queue="active"} 0',
+  );
+  await client.delete(Pod, 'low', { namespace, gracePeriodSeconds: 0 });
+  await eventually('high is placed', isOn('high', 'n1'));
+  await has('scheduler_schedule_attempts_total{result="scheduled",profile="default-scheduler"} 2', 'scheduler_pending_pods{queue="unschedulable"} 1', 'scheduler_pod_scheduling_attempts_count 2');
+  assert.match(await world.metrics(), /^scheduler_pod_scheduling_sli_duration_seconds_count\{attempts="[2-9]"\} 1$/m, 'it took more than one');
+});

@@ -20,6 +20,8 @@ export interface World {
   /** The administrator's. */
   client: Client;
   door: ApiServer;
+  /** What the modules tell at /metrics. */
+  metrics(): Promise<string>;
   stop(): Promise<void>;
 }
 
@@ -31,8 +33,10 @@ export async function startWorld(modules: readonly Module[]): Promise<World> {
   const identity = openIdentity({ folder: join(folder, 'identity'), clock, log });
   const door = createApiServer({ store, identity, clock, log });
   const loader = createLoader({ host: hostOf(door), clock, log });
+  const told = new Set<() => string | Promise<string>>();
   await loader.load(modules);
   return {
+    metrics: async () => (await Promise.all([...told].map((text) => text()))).join(''),
     client: lastStatusCounts(door.client({ name: 'admin', groups: ['system:masters'] })), door,
     async stop() {
       await loader.stop('stop');
@@ -53,7 +57,7 @@ export async function startWorld(modules: readonly Module[]): Promise<World> {
         const context: ModuleContext = {
           client: restrictClient(whole, permitOfModule(module), module.name), caches, events, clock, log, signal, config: {}, kinds: server.kinds, report,
           serve: (kind: Kind) => keep(server.serve(kind)), route: (route: Route) => keep(server.route(route)), admit: (admission: Admission) => keep(server.admit(admission, context)),
-          authority: identity, may: (user: UserInfo, attributes: AccessAttributes) => server.may(user, attributes),
+          metrics: (text: () => string | Promise<string>) => keep((told.add(text), () => void told.delete(text))), authority: identity, may: (user: UserInfo, attributes: AccessAttributes) => server.may(user, attributes),
           aggregation: { frontProxy: () => ({ caPem: identity.frontProxy().caPem, ...identity.frontProxy().client }), publish: (versions: readonly AggregatedVersion[]) => server.aggregate(versions) },
           machine: { apiServer: { url: 'https://127.0.0.1:6443', port: 6443, caPem: 'CA' }, nodeName: 'n1' },
         } as unknown as ModuleContext;

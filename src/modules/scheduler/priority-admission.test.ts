@@ -34,7 +34,7 @@ test('pods get the priority of their class', async () => {
 });
 
 test('what is refused', async () => {
-  const deleted = async (name: string): Promise<void> => priorityClassAdmission.validate!({ operation: 'DELETE', name } as AdmissionRequest, contextWith([]));
+  const deleted = async (name: string): Promise<void> => priorityClassAdmission.validate!({ operation: 'DELETE', name, oldObject: { metadata: { name } } } as unknown as AdmissionRequest, contextWith([]));
   await deleted('high');
   await assert.rejects(deleted('system-node-critical'), { code: 403, message: 'priorityclasses.scheduling.k8s.io "system-node-critical" is forbidden: this is a system priority class and cannot be deleted' });
   await assert.rejects(admit({ priorityClassName: 'none' }), { reason: 'Forbidden', message: 'pods "p" is forbidden: no PriorityClass with name none was found' });

@@ -11,6 +11,7 @@ import type { NodeInfo } from './framework/node-info.ts';
 import type { Profile } from './framework/plugin.ts';
 import type { PodInfo } from './framework/pod-info.ts';
 import { createQueue, type QueuedPod, type QueueOptions, type SchedulingQueue } from './framework/queue.ts';
+import { createSchedulerMetrics, type SchedulerMetrics } from './metrics.ts';
 import { observe } from './observe.ts';
 import type { ClaimOf, ClusterEvent } from './framework/cluster-event.ts';
 
@@ -23,6 +24,7 @@ interface Scheduler {
   queue: SchedulingQueue;
   profileOf(queued: QueuedPod): Profile;
   cycles: ReadonlyMap<string, Cycle>;
+  metrics: SchedulerMetrics;
   /** Works on the queue as soon as may be. */
   start(): void;
   /** Bindings and writes under way. */
@@ -43,8 +45,10 @@ export async function runScheduler(context: ModuleContext, profiles: readonly Pr
   const cluster = new Cluster();
   const profileOf = (schedulerName: string | undefined): Profile => byName.get(schedulerName ?? 'default-scheduler') ?? profiles[0]!;
   const queue = createQueue({ nowMs: () => clock.nowMs(), profileOf: (info) => profileOf(info.pod.spec?.schedulerName), ...backoff });
+  const metrics = createSchedulerMetrics(queue);
+  context.metrics?.(metrics.text);
   const scheduler: Scheduler = {
-    context, cluster, queue, profileOf: ({ info }) => profileOf(info.pod.spec?.schedulerName),
+    context, cluster, queue, metrics, profileOf: ({ info }) => profileOf(info.pod.spec?.schedulerName),
     cycles: new Map(profiles.map((each) => [each.schedulerName, createCycle(cluster, each)])), start: () => pump.start(), pending: new Set(),
   };
   const pump = createPump(scheduler);
@@ -100,12 +104,16 @@ function workSlice(scheduler: Scheduler): boolean {
 }
 
 function scheduleOne(scheduler: Scheduler, queued: QueuedPod): void {
-  const { queue, context, pending } = scheduler;
+  const { queue, context, pending, metrics } = scheduler;
   const profile = scheduler.profileOf(queued);
+  const fromMs = performance.now();
   const decision = scheduler.cycles.get(profile.schedulerName)!.schedule(queued.info);
-  const work = decision.node === undefined ? explain(context, queued.info, decision) : place(scheduler, profile, queued, decision.node);
-  if (decision.nominated !== undefined) nominate(scheduler, queued.info, decision.nominated.node.name);
-  else if (decision.losesNomination) withdraw(scheduler, queued.info.uid);
+  metrics.decided(profile.schedulerName, decision.node === undefined ? 'unschedulable' : 'scheduled', (performance.now() - fromMs) / 1_000);
+  const work = decision.node === undefined ? explain(context, queued.info, decision) : place(scheduler, profile, queued, { node: decision.node, fromMs });
+  if (decision.nominated !== undefined) {
+    metrics.preempted(decision.nominated.victims.length);
+    nominate(scheduler, queued.info, decision.nominated.node.name);
+  } else if (decision.losesNomination) withdraw(scheduler, queued.info.uid);
   if (decision.node === undefined) queue.putBack(queued, decision.rejectedBy.size === 0 ? NO_NODES : decision.rejectedBy);
   const tracked = work.finally(() => pending.delete(tracked));
   pending.add(tracked);
@@ -132,8 +140,9 @@ function withdraw({ cluster, queue }: Scheduler, uid: string): void {
 const NO_NODES: ReadonlySet<string> = new Set(['NodeResourcesFit', 'NodeName']);
 
 /** Assumes the pod on the node and binds it; on failure all is undone and the pod tried again after its back-off. */
-async function place({ cluster, queue, context, start }: Scheduler, profile: Profile, queued: QueuedPod, node: NodeInfo): Promise<void> {
+async function place({ cluster, queue, context, metrics, start }: Scheduler, profile: Profile, queued: QueuedPod, { node, fromMs }: { node: NodeInfo; fromMs: number }): Promise<void> {
   const { info } = queued;
+  const seconds = (): number => (performance.now() - fromMs) / 1_000;
   cluster.place(info, node.name);
   try {
     for (const plugin of profile.plugins) {
@@ -142,11 +151,13 @@ async function place({ cluster, queue, context, start }: Scheduler, profile: Pro
     }
     for (const plugin of profile.plugins) await plugin.permit?.(info, node, context.signal);
     await bind(context, info, node);
+    metrics.bound(profile.schedulerName, { attempts: queued.attempts + 1, seconds: seconds(), sinceSeconds: Math.max(0, context.clock.nowMs() - queued.firstActiveMs) / 1_000 });
   } catch (error) {
     for (const plugin of profile.plugins) plugin.unreserve?.(info, node);
     const isStillAssumed = cluster.placed(info.uid)?.info === info;
     if (isStillAssumed) cluster.removePod(info.uid);
     if (isApiError(error, 'NotFound') || context.signal.aborted) return queue.remove(info.uid);
+    metrics.failed(profile.schedulerName, seconds());
     context.log.warn('a pod could not be bound, trying again', { pod: `${info.namespace}/${info.name}`, node: node.name, error });
     queue.putBack(queued, new Set());
     queue.wake({ type: 'pod-removed', pod: info });

@@ -10,6 +10,8 @@ import type { PodInfo } from './pod-info.ts';
 export interface QueuedPod {
   info: PodInfo;
   addedMs: number;
+  /** When it might be placed for the first time: one that is gated waits for something else. 0 until then. */
+  firstActiveMs: number;
   sequence: number;
   /** Cycles that ended without a node. */
   attempts: number;
@@ -60,8 +62,10 @@ export function createQueue({ nowMs, profileOf, initialBackoffMs = 1000, maxBack
   const enter = (queued: QueuedPod, place: 'active' | 'backoff' | 'waiting' | 'gated'): void => {
     leave(queued);
     queued.place = place;
-    if (place === 'active') active.push({ queued, info: queued.info });
-    else if (place === 'backoff') backoff.push(queued);
+    if (place === 'active') {
+      queued.firstActiveMs ||= nowMs();
+      active.push({ queued, info: queued.info });
+    } else if (place === 'backoff') backoff.push(queued);
     else if (place === 'waiting') waiting.add(queued);
     else gated++;
   };
@@ -74,7 +78,7 @@ export function createQueue({ nowMs, profileOf, initialBackoffMs = 1000, maxBack
     set(info) {
       const known = pods.get(info.uid);
       if (known === undefined) {
-        const queued: QueuedPod = { info, addedMs: nowMs(), sequence: sequence++, attempts: 0, readyMs: 0, failedMs: 0, rejectedBy: new Set(), place: 'out' };
+        const queued: QueuedPod = { info, addedMs: nowMs(), firstActiveMs: 0, sequence: sequence++, attempts: 0, readyMs: 0, failedMs: 0, rejectedBy: new Set(), place: 'out' };
         pods.set(info.uid, queued);
         return enter(queued, isGated(info) ? 'gated' : 'active');
       }
