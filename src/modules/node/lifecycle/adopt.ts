@@ -1,9 +1,10 @@
 /** Takes over the containers that an earlier llmos left, or what their status remembers of them. */
 import type { ContainerStatus } from '../../../api/generated/core-v1.ts';
+import { startTicks } from '../../../base/sys/is-running.ts';
 import { START_FAILURE_CODE } from '../runtime/runtime.ts';
 import { attend } from './attend.ts';
 import { isTerminal, type PodRun } from './pod-run.ts';
-import { processTicks, type ContainerRecord } from './record.ts';
+import type { ContainerRecord } from './record.ts';
 import { containerId, rememberStatus } from './slot.ts';
 import { endStrays } from './strays.ts';
 
@@ -26,7 +27,7 @@ export function adopt(run: PodRun, adopted: readonly ContainerRecord[]): void {
     if (latest.pid === undefined || latest.startedMs === undefined) {
       // llmos ended between create and start: it never ran.
       if (latest.pid === undefined) endStrays(latest.id);
-      if (latest.pid !== undefined && processTicks(latest.pid) === latest.pidTicks) run.parts.runtime.kill(latest, latest.pid, 'SIGKILL');
+      if (latest.pid !== undefined && startTicks(latest.pid) === latest.pidTicks) run.parts.runtime.kill(latest, latest.pid, 'SIGKILL');
       latest.exit = { exitCode: START_FAILURE_CODE, finishedMs: run.parts.context.clock.nowMs(), reason: 'StartError', message: 'the node was interrupted while it started the container' };
     } else attend(run, slot, latest, statuses.find(({ containerID }) => containerID === containerId(latest)) ?? {});
   }

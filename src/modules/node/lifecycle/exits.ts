@@ -1,9 +1,9 @@
 /** Notices the end of containers: the monitor writes a file a container into one folder; what died with its monitor is found by looking. */
 import { existsSync, readFileSync, statSync, watch } from 'node:fs';
 import { join } from 'node:path';
-import { isRunning } from '../../../base/sys/is-running.ts';
+import { isRunning, startTicks } from '../../../base/sys/is-running.ts';
 import { namesIn, textOf } from '../read-files.ts';
-import { processTicks, type ContainerRecord } from './record.ts';
+import type { ContainerRecord } from './record.ts';
 
 export interface ExitWatch {
   /** Calls back once, when the container has ended. */
@@ -35,7 +35,7 @@ export function watchExits(options: { folder: string; pollMs?: number }): ExitWa
   const timer = setInterval(() => {
     const written = new Set(followed.size === 0 ? [] : namesIn(options.folder)); // one call for all, as nearly all of them run
     for (const [id, entry] of followed) {
-      if ((written.has(id) && look(id)) || (entry.record.pid !== undefined && processTicks(entry.record.pid) === entry.record.pidTicks)) continue;
+      if ((written.has(id) && look(id)) || (entry.record.pid !== undefined && startTicks(entry.record.pid) === entry.record.pidTicks)) continue;
       // The process is gone, and so is its monitor, or it wrote nothing twice in a row: it was killed.
       if ((hasMonitor(entry.record) && ++entry.missing < 2) || look(id)) continue;
       followed.delete(id);

@@ -2,6 +2,7 @@
 import { existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { LinuxContainerUser, ResourceRequirements } from '../../../api/generated/core-v1.ts';
+import { startTicks } from '../../../base/sys/is-running.ts';
 import type { ContainerRole } from '../status/view.ts';
 
 export interface ContainerExit {
@@ -70,20 +71,7 @@ export function listRecords(bundles: string): { records: ContainerRecord[]; brok
   return { records, broken };
 }
 
-/** Field 22 of /proc/PID/stat; undefined when the process is gone. */
-export function processTicks(pid: number): number | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    let at = stat.lastIndexOf(')') + 2; // field 3, the state
-    if (stat[at] === 'Z' || stat[at] === 'X') return undefined;
-    for (let field = 3; field < 22; field++) at = stat.indexOf(' ', at) + 1;
-    return Number(stat.slice(at, stat.indexOf(' ', at)));
-  } catch {
-    return undefined;
-  }
-}
-
 /** Whether the container's own first process is still there. */
 export function isAlive(record: ContainerRecord): boolean {
-  return record.pid !== undefined && record.exit === undefined && processTicks(record.pid) === record.pidTicks;
+  return record.pid !== undefined && record.exit === undefined && startTicks(record.pid) === record.pidTicks;
 }

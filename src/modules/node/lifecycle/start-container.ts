@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { chmodSync, chownSync, existsSync, lstatSync, mkdirSync, readFileSync, rmdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Container, Pod } from '../../../api/generated/core-v1.ts';
+import { startTicks } from '../../../base/sys/is-running.ts';
 import { ociConfig } from '../bundle/config.ts';
 import type { PodFacts } from '../bundle/downward.ts';
 import { containerEnv, type EnvSources } from '../bundle/env.ts';
@@ -26,7 +27,7 @@ import type { UserNamespace } from '../userns/user-namespaces.ts';
 import { linkLog, makeLogFolder } from '../logs/folders.ts';
 import { setAside } from '../logs/rotate.ts';
 import { runtimeOperation } from '../usage/counts.ts';
-import { isAlive, keepRecord, processTicks, type ContainerRecord } from './record.ts';
+import { isAlive, keepRecord, type ContainerRecord } from './record.ts';
 import { endStrays } from './strays.ts';
 
 /** What a pod gives to each of its containers. */
@@ -108,7 +109,7 @@ async function createAndStart(parts: NodeParts, place: PodPlace, container: Cont
   linkLog(parts.paths, record);
   const root = { path: record.root, folder: place.users?.imageFolder ?? image.overlayFolder, lower: image.lower, upper, work };
   record.pid = await runtimeOperation(parts.counts, 'create_container', () => parts.runtime.create(record, { root, terminal: record.tty, stdin: record.stdin, stdinOnce: container.stdinOnce === true, signal }));
-  record.pidTicks = processTicks(record.pid);
+  record.pidTicks = startTicks(record.pid);
   keepRecord(record);
   if (hugePagesApart()) limitHugePages(record.cgroup, record.pid, container);
   const { pid } = record;
