@@ -177,7 +177,7 @@ describe('services keep what is promised', { timeout: 300_000 * PATIENCE }, () =
       }).on('error', reject);
     });
     const node = await field('.status.addresses[?(@.type=="InternalIP")].address', 'node', 'node1');
-    assert.match(await read(`http://${node}:10256/healthz`), /^200 \{"lastUpdated": ".*","currentTime": ".*", "nodeEligible": true\}$/);
+    assert.match(await read(`http://${node}:10256/healthz`), /^200 \{"lastUpdated":".*","currentTime":".*","nodeEligible":true,"healthy":true,"status":\{"IPv4":\{"lastUpdated":".*","healthy":true\}/);
     assert.equal(await read('http://127.0.0.1:10249/proxyMode'), '200 nftables');
     await until('what pods change is measured from there on', async () => Number(/^kubeproxy_network_programming_duration_seconds_count\{ip_family="IPv4"\} (\d+)$/m.exec(await read('http://127.0.0.1:10249/metrics'))?.[1]) > 0);
     await assert.rejects(read(`http://${node}:10249/metrics`), /ECONNREFUSED/);

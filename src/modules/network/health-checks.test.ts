@@ -27,16 +27,17 @@ test('it says how many endpoints this machine has, and is gone with the service'
   indexSlices(slices);
   const stop = new AbortController();
   let isHealthy = true;
-  startHealthChecks({ services, slices, nodeName: 'n1', isHealthy: () => isHealthy, log: silentLog, signal: stop.signal });
+  startHealthChecks({ services, slices, nodeName: 'n1', nodePortAddresses: ['127.0.0.0/24'], isHealthy: () => isHealthy, log: silentLog, signal: stop.signal });
   const service: Service = { metadata: { name: 'web', namespace: 'shop' }, spec: { type: 'LoadBalancer', externalTrafficPolicy: 'Local', healthCheckNodePort: port } };
   services.set(service);
   await new Promise((resolve) => setTimeout(resolve, 50));
-  const ask = async (): Promise<[number, unknown]> => {
-    const answer = await fetch(`http://127.0.0.1:${port}/healthz`);
+  const ask = async (address = '127.0.0.1'): Promise<[number, unknown]> => {
+    const answer = await fetch(`http://${address}:${port}/healthz`);
     return [answer.status, await answer.json()];
   };
   const said = (localEndpoints: number): unknown => ({ service: { namespace: 'shop', name: 'web' }, localEndpoints, serviceProxyHealthy: true });
   assert.deepEqual(await ask(), [503, said(0)]);
+  await assert.rejects(ask('127.1.2.3'), 'not on the machine\'s other addresses');
   slices.set(slice('n1', true));
   assert.deepEqual(await ask(), [200, said(1)]);
   const [six] = [slice('n1', true)].map((each): EndpointSlice => ({ ...each, metadata: { ...each.metadata, name: 'web-6' }, addressType: 'IPv6' as EndpointSlice['addressType'], endpoints: [{ addresses: ['fd00::2'], nodeName: 'n1' }, { addresses: ['fd00::3'], nodeName: 'n1' }] }));
@@ -64,8 +65,8 @@ test('a port that somebody has is answered when it is free', async () => {
   const slices = memoryCache<EndpointSlice>();
   indexSlices(slices);
   const stop = new AbortController();
-  const warnings: string[] = [];
-  startHealthChecks({ services, slices, nodeName: 'n1', retryMs: 20, log: { ...silentLog, warn: (text) => void warnings.push(text) }, signal: stop.signal });
+  const [warnings, events]: [string[], string[]] = [[], []];
+  startHealthChecks({ services, slices, nodeName: 'n1', retryMs: 20, events: { event: (about, type, reason, message) => void events.push(`${about.metadata.name} ${type} ${reason} ${message}`) }, log: { ...silentLog, warn: (text) => void warnings.push(text) }, signal: stop.signal });
   services.set({ metadata: { name: 'web', namespace: 'shop' }, spec: { type: 'LoadBalancer', externalTrafficPolicy: 'Local', healthCheckNodePort: port } });
   slices.set(slice('n1', true));
   try {
@@ -75,6 +76,7 @@ test('a port that somebody has is answered when it is free', async () => {
     const answer = await eventually(() => fetch(`http://127.0.0.1:${port}/`, { headers: { connection: 'close' } }).catch(() => undefined), { what: 'it answers' });
     assert.equal(answer.status, 200);
     assert.equal(warnings.length, 1, 'told once');
+    assert.match(events.join(), new RegExp(`^web Warning FailedToStartServiceHealthcheck node n1 failed to start healthcheck "shop/web" on port ${port}: listen EADDRINUSE[^,]*$`));
   } finally {
     stop.abort();
     other.close();

@@ -31,7 +31,7 @@ test('it is well as long as the rules keep up and the node is to stay; a port th
   const log = { warn: (text: string) => void warnings.push(text) } as unknown as Log;
   let nowMs = 1_700_000_000_000;
   const health = createRulesHealth(() => nowMs);
-  const rules = health.of('ip');
+  const [rules, six] = [health.of('ip'), health.of('ip6')];
   let node: Node | undefined;
   let wake = (): void => {};
   const clock = { nowMs: () => nowMs, sleep: (ms: number, signal?: AbortSignal) => Promise.race([realClock.sleep(ms, signal), new Promise<void>((resolve) => (wake = resolve))]) };
@@ -48,17 +48,22 @@ test('it is well as long as the rules keep up and the node is to stay; a port th
     await once(first.server, 'close');
     wake();
     const healthz = await eventually(() => ask(first.port, '/healthz').catch(() => undefined), { what: 'it answers' });
-    assert.deepEqual(healthz, [200, '{"lastUpdated": "2023-11-14 22:13:20.000 +0000 UTC","currentTime": "2023-11-14 22:13:20.000 +0000 UTC", "nodeEligible": true}']);
-    assert.deepEqual(Object.keys(JSON.parse(healthz[1]) as object), ['lastUpdated', 'currentTime', 'nodeEligible']);
+    assert.deepEqual(healthz, [200, '{"lastUpdated":"2023-11-14T22:13:20.000Z","currentTime":"2023-11-14T22:13:20.000Z","nodeEligible":true,"healthy":true}']);
     node = { metadata: { name: 'n1' }, spec: { taints: [{ key: 'ToBeDeletedByClusterAutoscaler', effect: 'NoSchedule' }] } } as Node;
     assert.equal((await ask(first.port, '/healthz'))[0], 503);
-    assert.deepEqual((await ask(first.port, '/livez'))[0], 200, 'the proxy itself is well');
+    assert.deepEqual(await ask(first.port, '/livez'), [200, '{"lastUpdated":"2023-11-14T22:13:20.000Z","currentTime":"2023-11-14T22:13:20.000Z","healthy":true}'], 'the proxy itself is well');
     node = { metadata: { name: 'n1', deletionTimestamp: '2026-01-01T00:00:00Z' } };
-    assert.match((await ask(first.port, '/healthz'))[1], /"nodeEligible": false\}$/);
+    assert.deepEqual(JSON.parse((await ask(first.port, '/healthz'))[1]), { lastUpdated: '0001-01-01T00:00:00Z', currentTime: '2023-11-14T22:13:20.000Z', nodeEligible: false, healthy: true }, 'no rules were written yet');
     node = undefined;
+    rules.begin()(true);
+    six.begin()(true);
     rules.queued('endpoint');
     nowMs += 60_000;
-    assert.deepEqual([(await ask(first.port, '/healthz'))[0], (await ask(first.port, '/livez'))[0]], [503, 503]);
+    const status = { IPv4: { lastUpdated: '2023-11-14T22:13:20.000Z', healthy: false }, IPv6: { lastUpdated: '2023-11-14T22:13:20.000Z', healthy: true } };
+    for (const path of ['/healthz', '/livez']) {
+      const [code, body] = await ask(first.port, path);
+      assert.deepEqual([code, JSON.parse(body)], [503, { lastUpdated: '2023-11-14T22:13:20.000Z', currentTime: '2023-11-14T22:14:20.000Z', ...(path === '/livez' ? {} : { nodeEligible: true }), healthy: false, status }]);
+    }
     rules.begin()(true);
     assert.equal((await ask(first.port, '/healthz?verbose'))[0], 200);
     assert.deepEqual([await ask(first.port, '/metrics'), await ask(first.port, '/healthz', 'POST')], [[404, '404 page not found\n'], [405, 'Method Not Allowed\n']]);

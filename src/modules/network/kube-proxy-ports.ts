@@ -9,6 +9,7 @@ import type { Clock } from '../../base/clock.ts';
 import { createServer } from '../../base/http.ts';
 import type { Log } from '../../base/log.ts';
 import { isIP } from '../../api/ip.ts';
+import { kubernetesNameOf } from './family.ts';
 import type { RulesHealth } from './rules-progress.ts';
 
 export interface PortAddress { host: string; port: number }
@@ -59,11 +60,12 @@ export async function serveKubeProxyPorts(input: PortsInput): Promise<void> {
   const { health, node, settings } = input;
   const told = (path: 'healthz' | 'livez'): Answer => {
     const isEligible = isToStay(node());
-    const isHealthy = health.isHealthy() && (path === 'livez' || isEligible);
-    const [code, nowMs] = [isHealthy ? 200 : 503, input.clock.nowMs()];
+    const healthy = health.isHealthy();
+    const [code, nowMs] = [healthy && (path === 'livez' || isEligible) ? 200 : 503, input.clock.nowMs()];
     asked[path].set(code, (asked[path].get(code) ?? 0) + 1);
-    const times = `"lastUpdated": "${timeText(isHealthy ? nowMs : health.lastWrittenMs() ?? 0)}","currentTime": "${timeText(nowMs)}"`;
-    return { code, type: 'application/json', body: `{${times}${path === 'livez' ? '' : `, "nodeEligible": ${isEligible}`}}` };
+    const status = Object.fromEntries(health.families().map((each) => [kubernetesNameOf(each.family), { lastUpdated: timeText(each.writtenMs), healthy: each.isHealthy }]));
+    const said = { lastUpdated: timeText(code === 200 ? nowMs : health.lastWrittenMs()), currentTime: timeText(nowMs), ...(path === 'livez' ? {} : { nodeEligible: isEligible }), healthy };
+    return { code, type: 'application/json', body: JSON.stringify({ ...said, ...(Object.keys(status).length === 0 ? {} : { status }) }) };
   };
   const plain = (body: string): Answer => ({ code: 200, type: 'text/plain; charset=utf-8', body });
   const counted = (): string => Object.entries(asked).map(([path, codes]) => `# TYPE kubeproxy_proxy_${path}_total counter\n${[...codes].map(([code, count]) => `kubeproxy_proxy_${path}_total{code="${code}"} ${count}\n`).join('')}`).join('');
@@ -119,7 +121,7 @@ function isToStay(node: Node | undefined): boolean {
   return node === undefined || (node.metadata.deletionTimestamp === undefined && !(node.spec?.taints ?? []).some(({ key }) => key === TO_BE_DELETED));
 }
 
-/** As Go writes times. */
-function timeText(ms: number): string {
-  return `${new Date(ms).toISOString().replace('T', ' ').replace('Z', '')} +0000 UTC`;
+/** As Go writes times; undefined is its zero. */
+function timeText(ms: number | undefined): string {
+  return ms === undefined ? '0001-01-01T00:00:00Z' : new Date(ms).toISOString();
 }

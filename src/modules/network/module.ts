@@ -76,7 +76,7 @@ function createNetworkModule(): Module {
       // A table of its own; what is wrong with a Service is told once.
       if (ipv6 !== undefined) syncs.push(await startSync({ ...shared, progress: health.of('ip6'), events: { event: () => {} }, facts: { ...ipv6, ...place, family: 'ip6' } }));
       const stopCarrying = carriesOut(machine.instance, caches.of(EndpointSlice), () => Promise.all(syncs.map((sync) => sync.caughtUp())));
-      startHealthChecks({ services: caches.of(Service), slices: caches.of(EndpointSlice), nodeName: machine.nodeName, isHealthy: () => health.isHealthy(), log: context.log, signal });
+      startHealthChecks({ services: caches.of(Service), slices: caches.of(EndpointSlice), nodeName: machine.nodeName, nodePortAddresses, events: context.events, isHealthy: () => health.isHealthy(), log: context.log, signal });
       const dns = await startDns({ services: caches.of(Service), slices: caches.of(EndpointSlice), namespaces: caches.of(Namespace), network: machine.network, upstreams: upstreamsOf(context.config) });
       context.report({ dns: `${dns.address}:${dns.port}` });
       const ports = serveKubeProxyPorts({ settings, health, node: () => caches.of(Node).get(machine.nodeName), clock: context.clock, log: context.log, signal });

@@ -1,5 +1,5 @@
 /** On which addresses of the machine node ports answer (upstream: KubeProxyConfiguration.nodePortAddresses, proxy/util/nodeport_addresses.go). Pure. */
-import { canonicalCidr, isStrictSubset } from '../../api/ip.ts';
+import { canonicalCidr, isStrictSubset, isWithin } from '../../api/ip.ts';
 import type { Family } from './family.ts';
 
 /** Ranges, from `modules.network.nodePortAddresses`; none lets them answer on all addresses. Throws where one is no range. */
@@ -11,7 +11,17 @@ export function nodePortRanges({ nodePortAddresses = [] }: Readonly<Record<strin
 
 /** What a packet to a node port has to be, as nftables says it: to an address of the machine itself, in the ranges of its family where there are some. */
 export function toNodePort(family: Family, ranges: readonly string[] = []): string {
-  const own = [...new Set(ranges)].filter((each) => each.includes(':') === (family === 'ip6'));
+  const own = [...new Set(ofFamily(family, ranges))];
   const outer = own.filter((each) => !own.some((other) => isStrictSubset(each, other)));
   return `${outer.length === 0 ? '' : `${family} daddr { ${outer.join(', ')} } `}fib daddr type local`;
+}
+
+/** Whether what came to this address of the machine came to one on which node ports answer. */
+export function isNodePortAddress(address: string, ranges: readonly string[]): boolean {
+  const own = ofFamily(address.includes(':') ? 'ip6' : 'ip', ranges);
+  return own.length === 0 || own.some((each) => isWithin(address, each));
+}
+
+function ofFamily(family: Family, ranges: readonly string[]): string[] {
+  return ranges.filter((each) => each.includes(':') === (family === 'ip6'));
 }

@@ -23,6 +23,8 @@ export interface RulesHealth {
   isHealthy(): boolean;
   /** When rules were written last, in ms since the epoch; undefined before the first time. */
   lastWrittenMs(): number | undefined;
+  /** Of each family whose rules were written before. */
+  families(): { family: Family; isHealthy: boolean; writtenMs: number }[];
   /** In the Prometheus text format, with kube-proxy's names. */
   metrics(): string;
 }
@@ -90,13 +92,16 @@ export function createRulesHealth(nowMs: () => number = Date.now): RulesHealth {
     };
   }
 
+  const isInTime = ({ underWay, waiting }: Account): boolean => nowMs() - (underWay.sinceMs ?? waiting.sinceMs ?? nowMs()) < PATIENCE_MS;
+
   return {
     of(family) {
       const account = newAccount();
       accounts.set(family, account);
       return progressOf(account);
     },
-    isHealthy: () => [...accounts.values()].every(({ underWay, waiting }) => nowMs() - (underWay.sinceMs ?? waiting.sinceMs ?? nowMs()) < PATIENCE_MS),
+    isHealthy: () => [...accounts.values()].every(isInTime),
+    families: () => [...accounts].flatMap(([family, account]) => (account.writtenMs === undefined ? [] : [{ family, isHealthy: isInTime(account), writtenMs: account.writtenMs }])),
     lastWrittenMs: () => [...accounts.values()].reduce<number | undefined>((last, { writtenMs }) => (writtenMs === undefined || (last ?? 0) > writtenMs ? last : writtenMs), undefined),
     metrics: () => textOf([...accounts]),
   };
