@@ -93,7 +93,8 @@ test('other rows', () => {
 
 test('events go to core words and back without loss', () => {
   const event = { apiVersion: 'events.k8s.io/v1', kind: 'Event', metadata: { name: 'e' }, regarding: { kind: 'Pod' }, note: 'n', reportingController: 'c', reportingInstance: 'i', eventTime: 't', deprecatedCount: 2 };
-  assert.deepEqual(EventsEvent.stored!.from(EventsEvent.stored!.to(event as never)), event);
+  // Go writes times that are no pointers, empty as they are.
+  assert.deepEqual(EventsEvent.stored!.from(EventsEvent.stored!.to(event as never)), { ...event, deprecatedFirstTimestamp: null, deprecatedLastTimestamp: null });
 });
 
 test('a kind without columns has name and age, and the name is put first where it is missing', () => {

@@ -21,7 +21,7 @@ export const ValidatingAdmissionPolicy: Kind<ValidatingAdmissionPolicy> = define
       defaultMatch(spec.matchConstraints);
     },
     prepareForCreate(policy) {
-      delete policy.status;
+      policy.status = {};
     },
     validate: policyErrors,
   },

@@ -40,6 +40,7 @@ export const StatefulSet: Kind<StatefulSet> = defineKind<StatefulSet>({
 function defaultStatefulSet({ spec }: StatefulSet): void {
   if (spec === undefined) return;
   spec.podManagementPolicy ||= 'OrderedReady';
+  spec.serviceName ??= '';
   const strategy = (spec.updateStrategy ??= {});
   strategy.type ||= 'RollingUpdate';
   if (strategy.type === 'RollingUpdate') (strategy.rollingUpdate ??= {}).partition ??= 0;
@@ -91,7 +92,7 @@ function withClaims(spec: StatefulSetSpec): StatefulSetSpec {
 const IMMUTABLE = "updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', 'updateStrategy', 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden";
 
 function fixedPart({ replicas: _replicas, ordinals: _ordinals, template: _template, updateStrategy: _strategy, revisionHistoryLimit: _limit, persistentVolumeClaimRetentionPolicy: _retention, minReadySeconds: _ready, ...fixed }: StatefulSetSpec): unknown {
-  return fixed;
+  return { ...fixed, serviceName: fixed.serviceName ?? '' };
 }
 
 function policyErrors({ podManagementPolicy: policy }: StatefulSetSpec): FieldError[] {

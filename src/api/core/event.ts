@@ -19,6 +19,7 @@ export const Event: Kind<Event> = defineKind<Event>({
     ownsNothing: true,
     defaults(event) {
       event.involvedObject ??= {};
+      writeZeros(event);
     },
     validate: (event) => eventErrors(event),
   },
@@ -48,6 +49,15 @@ export const Event: Kind<Event> = defineKind<Event>({
     type: (event) => event.type ?? '',
   },
 });
+
+/** Times that are no pointers, and texts without omitempty: Go writes them, empty as they are. */
+export function writeZeros(event: Event): Event {
+  const fields = event as { -readonly [K in keyof Event]: Event[K] | null };
+  for (const time of ['firstTimestamp', 'lastTimestamp', 'eventTime'] as const) fields[time] ??= null;
+  event.reportingComponent ??= '';
+  event.reportingInstance ??= '';
+  return event;
+}
 
 function firstSeen(event: Event, nowMs: number): string {
   return ageOf(event.firstTimestamp || event.eventTime, nowMs);

@@ -16,7 +16,7 @@ export const ResourceQuota: Kind<ResourceQuota> = defineKind<ResourceQuota>({
   rules: {
     generation: false,
     prepareForCreate(quota) {
-      delete quota.status;
+      quota.status = {};
     },
     validate: quotaErrors,
     validateStatus: ({ status }) => [...amountErrors(status?.hard, 'status.hard'), ...amountErrors(status?.used, 'status.used')],

@@ -1,7 +1,7 @@
 /** Event (events.k8s.io/v1): the events of the core group in newer words, kept as core events. */
 import type { Event as CoreEvent } from '../generated/core-v1.ts';
 import type { Event as EventType } from '../generated/events-v1.ts';
-import { Event as CoreEventKind, eventErrors } from '../core/event.ts';
+import { Event as CoreEventKind, eventErrors, writeZeros } from '../core/event.ts';
 import type { Column } from '../kind.ts';
 import { defineKind, type Kind } from '../kind.ts';
 import { invalid, required, type FieldError } from '../field-error.ts';
@@ -31,17 +31,17 @@ export const Event: Kind<Event> = defineKind<Event>({
 /** The same event in the words of core/v1. */
 function toCoreEvent(event: Event): CoreEvent {
   const { note, regarding, reportingController, deprecatedSource, deprecatedFirstTimestamp, deprecatedLastTimestamp, deprecatedCount, ...same } = event;
-  return compact({
+  return writeZeros(compact({
     ...same, apiVersion: 'v1', kind: 'Event', involvedObject: regarding ?? {}, message: note, reportingComponent: reportingController,
     source: deprecatedSource, firstTimestamp: deprecatedFirstTimestamp, lastTimestamp: deprecatedLastTimestamp, count: deprecatedCount,
-  });
+  }));
 }
 
 /** The same event in the words of events.k8s.io/v1. */
 function fromCoreEvent(event: CoreEvent): Event {
-  const { message, involvedObject, reportingComponent, source, firstTimestamp, lastTimestamp, count, ...same } = event;
+  const { message, involvedObject, reportingComponent, reportingInstance, source, firstTimestamp, lastTimestamp, count, ...same } = writeZeros({ ...event });
   return compact({
-    ...same, apiVersion: 'events.k8s.io/v1', kind: 'Event', regarding: involvedObject, note: message, reportingController: reportingComponent,
+    ...same, apiVersion: 'events.k8s.io/v1', kind: 'Event', regarding: involvedObject, note: message, reportingController: reportingComponent || undefined, reportingInstance: reportingInstance || undefined,
     deprecatedSource: source, deprecatedFirstTimestamp: firstTimestamp, deprecatedLastTimestamp: lastTimestamp, deprecatedCount: count,
   }) as unknown as Event;
 }

@@ -1,6 +1,7 @@
 /** Schemas of built-in kinds, from the generated facts. Made when first asked for, one object a type; types refer to each other by function. */
 import { ApiError } from '../errors.ts';
 import { factType, moduleOf, type FactField, type FactType } from '../facts/fact-type.ts';
+import type { Json } from '../meta.ts';
 import type { Schema, SchemaRef } from './schema.ts';
 
 const META = 'io.k8s.apimachinery.pkg.apis.meta.v1';
@@ -48,18 +49,19 @@ function structSchema(type: FactType): Schema {
   const properties: Record<string, SchemaRef> = {};
   const required: string[] = [];
   if (type.topLevel !== undefined) [properties['apiVersion'], properties['kind']] = [SCALARS['s'] ?? {}, SCALARS['s'] ?? {}];
-  const [omitEmpty, leftToRules, structs] = [new Set<string>(), new Set<string>(), new Set<string>()];
-  addFields(type, { properties, required, omitEmpty, leftToRules, structs });
+  const [omitEmpty, leftToRules, structs, zeros] = [new Set<string>(), new Set<string>(), new Set<string>(), new Map<string, Json>()];
+  addFields(type, { properties, required, omitEmpty, leftToRules, structs, zeros });
   const schema: Schema = { type: 'object', name: type.name, properties, goType: goName(type.name) };
   if (required.length > 0) schema.required = required;
   if (omitEmpty.size > 0) schema.omitEmpty = omitEmpty;
   if (leftToRules.size > 0) schema.leftToRules = leftToRules;
   if (structs.size > 0) schema.structs = structs;
+  if (zeros.size > 0) schema.zeros = zeros;
   if (type.atomic) schema.xMapType = 'atomic';
   return schema;
 }
 
-interface StructFields { properties: Record<string, SchemaRef>; required: string[]; omitEmpty: Set<string>; leftToRules: Set<string>; structs: Set<string> }
+interface StructFields { properties: Record<string, SchemaRef>; required: string[]; omitEmpty: Set<string>; leftToRules: Set<string>; structs: Set<string>; zeros: Map<string, Json> }
 
 function addFields(type: FactType, into: StructFields): void {
   for (const field of type.fields) {
@@ -69,6 +71,8 @@ function addFields(type: FactType, into: StructFields): void {
       const isStruct = isPlainStruct(field) && isWritten(type, field);
       into.properties[field.name] = fieldSchema(isStruct ? { ...field, default: field.default ?? {} } : field);
       if (isStruct) into.structs.add(field.name);
+      const zero = zeroOf(field);
+      if (zero !== undefined) into.zeros.set(field.name, zero);
       if (field.required) into.required.push(field.name);
       if (field.required && field.omitempty) into.leftToRules.add(field.name);
       if (field.omitempty && !field.pointer && hasEmpty(field.type) && field.name !== SEEN_EMPTY) into.omitEmpty.add(field.name);
@@ -79,6 +83,13 @@ function addFields(type: FactType, into: StructFields): void {
 /** Go's encoder writes a struct that is no pointer whether anything was said of it or not: an object always has its spec, a template its metadata, and these have their defaults. */
 function isPlainStruct({ type, pointer }: FactField): boolean {
   return type.startsWith('@') && !pointer;
+}
+
+/** What Go's encoder writes of a text or number without omitempty, and of a time that is no pointer, when nothing was said of it. */
+function zeroOf({ type, pointer, omitempty }: FactField): Json | undefined {
+  if (pointer) return undefined;
+  if (type === 't' || type === 'm') return null;
+  return omitempty ? undefined : type === 's' ? '' : type === 'i' || type === 'l' || type === 'd' ? 0 : type === 'b' ? false : undefined;
 }
 
 /** What the door itself gives each object: its metadata. Kinds that are only asked and answered have no life in which anything is filled in. */

@@ -55,6 +55,8 @@ export interface Schema {
   leftToRules?: ReadonlySet<string>;
   /** Fields that are structs and no pointers, which Go writes in any case. Built-in kinds only. */
   structs?: ReadonlySet<string>;
+  /** Other fields that Go writes in any case, and what of them says nothing: who makes an object with that owns it not. Built-in kinds only. */
+  zeros?: ReadonlyMap<string, Json>;
   /** Where built-in types allow several shapes (JSONSchemaPropsOrBool): each of them. */
   xAnyOf?: readonly SchemaRef[];
 }

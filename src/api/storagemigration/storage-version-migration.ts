@@ -16,7 +16,7 @@ export const StorageVersionMigration: Kind<StorageVersionMigration> = defineKind
     allowUnconditionalUpdate: false,
     statusKeeps: 'metadata',
     prepareForCreate(migration) {
-      delete migration.status;
+      migration.status = {};
     },
     validate: specErrors,
     validateStatus: statusErrors,

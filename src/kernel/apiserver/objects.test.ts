@@ -198,6 +198,24 @@ test('both event groups show the same event', async () => {
   assert.deepEqual([other.apiVersion, other.note, other.regarding.name], ['events.k8s.io/v1', 'because', 'p']);
 });
 
+test('times, texts and statuses of which nothing was said are written as Go writes them, and belong to nobody', async () => {
+  const event = { involvedObject: { namespace: 'default', name: 'p' }, message: 'because' };
+  const path = '/api/v1/namespaces/default/events';
+  const { metadata: { managedFields }, ...made } = (await door.call('POST', path, { body: { ...event, metadata: { name: 'zeros' } } })).json;
+  const zeros = { source: {}, firstTimestamp: null, lastTimestamp: null, eventTime: null, reportingComponent: '', reportingInstance: '' };
+  assert.deepEqual(made, { apiVersion: 'v1', kind: 'Event', ...event, ...zeros });
+  assert.deepEqual(managedFields[0].fieldsV1, { 'f:involvedObject': {}, 'f:message': {} });
+  const { metadata: _, ...other } = (await door.call('GET', '/apis/events.k8s.io/v1/namespaces/default/events/zeros')).json;
+  assert.deepEqual(other, { apiVersion: 'events.k8s.io/v1', kind: 'Event', regarding: event.involvedObject, note: 'because', eventTime: null, deprecatedSource: {}, deprecatedFirstTimestamp: null, deprecatedLastTimestamp: null });
+  const put = (await door.call('PUT', `${path}/zeros`, { body: { ...made, count: 2, metadata: { name: 'zeros' } } })).json;
+  assert.deepEqual([put.eventTime, put.count, put.metadata.managedFields[0].fieldsV1], [null, 2, { 'f:count': {}, 'f:involvedObject': {}, 'f:message': {} }]);
+  const quota = (await door.call('POST', '/api/v1/namespaces/default/resourcequotas', { body: { metadata: { name: 'q' }, status: { used: { cpu: '1' } } } })).json;
+  assert.deepEqual(quota.status, {});
+  const sets = '/apis/apps/v1/namespaces/default/statefulsets';
+  const set = (await door.call('POST', `${sets}?dryRun=All`, { body: { metadata: { name: 's' }, spec: { selector: { matchLabels: { a: 'b' } }, template: { metadata: { labels: { a: 'b' } }, spec: { containers: [{ name: 'c', image: 'i' }] } } } } })).json;
+  assert.deepEqual([set.spec.serviceName, 'f:serviceName' in set.metadata.managedFields[0].fieldsV1['f:spec']], ['', false]);
+});
+
 test('a LimitRange without a name gets one', async () => {
   const made = await door.call('POST', '/api/v1/namespaces/default/limitranges', { body: { spec: { limits: [] } } });
   assert.equal(made.status, 201, made.text);

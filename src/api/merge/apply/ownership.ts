@@ -117,7 +117,7 @@ export function emptyObject(shape: Shape): KubeObject & JsonObject {
 const STRUCTS: readonly string[] = ['metadata', 'spec', 'status', 'strategy', 'updateStrategy'];
 
 function emptyOf(schema: Schema, depth: number): JsonObject {
-  const empty: JsonObject = {};
+  const empty: JsonObject = Object.fromEntries(schema.zeros ?? []);
   if (depth < 8) for (const [key, ref] of Object.entries(schema.properties ?? {})) {
     const required = schema.required?.includes(key) === true && schema.leftToRules?.has(key) !== true;
     if (!required && !STRUCTS.includes(key) && schema.structs?.has(key) !== true) continue;
