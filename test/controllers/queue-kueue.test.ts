@@ -143,6 +143,35 @@ describe('groups of pods', () => {
     });
   });
 
+  test('have succeeded when all have, though some are not there any more', async () => {
+    await team('2');
+    await member('a');
+    await member('b');
+    await until('both are let go', async () => Object.keys(await gates()).length === 2 && Object.values(await gates()).every((gated) => !gated));
+    const succeed = async (name: string): Promise<unknown> => client.update(Pod, { ...await client.get(Pod, name, NS), status: { phase: 'Succeeded' } } as Pod, { subresource: 'status' });
+    const crew = (): Promise<Workload> => client.get(Workload, 'crew', NS);
+    await succeed('a');
+    await until('its part is given back', async () => (await crew()).status?.reclaimablePods?.[0]?.count === 1);
+    await until('it is kept', async () => (await client.get(Pod, 'a', NS)).metadata.finalizers?.includes('kueue.x-k8s.io/managed') === true);
+    await client.delete(Pod, 'a', { ...NS, gracePeriodSeconds: 0 });
+    await member('c');
+    await until('nobody takes its place', async () => !('c' in (await gates())));
+    await succeed('b');
+    await until('the group has succeeded', async () => condition(await crew(), 'Finished')?.reason === 'Succeeded');
+    await until('it need not be there any more', async () => JSON.stringify(Object.keys(await gates())) === '["b"]');
+  });
+
+  test('that are taken away whole go, whoever of them has succeeded', async () => {
+    await team('2');
+    await member('a');
+    await member('b');
+    await until('both are let go', async () => Object.keys(await gates()).length === 2 && Object.values(await gates()).every((gated) => !gated));
+    await client.update(Pod, { ...await client.get(Pod, 'a', NS), status: { phase: 'Succeeded' } } as Pod, { subresource: 'status' });
+    await until('it is kept', async () => (await client.get(Pod, 'a', NS)).metadata.finalizers !== undefined);
+    for (const name of ['a', 'b']) await client.delete(Pod, name, { ...NS, gracePeriodSeconds: 0 });
+    await until('none is there', async () => (await all(Pod)).length === 0 && (await all(Workload)).length === 0);
+  });
+
   test('take the Workload that was made beforehand, each the set that is like it', async () => {
     await team('4');
     const labels = { 'kueue.x-k8s.io/prebuilt-workload-name': 'reserved' };

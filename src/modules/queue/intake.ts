@@ -20,6 +20,7 @@ import { durationSeconds } from './duration.ts';
 import { isPartOfQueued, parentKindOf } from './frameworks/ancestors.ts';
 import { FRAMEWORK_NAME as LEADER_WORKER_SET } from './frameworks/leader-worker-set.ts';
 import { queuedJobErrors, queuedJobSetErrors } from './job-rules.ts';
+import { isGated, queuedPodErrors } from './pod-rules.ts';
 import { asksToBeElastic } from './asks.ts';
 import type { Admission, AdmissionRequest, ModuleContext } from '../../sdk/index.ts';
 
@@ -166,24 +167,26 @@ export function markTemplate(template: PodTemplateSpec, { labels, annotations }:
 const MIRROR = 'kubernetes.io/config.mirror';
 
 export const queuedPods: Admission = {
-  name: 'queued-pods', kinds: [Pod], operations: ['CREATE'],
+  name: 'queued-pods', kinds: [Pod], operations: ['CREATE', 'UPDATE'],
   async admit(request, context) {
     const pod = request.object as Pod | undefined;
-    if (pod?.spec === undefined || (request.subresource ?? '') !== '') return;
+    if (pod?.spec === undefined || request.operation !== 'CREATE' || (request.subresource ?? '') !== '') return;
     if (pod.metadata.annotations?.[MIRROR] === undefined && !pod.spec.nodeName && controllerOf(pod) === undefined) defaultQueue(request, pod, context);
     const { labels } = pod.metadata;
     // Its group, and with it its queue, are told when its operator has numbered it.
     if (pod.metadata.annotations?.[SUSPENDING_PARENT] === LEADER_WORKER_SET) return hold(pod);
     if (labels?.[QUEUE_NAME] === undefined || controllerOf(pod)?.kind === 'Job' || (await isPart(request, pod, context))) return;
-    const total = pod.metadata.annotations?.[POD_GROUP_TOTAL];
-    if ((labels[POD_GROUP] === undefined) !== (total === undefined)) throw new ApiError('BadRequest', `the label ${POD_GROUP} and the annotation ${POD_GROUP_TOTAL} must be set both or not at all`);
-    if (total !== undefined && !(Number.isInteger(Number(total)) && Number(total) > 0)) throw new ApiError('BadRequest', `metadata.annotations[${POD_GROUP_TOTAL}] is '${total}', and must be a whole number above 0`);
     warnWithoutQueue(request, pod, context);
     return hold(pod);
+  },
+  validate(request) {
+    const [pod, old] = [request.object as Pod | undefined, request.oldObject as Pod | undefined];
+    const errors = pod === undefined || (request.subresource ?? '') !== '' ? [] : queuedPodErrors(pod, old);
+    if (errors.length > 0) throw invalidObject(Pod, pod?.metadata.name ?? '', errors);
   },
 };
 
 function hold(pod: Pod): void {
   pod.metadata.labels = { ...pod.metadata.labels, [MANAGED]: 'true' };
-  if (pod.spec!.schedulingGates?.some(({ name }) => name === ADMISSION_GATE) !== true) pod.spec!.schedulingGates = [...(pod.spec!.schedulingGates ?? []), { name: ADMISSION_GATE }];
+  if (!isGated(pod)) pod.spec!.schedulingGates = [...(pod.spec!.schedulingGates ?? []), { name: ADMISSION_GATE }];
 }

@@ -11,6 +11,7 @@ import { splitKey, watching, type Caches, type Controller, type ReconcileContext
 import { conditionOf, is, isReserved } from './conditions.ts';
 import { finish, release, setPodsReady } from './owned.ts';
 import { queueNameOf, workloadFor, workloadName, type Order } from './owner.ts';
+import { isGated } from './pod-rules.ts';
 import { podSetsOf, setOf } from './pod-sets.ts';
 import { startInfoOf } from './start-info.ts';
 import { byLabel, domainsFor, withoutGate, type DomainLabels } from './topology-pods.ts';
@@ -49,14 +50,17 @@ export function podController(order: Order): Controller<Workload> {
 }
 
 const isOver = ({ status }: Pod): boolean => status?.phase === 'Succeeded' || status?.phase === 'Failed';
+const hasSucceeded = ({ status }: Pod): boolean => status?.phase === 'Succeeded';
+const isKept = ({ metadata }: Pod): boolean => metadata.finalizers?.includes(MANAGED) === true;
 const isLeaving = ({ metadata }: Pod): boolean => metadata.deletionTimestamp !== undefined;
-const isGated = ({ spec }: Pod): boolean => spec?.schedulingGates?.some(({ name }) => name === ADMISSION_GATE) === true;
 
 interface How { order: Order; context: ReconcileContext }
 
 async function reconcile(key: string, workload: Workload | undefined, pods: readonly Pod[], { order, context }: How): Promise<void> {
   const total = totalOf(pods);
   const living = pods.filter((each) => !isOver(each) && !isLeaving(each));
+  // Of a group that is taken away whole nobody comes in the place of others.
+  if (workload === undefined || is(workload, 'Finished') || pods.every(isLeaving)) await letGo(pods, context);
   if (workload === undefined) {
     const lost = living.filter((each) => !isGated(each) && each.spec?.nodeName !== undefined);
     // Whoever deletes the Workload of running pods has them stopped; so does Kueue.
@@ -65,20 +69,42 @@ async function reconcile(key: string, workload: Workload | undefined, pods: read
     return;
   }
   if (is(workload, 'Finished')) return;
-  const ended = endOf(pods, total);
+  const done = doneOf(workload, pods);
+  const ended = endOf(pods, total, sumOf(done));
   if (ended !== undefined) return finish(workload, ended, ended === 'Succeeded' ? 'Pods succeeded' : 'Pods failed', pods[0]!, context);
   if (is(workload, 'Evicted') && isReserved(workload)) return evict(workload, pods, context);
   const owned = await own(workload, living, context);
   if (!is(owned, 'Admitted') || !isReserved(owned)) return;
-  const [within, excess] = [living.slice(0, roomFor(pods, total)), living.slice(roomFor(pods, total)).filter(isGated)];
+  const [within, excess] = [living.slice(0, roomFor(done, total)), living.slice(roomFor(done, total)).filter(isGated)];
   for (const { pod, set, domain } of placesOf(owned, within)) await open(pod, owned, { set, domain, context });
   await remove(excess, 'Excess pod: its group has as many as it says', context);
-  await watchOver(owned, pods, total, context);
+  if (total > 1 && !saysTrue(pods, SERVING)) await keep(pods, context);
+  await watchOver(owned, pods, { total, done }, context);
+}
+
+/** How many of each set have succeeded. */
+type Done = ReadonlyMap<string, number>;
+
+function doneOf(workload: Workload, pods: readonly Pod[]): Done {
+  return new Map(workload.spec.podSets.map(({ name, count }) => [name, Math.min(count, pods.filter((pod) => hasSucceeded(pod) && setOf(pod, workload)?.name === name).length)] as const));
+}
+
+/** One that has succeeded is kept, though it be deleted, until its group has ended: it counts for that. In a group that serves another one takes its place. Source: Kueue, the finalizer of pods. */
+async function keep(pods: readonly Pod[], { client }: ReconcileContext): Promise<void> {
+  for (const pod of pods.filter((each) => hasSucceeded(each) && !isLeaving(each) && !isKept(each))) await ifThere(client.update(Pod, { ...pod, metadata: { ...pod.metadata, finalizers: [...(pod.metadata.finalizers ?? []), MANAGED] } }));
+}
+
+async function letGo(pods: readonly Pod[], { client }: ReconcileContext): Promise<void> {
+  for (const pod of pods.filter(isKept)) await ifThere(client.update(Pod, { ...pod, metadata: { ...pod.metadata, finalizers: pod.metadata.finalizers?.filter((each) => each !== MANAGED) } }));
+}
+
+function sumOf(done: Done): number {
+  return [...done.values()].reduce((sum, each) => sum + each, 0);
 }
 
 /** Pods that have succeeded need no place in their group any more. */
-function roomFor(pods: readonly Pod[], total: number): number {
-  return Math.max(0, total - pods.filter(({ status }) => status?.phase === 'Succeeded').length);
+function roomFor(done: Done, total: number): number {
+  return Math.max(0, total - sumOf(done));
 }
 
 function saysTrue(pods: readonly Pod[], annotation: string): boolean {
@@ -113,9 +139,8 @@ function totalOf(pods: readonly Pod[]): number {
 }
 
 /** A failed pod of a group may be replaced, unless the group says that it may not. */
-function endOf(pods: readonly Pod[], total: number): 'Succeeded' | 'Failed' | undefined {
+function endOf(pods: readonly Pod[], total: number, succeeded: number): 'Succeeded' | 'Failed' | undefined {
   if (saysTrue(pods, SERVING)) return undefined;
-  const succeeded = pods.filter(({ status }) => status?.phase === 'Succeeded').length;
   if (succeeded >= total) return 'Succeeded';
   if (pods.some((each) => !isOver(each)) || !pods.some(({ status }) => status?.phase === 'Failed')) return undefined;
   const isGroup = pods[0]?.metadata.labels?.[POD_GROUP] !== undefined;
@@ -162,13 +187,11 @@ async function open(pod: Pod, workload: Workload, { set, domain, context: { clie
   events.event(pod, 'Normal', 'Started', `Admitted by clusterQueue ${workload.status?.admission?.clusterQueue}`);
 }
 
-async function watchOver(workload: Workload, pods: readonly Pod[], total: number, { client, clock }: ReconcileContext): Promise<void> {
-  const up = pods.filter((pod) => pod.status?.phase === 'Succeeded' || (isPodReady(pod) && !isLeaving(pod))).length;
+async function watchOver(workload: Workload, pods: readonly Pod[], { total, done }: { total: number; done: Done }, { client, clock }: ReconcileContext): Promise<void> {
+  const up = sumOf(done) + pods.filter((pod) => !hasSucceeded(pod) && isPodReady(pod) && !isLeaving(pod)).length;
   const status = setPodsReady(workload, up >= total, clock.nowMs());
   const next = { ...status };
-  const reclaimable = workload.spec.podSets.map(({ name, count }) => ({
-    name, count: Math.min(count, pods.filter((pod) => pod.status?.phase === 'Succeeded' && setOf(pod, workload)?.name === name).length),
-  })).filter(({ count }) => count > 0);
+  const reclaimable = [...done].map(([name, count]) => ({ name, count })).filter(({ count }) => count > 0);
   if (total > 1 && !equalJson(reclaimable, (workload.status?.reclaimablePods ?? []) as Json)) next.reclaimablePods = reclaimable;
   if (!equalJson(next as unknown as Json, (workload.status ?? {}) as Json)) await client.update(Workload, { ...workload, status: next }, { subresource: 'status' });
 }
