@@ -35,6 +35,14 @@ const create = (name: string, tolerationSeconds?: number): Promise<Pod> =>
   client.create(Pod, { metadata: { name, namespace }, spec: { containers: [{ name: 'c', image: 'web' }], ...(tolerationSeconds === undefined ? {} : { tolerations: [{ key: 'drain', operator: 'Exists', effect: 'NoExecute', tolerationSeconds }] }) } } as Pod);
 const get = (name: string): Promise<Pod> => client.get(Pod, name, { namespace });
 
+test('a new node takes no pods before it is ready', async () => {
+  const dry = await client.create(Node, { metadata: { name: 'n2' }, spec: { taints: [{ key: 'own', effect: 'NoSchedule' }] } } as Node, { dryRun: true });
+  assert.deepEqual(dry.spec?.taints, [{ key: 'own', effect: 'NoSchedule' }, { key: 'node.kubernetes.io/not-ready', effect: 'NoSchedule' }]);
+  const again = await client.create(Node, { metadata: { name: 'n2' }, spec: { taints: dry.spec.taints } } as Node, { dryRun: true });
+  assert.deepEqual(again.spec?.taints, dry.spec.taints, 'once');
+  await eventually('it goes when the node is ready', async () => (await taints()).length === 0);
+});
+
 test('a cordon becomes a taint and goes with it', async () => {
   await client.patch(Node, 'n1', { type: 'merge', body: { spec: { unschedulable: true } } });
   await eventually('the taint', async () => (await taints()).includes('node.kubernetes.io/unschedulable:NoSchedule'));

@@ -7,6 +7,7 @@ import { defineModule, type Caches } from '../../sdk/index.ts';
 import { collectPods } from './collect-pods.ts';
 import { nodeHealthController, taintEvictionController, type HealthSettings } from './controllers.ts';
 import { GRACE_MS } from './health.ts';
+import { taintNewNodes } from './taint-new-nodes.ts';
 import { podTopologyLabels } from './topology-labels.ts';
 
 const DEFAULTS: HealthSettings = { graceMs: GRACE_MS, periodMs: 5_000 };
@@ -20,7 +21,7 @@ export default defineModule({
   reads: [Node],
   writes: [Pod],
   controllers: [nodeHealthController((caches) => settings.get(caches) ?? DEFAULTS), taintEvictionController()],
-  admissions: [podTopologyLabels],
+  admissions: [podTopologyLabels, taintNewNodes],
   async start({ caches, config }) {
     settings.set(caches, settingsOf(config));
   },
