@@ -76,6 +76,30 @@ describe('services keep what is promised', { timeout: 300_000 * PATIENCE }, () =
     assert.match((await ask(host, { from: 'web' }))[0]!, /^web 80 /);
   });
 
+  it('a port of the machine for datagrams leads who goes on sending to the pod that has it now', async () => {
+    const held = (name: string): object => pod(name, name, { container: { ports: [{ containerPort: 80, hostPort: 18_053, protocol: 'UDP' }] } });
+    const socket = createSocket('udp4').on('error', () => {});
+    let answer = '';
+    socket.on('message', (message) => void (answer = String(message)));
+    const answered = (name: string): Promise<unknown> => until(`${name} answers`, async () => answer.startsWith(`${name} 80 `));
+    // The machine itself answers before any pod does.
+    const own = createSocket('udp4').on('message', (_message, from) => own.send('machine 80 ', from.port, from.address));
+    await new Promise<void>((resolve) => own.bind(18_053, '127.0.0.1', resolve));
+    const sending = setInterval(() => socket.send('who', 18_053, '127.0.0.1', () => {}), 50);
+    try {
+      await answered('machine');
+      for (const name of ['first-held', 'second-held']) {
+        await apply(held(name));
+        await ready(name);
+        await answered(name);
+        await kubectl('delete', 'pod', name);
+      }
+    } finally {
+      clearInterval(sending);
+      for (const each of [socket, own]) each.close();
+    }
+  });
+
   it('may be named from a digit on, and keeps its ports when these change their numbers', async () => {
     const ports = (http: number, other: number): object[] => [{ name: 'http', port: http, targetPort: 80 }, { name: 'other', port: other, targetPort: 81 }];
     await apply(service('2nd', { selector: { app: 'web' }, type: 'NodePort', ports: ports(80, 81) }));

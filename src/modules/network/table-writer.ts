@@ -3,11 +3,12 @@ import { networkInterfaces } from 'node:os';
 import { isWithin } from '../../api/ip.ts';
 import { nftWriter } from '../../base/sys/nft.ts';
 import { runAny } from '../../base/sys/run.ts';
+import { forgetFlows } from '../../base/sys/udp-flows.ts';
 import { rememberedClients } from './affinity.ts';
 import { createRuleset, type TableFacts } from './ruleset.ts';
 import { isOfFamily, type Family } from './family.ts';
 import type { Fragment } from './fragment.ts';
-import { forgetFlows, udpTargetsGone, udpWaysNew, type WaysFacts } from './stale-flows.ts';
+import { udpTargetsGone, udpWaysNew, type WaysFacts } from './stale-flows.ts';
 
 export interface TableWriter {
   /** Whether the next write is the whole table. */

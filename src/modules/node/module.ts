@@ -2,6 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { registriesOf, writeRegistries } from '../../base/sys/registries.ts';
+import { forgetFlows } from '../../base/sys/udp-flows.ts';
 import { defineModule, type ModuleContext } from '../../sdk/module.ts';
 import { createAgent, type Agent } from './agent.ts';
 import { bell } from './bell.ts';
@@ -222,7 +223,7 @@ function nodeParts(context: ModuleContext): NodeParts {
     images: images({ storage, puller: skopeoPuller({ skopeo: program('skopeo'), storage, owner: machine.instance, mostAtOnce: mostPulls(config), network: machine.further?.machineNetwork, registries: writeRegistries(join(machine.runFolder, 'registries'), registriesOf(config['registries'])) }), clock, signal: context.signal, ownAuths: authsOfProviders(context), records: pulled, verification: verificationSettings(config) }),
     runtime: runtimeHandlers({ conmon: program('conmon'), programs: machine.programs, configured: config['runtimes'], runtimeRoot: paths.runtimeRoot, exitFolder: paths.exits, cgroupVersion: machine.cgroupVersion, mostLogBytes: floodBytes(rotationSettings(config)) }),
     pool: sandboxPool({ root: paths.sandboxes, cni: cni({ ...machine.cni, network: machine.further?.machineNetwork }), names: linkNames({ instance: machine.instance, folder: join(machine.runFolder, 'links'), network: machine.further?.machineNetwork, log: log.child('sandbox') }), clock, log: log.child('sandbox'), size: typeof size === 'number' ? size : READY_SANDBOXES }),
-    hostPorts: hostPorts({ instance: machine.instance, file: paths.hostPorts, nft: program('nft'), isFurther: machine.further !== undefined }),
+    hostPorts: hostPorts({ instance: machine.instance, file: paths.hostPorts, nft: program('nft'), isFurther: machine.further !== undefined, forget: (targets) => forgetFlows(targets, { conntrack: machine.programs['conntrack'] }).catch((error: unknown) => log.warn('who sent datagrams to a port of the machine may not reach the pod that has it now', { error })) }),
     exits: watchExits({ folder: paths.exits }),
     outOfService: outOfService(context.caches.of(EndpointSliceKind), { instance: machine.instance, signal: context.signal }),
     hostIp: hostAddress(machine.network.gatewayIp),

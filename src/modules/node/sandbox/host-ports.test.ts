@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { ContainerPort, Pod } from '../../../api/generated/core-v1.ts';
-import { hostPortScript, hostPortsOf } from './host-ports.ts';
+import { hostPortScript, hostPortsOf, staleFlows } from './host-ports.ts';
 
 const pod = (ports: ContainerPort[], hostNetwork = false): Pod => ({ metadata: {}, spec: { hostNetwork, containers: [{ name: 'a', ports }] } });
 
@@ -24,4 +24,15 @@ test('on a further node answers come back through it', () => {
   const held = [{ ip: '10.0.0.1', mappings: [{ protocol: 'tcp', hostPort: 80, hostIp: '', containerPort: 8080 } as const] }];
   assert.match(hostPortScript('t', held, { isFurther: true }), /ct status dnat fib saddr type != local meta l4proto \{ tcp, udp, sctp \} masquerade to :61000-65535\n +ct status dnat masquerade\n/);
   assert.doesNotMatch(hostPortScript('t', held), /ct status/);
+});
+
+test('flows of UDP that the rules would lead elsewhere now', () => {
+  const udp = { protocol: 'udp', hostPort: 53, hostIp: '', containerPort: 5353 } as const;
+  const [first, second] = [{ ip: '10.0.0.1', mappings: [udp, { ...udp, protocol: 'tcp' as const }] }, { ip: '10.0.0.2', mappings: [udp] }];
+  const own = ['127.0.0.1', '192.0.2.1'];
+  assert.deepEqual(staleFlows([], [first], own), ['127.0.0.1:53', '192.0.2.1:53'], 'the machine itself may have answered');
+  assert.deepEqual(staleFlows([first], [second], own), ['10.0.0.1:5353']);
+  assert.deepEqual(staleFlows([first], [], own), ['10.0.0.1:5353']);
+  assert.deepEqual(staleFlows([], [{ ip: '10.0.0.3', mappings: [{ ...udp, hostIp: '192.0.2.1' }] }], own), ['192.0.2.1:53']);
+  assert.deepEqual(staleFlows([first, second], [first, second], own), []);
 });

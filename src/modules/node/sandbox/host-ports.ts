@@ -3,6 +3,7 @@
  * the first such pod and gone with the last. What holds now lies in a file, so that the next llmos goes on with it.
  */
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { networkInterfaces } from 'node:os';
 import type { Pod } from '../../../api/generated/core-v1.ts';
 import { FORWARDED_PORTS } from '../../../sdk/forwarded-ports.ts';
 import { run } from '../../../base/sys/run.ts';
@@ -16,7 +17,7 @@ export interface PortMapping {
 }
 
 export interface HostPorts {
-  /** Settles when they lead to the pod. Nothing happens for a pod without. Rejects when nft refuses. */
+  /** Settles when they lead to the pod, what of UDP was led elsewhere before too. Nothing happens for a pod without. Rejects when nft refuses. */
   open(podUid: string, ip: string, mappings: readonly PortMapping[]): Promise<void>;
   release(podUid: string): Promise<void>;
   owners(): readonly string[];
@@ -24,7 +25,7 @@ export interface HostPorts {
   drain(): Promise<void>;
 }
 
-interface Held { ip: string; mappings: readonly PortMapping[] }
+export interface Held { ip: string; mappings: readonly PortMapping[] }
 
 /** Of app containers and sidecars; those of IPv6 addresses are left out, the pod network is IPv4. */
 export function hostPortsOf(pod: Pod): PortMapping[] {
@@ -35,7 +36,8 @@ export function hostPortsOf(pod: Pod): PortMapping[] {
   }));
 }
 
-export function hostPorts(options: { instance: string; file: string; nft: string; isFurther?: boolean }): HostPorts {
+/** `forget` has the kernel forget the flows of UDP that are answered from there (base/sys/udp-flows.ts), and rejects never. */
+export function hostPorts(options: { instance: string; file: string; nft: string; isFurther?: boolean; forget(targets: readonly string[]): Promise<void> }): HostPorts {
   // With the digit no instance name is a word of nft's language.
   const table = `${options.instance}0_hostports`;
   const held = new Map<string, Held>(existsSync(options.file) ? (JSON.parse(readFileSync(options.file, 'utf8')) as [string, Held][]) : []);
@@ -53,10 +55,12 @@ export function hostPorts(options: { instance: string; file: string; nft: string
   /** One after the other; each brings the table to what is held then. */
   function apply(): Promise<void> {
     const next = last.catch(() => {}).then(async () => {
-      const wanted = new Map(held);
+      const [before, wanted] = [[...kept.values()], new Map(held)];
       keep(new Map([...kept, ...wanted]));
       await run(options.nft, ['-f', '-'], { input: hostPortScript(table, [...wanted.values()], { isFurther: options.isFurther }) });
       keep(wanted);
+      const stale = staleFlows(before, [...wanted.values()], ownAddresses());
+      if (stale.length > 0) await options.forget(stale);
     });
     last = next;
     return next;
@@ -78,6 +82,20 @@ export function hostPorts(options: { instance: string; file: string; nft: string
       await apply();
     },
   };
+}
+
+const ownAddresses = (): string[] => Object.values(networkInterfaces()).flatMap((each) => each ?? []).filter(({ family }) => family === 'IPv4').map(({ address }) => address);
+
+/**
+ * Where flows of UDP are answered from that the rules would lead elsewhere now: pods that have a port no longer, and the machine itself, where one is new (upstream: the CNI
+ * plugin portmap, deletePortmapStaleConnections). Pure.
+ */
+export function staleFlows(before: readonly Held[], now: readonly Held[], machine: readonly string[]): string[] {
+  const udp = (held: readonly Held[], written: (ip: string, mapping: PortMapping) => readonly string[]): Set<string> => new Set(held.flatMap(({ ip, mappings }) => mappings.filter(({ protocol }) => protocol === 'udp').flatMap((each) => written(ip, each))));
+  const pods = (held: readonly Held[]): Set<string> => udp(held, (ip, { containerPort }) => [`${ip}:${containerPort}`]);
+  const ports = (held: readonly Held[]): Set<string> => udp(held, (_ip, { hostIp, hostPort }) => (hostIp === '' ? machine : [hostIp]).map((address) => `${address}:${hostPort}`));
+  const only = (these: Set<string>, others: Set<string>): string[] => [...these].filter((each) => !others.has(each));
+  return [...only(pods(before), pods(now)), ...only(ports(now), ports(before))];
 }
 
 /** On a further node answers must come back through it, since pods reach everybody else without it; what it forwards is known by its port, as the pods' policies do not take it for the node. The whole table anew in one transaction; taken away when there is nothing to lead anywhere. Of two pods with one port, the first has it. */
