@@ -149,7 +149,7 @@ describe('what queues tell', () => {
     await told("ClusterQueue team is inactive: Can't admit new workloads: references missing ResourceFlavor(s): missing.");
     await client.patch(LocalQueue, 'team', { type: 'merge', body: { spec: { stopPolicy: 'Hold' } } }, NS);
     await flavor('missing');
-    await told("LocalQueue team is inactive: Can't submit new workloads to clusterQueue; LocalQueue is stopped");
+    await told("LocalQueue team is inactive: LocalQueue is stopped");
     await client.patch(LocalQueue, 'team', { type: 'merge', body: { spec: { stopPolicy: 'None' } } }, NS);
     await running('a');
   });

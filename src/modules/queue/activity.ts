@@ -43,7 +43,7 @@ export function activityOf(queue: ClusterQueue, known: Pick<Known, 'flavorOf' | 
 
 /** Source: Kueue, LocalQueue condition Active. */
 export function localActivityOf({ spec }: LocalQueue, known: Known): Activity {
-  if (spec?.stopPolicy !== undefined && spec.stopPolicy !== 'None') return { active: false, reason: 'Stopped', message: "Can't submit new workloads to clusterQueue; LocalQueue is stopped" };
+  if (spec?.stopPolicy !== undefined && spec.stopPolicy !== 'None') return { active: false, reason: 'Stopped', message: 'LocalQueue is stopped' };
   const queue = known.queueOf(spec?.clusterQueue ?? '');
   if (queue === undefined) return { active: false, reason: 'ClusterQueueDoesNotExist', message: "Can't submit new workloads to clusterQueue" };
   return activityOf(queue, known).active ? { active: true, reason: 'Ready', message: 'Can submit new workloads to localQueue' } : { active: false, reason: 'ClusterQueueIsInactive', message: "Can't submit new workloads to clusterQueue" };
