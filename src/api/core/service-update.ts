@@ -24,13 +24,16 @@ export function keepAllocated(service: Service, old: Service): void {
   const [spec, before] = [(service.spec ??= {}), old.spec ?? {}];
   if (spec.type !== 'ExternalName' && before.type !== 'ExternalName') keepAddresses(spec, before);
   pairAgain(spec, before);
-  if (hasNodePorts(spec) && hasNodePorts(before)) keepNodePorts(spec, before);
+  if (wantsNodePorts(spec) && wantsNodePorts(before)) keepNodePorts(spec, before);
   if (hasHealthCheck(spec) && hasHealthCheck(before) && !spec.healthCheckNodePort && before.healthCheckNodePort) spec.healthCheckNodePort = before.healthCheckNodePort;
   dropUnused(spec, before);
   if (spec.type !== 'LoadBalancer' && service.status !== undefined) service.status.loadBalancer = {};
 }
 
+/** Whether it may have some. */
 const hasNodePorts = ({ type }: ServiceSpec): boolean => type === 'NodePort' || type === 'LoadBalancer';
+/** Whether each port has one, also where nobody says so: who wants none gets rid of them by leaving them out. */
+export const wantsNodePorts = ({ type, allocateLoadBalancerNodePorts }: ServiceSpec): boolean => type === 'NodePort' || (type === 'LoadBalancer' && allocateLoadBalancerNodePorts !== false);
 
 function keepAddresses(spec: ServiceSpec, before: ServiceSpec): void {
   if (!spec.clusterIP && before.clusterIP) spec.clusterIP = before.clusterIP;

@@ -7,6 +7,7 @@
 import { invalid, type FieldError } from '../../api/field-error.ts';
 import { ApiError } from '../../api/errors.ts';
 import type { Service, ServiceSpec } from '../../api/generated/core-v1.ts';
+import { wantsNodePorts } from '../../api/core/service-update.ts';
 import { refusal, settleFamilies, type FamilyName } from './families.ts';
 import { createPool, createTaken, type AllocateOptions, type Pool, type Range } from './pools.ts';
 
@@ -72,21 +73,23 @@ export function createBook(serviceCidr: string, ports: Range = nodePortRange(30_
   }
 
   async function allocatePorts(service: Service, spec: ServiceSpec, old: Service | undefined, options: AllocateOptions): Promise<void> {
-    const wanted = spec.type === 'NodePort' || (spec.type === 'LoadBalancer' && spec.allocateLoadBalancerNodePorts !== false);
+    const wanted = wantsNodePorts(spec);
     const possible = spec.type === 'NodePort' || spec.type === 'LoadBalancer';
     const has = new Set((old?.spec?.ports ?? []).map((each) => each.nodePort));
+    const given = new Map<number, number>();
     const errors: FieldError[] = [];
     for (const [index, port] of (spec.ports ?? []).entries()) {
       if (!possible) break;
       if (!port.nodePort && !wanted) continue;
-      // The same port over TCP and UDP is one node port.
+      // The same port over TCP and UDP is one node port; of two ports that are made together, each has its own.
       port.nodePort ||= spec.ports?.find((each) => each.port === port.port && each.protocol !== port.protocol && each.nodePort)?.nodePort ?? nodePorts.next(options) ?? 0;
       if (port.nodePort === 0) throw new ApiError('InternalError', 'failed to allocate a nodePort: range is full');
-      if (has.has(port.nodePort)) continue;
-      const isOwn = port.nodePort === old?.spec?.healthCheckNodePort;
+      const other = given.get(port.nodePort);
+      if (has.has(port.nodePort) || (other !== undefined && (old !== undefined || other === port.port))) continue;
+      const isOwn = other !== undefined || port.nodePort === old?.spec?.healthCheckNodePort;
       const why = outOfRange(port.nodePort) ?? (!isOwn && (await nodePorts.take(port.nodePort, options)) ? undefined : TAKEN);
       if (why !== undefined) errors.push(invalid(`spec.ports[${index}].nodePort`, port.nodePort, why));
-      has.add(port.nodePort);
+      given.set(port.nodePort, port.port);
     }
     if (errors.length > 0) throw refusal(service, errors);
   }
