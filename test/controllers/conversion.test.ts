@@ -16,6 +16,8 @@ interface Review { apiVersion: string; request: { uid: string; desiredAPIVersion
 let world: World;
 let server: WebhookServer;
 let broken = false;
+/** What the webhook makes of the metadata. */
+let metadataOf = (metadata: KubeObject['metadata']): unknown => metadata;
 const served: Module = { name: 'kinds', description: '', kinds: [Namespace, Service, EndpointSlice] as readonly unknown[] as readonly Kind[] };
 
 /** v1 says `hostPort: a:80`, v2 says host and port. */
@@ -25,7 +27,7 @@ function convert(_path: string, { apiVersion, request }: Review): unknown {
     const [left, right] = hostPort.split(':');
     const spec = request.desiredAPIVersion.endsWith('v2') ? { host: left, port: right } : { hostPort: `${host}:${port}` };
     // Both sides lose what the other version has no field for: the door takes care of it.
-    return { ...object, apiVersion: request.desiredAPIVersion, spec: { ...object.spec, ...spec } };
+    return { ...object, apiVersion: request.desiredAPIVersion, metadata: metadataOf(object.metadata), spec: { ...object.spec, ...spec } };
   });
   const result = broken ? { status: 'Failure', message: 'no idea' } : { status: 'Success' };
   return { apiVersion, kind: 'ConversionReview', response: { uid: request.uid, result, convertedObjects: broken ? [] : convertedObjects } };
@@ -150,4 +152,28 @@ test('a conversion that fails is told, and the stored version stays readable', a
   await assert.rejects(world.client.create(kindOf('Host', 'v2'), host('v2', 'tried', { host: 'h', port: '1' }), { dryRun: true }), /Kind=Host failed: no idea/);
   assert.deepEqual((await world.client.get(kindOf('Host', 'v1'), 'a', at)).spec, { hostPort: 'a.example.com:90' });
   broken = false;
+});
+
+test('of the metadata a webhook may change labels and annotations, as they may be', async () => {
+  const of = async (change: (metadata: KubeObject['metadata']) => unknown): Promise<unknown> => {
+    metadataOf = change;
+    return world.client.get(kindOf('Host', 'v2'), 'marked', at).then(({ metadata }) => [metadata.labels, metadata.annotations, metadata.finalizers], (error: Error) => error.message.replace(/^conversion webhook for example\.com\/v1, Kind=Host returned /, ''));
+  };
+  await world.client.create(kindOf('Host', 'v1'), { ...host('v1', 'marked', { hostPort: 'm:1' }), metadata: { name: 'marked', namespace: 'default', labels: { own: 'x' } } });
+  const table: [(metadata: KubeObject['metadata']) => unknown, unknown][] = [
+    [(metadata) => ({ ...metadata, labels: { ...metadata.labels, more: 'y' }, annotations: { a: 'b' }, finalizers: ['no/where'] }), [{ own: 'x', more: 'y' }, { a: 'b' }, undefined]],
+    [(metadata) => ({ ...metadata, labels: null }), [undefined, undefined, undefined]],
+    [(metadata) => ({ ...metadata, labels: { 'a b': 'x' } }), /^invalid metadata: metadata\.labels: Invalid value: "a b": name part must consist of/],
+    [(metadata) => ({ ...metadata, annotations: { 'a b': 'x' } }), /^invalid metadata: metadata\.annotation: Invalid value: "a b"/],
+    [(metadata) => ({ ...metadata, labels: { a: 1 } }), /^invalid metadata: metadata\.labels\[a\] must be a string, but is number in converted object$/],
+    [(metadata) => ({ ...metadata, annotations: ['a'] }), /^invalid metadata: invalid metadata\.annotations of type \[\]interface \{\} in converted object$/],
+    [(metadata) => ({ ...metadata, namespace: 'other' }), /^invalid object: must have the same namespace: default != other$/],
+    [() => undefined, /^invalid object: must have the same name: marked != $/],
+  ];
+  for (const [change, expected] of table) {
+    const said = await of(change);
+    if (expected instanceof RegExp) assert.match(String(said), expected);
+    else assert.deepEqual(said, expected);
+  }
+  metadataOf = (metadata) => metadata;
 });

@@ -1,9 +1,11 @@
 /** Conversion of custom resources between versions by a webhook (apiextensions.k8s.io/v1 ConversionReview). */
 import { randomUUID } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
 import { ApiError } from '../../api/errors.ts';
 import type { CustomResourceDefinition, WebhookConversion } from '../../api/generated/apiextensions-v1.ts';
-import { cloneJson, isJsonObject } from '../../api/json.ts';
-import type { KubeObject } from '../../api/meta.ts';
+import { cloneJson, isJsonObject, type JsonObject } from '../../api/json.ts';
+import type { Json, KubeObject } from '../../api/meta.ts';
+import { validateAnnotations, validateLabels } from '../../api/metadata-validation.ts';
 import type { Client } from '../../sdk/client.ts';
 import { callWebhook } from '../../sdk/webhook/call.ts';
 
@@ -52,16 +54,29 @@ async function ask(webhook: WebhookConversion, objects: readonly KubeObject[], a
 
 /** Of the metadata a webhook may change labels and annotations alone. */
 function checked(original: KubeObject, converted: KubeObject, apiVersion: string): KubeObject {
-  if (!isJsonObject(converted) || !isJsonObject(converted.metadata)) throw new Error('returned something that is no object');
+  if (!isJsonObject(converted)) throw new Error('returned something that is no object');
   if (converted.apiVersion !== apiVersion) throw new Error(`returned invalid object: invalid groupVersion (expected ${apiVersion}, received ${converted.apiVersion ?? ''})`);
   if (converted.kind !== original.kind) throw new Error(`returned invalid object: invalid kind (expected ${original.kind ?? ''}, received ${converted.kind ?? ''})`);
-  const { name, namespace, uid } = converted.metadata;
-  for (const [field, value] of Object.entries({ name, namespace, uid }) as ['name' | 'namespace' | 'uid', string | undefined][]) {
-    if (value !== original.metadata[field]) throw new Error(`returned invalid object: must have the same ${field === 'uid' ? 'UID' : field}: ${original.metadata[field] ?? ''} != ${value ?? ''}`);
+  const told: JsonObject = isJsonObject(converted.metadata) ? converted.metadata : {};
+  for (const field of ['name', 'namespace', 'uid'] as const) {
+    if ((told[field] ?? '') !== (original.metadata[field] ?? '')) throw new Error(`returned invalid object: must have the same ${field === 'uid' ? 'UID' : field}: ${original.metadata[field] ?? ''} != ${String(told[field] ?? '')}`);
   }
-  const { labels, annotations } = converted.metadata as KubeObject['metadata'];
   const metadata = cloneJson(original.metadata);
-  delete metadata.labels;
-  delete metadata.annotations;
-  return { ...(converted as KubeObject), metadata: { ...metadata, ...(labels === undefined ? {} : { labels }), ...(annotations === undefined ? {} : { annotations }) } };
+  for (const field of ['labels', 'annotations'] as const) {
+    delete metadata[field];
+    const map = told[field];
+    if (map !== undefined && map !== null) metadata[field] = checkedMap(field, map, original.metadata[field]);
+  }
+  return { ...(converted as KubeObject), metadata };
+}
+
+/** What was there before may stay as it is, whatever it is. */
+function checkedMap(field: 'labels' | 'annotations', map: Json, before: Record<string, string> | undefined): Record<string, string> {
+  const invalid = (why: string): Error => new Error(`returned invalid metadata: ${why}`);
+  if (!isJsonObject(map)) throw invalid(`invalid metadata.${field} of type ${Array.isArray(map) ? '[]interface {}' : typeof map} in converted object`);
+  for (const [key, value] of Object.entries(map)) if (typeof value !== 'string') throw invalid(`metadata.${field}[${key}] must be a string, but is ${value === null ? '<nil>' : typeof value} in converted object`);
+  const made = map as Record<string, string>;
+  const errors = isDeepStrictEqual(made, before ?? {}) ? [] : field === 'labels' ? validateLabels(made, 'metadata.labels') : validateAnnotations(made, 'metadata.annotation');
+  if (errors.length > 0) throw invalid(errors.length === 1 ? `${errors[0]!.field}: ${errors[0]!.message}` : `[${errors.map(({ field: at, message }) => `${at}: ${message}`).join(', ')}]`);
+  return made;
 }
