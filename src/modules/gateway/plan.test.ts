@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Gateway, HTTPRoute } from '../../api/gateway/kinds.ts';
+import type { GRPCRoute, Gateway, HTTPRoute } from '../../api/gateway/kinds.ts';
 import type { HttpRule, Listener } from '../../api/gateway/types.ts';
 import type { Service } from '../../api/generated/core-v1.ts';
 import type { EndpointSlice } from '../../api/generated/discovery-v1.ts';
@@ -120,6 +120,14 @@ test('entries are tried by precision, then by age', () => {
   assert.deepEqual(doors[0]!.entries.map(({ match: { path, method, headers }, key }) => `${path.type} ${path.value} ${method ?? ''} ${headers.length} ${key}`), [
     'Exact /a  0 shop/r0', 'PathPrefix /aa  0 shop/r0', 'PathPrefix /a GET 0 shop/r0', 'PathPrefix /a  1 shop/r0', 'PathPrefix /a  0 shop/r1', 'PathPrefix /a  0 shop/r0',
   ]);
+});
+
+test('calls of gRPC go to the rule that says more of the service, then of the method', () => {
+  const says = (service?: string, method?: string, more: object = {}): object => ({ method: { ...(service === undefined ? {} : { service }), ...(method === undefined ? {} : { method }), ...more } });
+  const matches = [says(undefined, 'Echo'), says('a.Service'), { ...says('a.Service'), headers: [{ name: 'x', value: '1' }] }, says('a.Service', 'Echo'), {}, says('.*Service', 'Ec.*', { type: 'RegularExpression' })];
+  const route: GRPCRoute = { metadata: { namespace: 'shop', name: 'calls', creationTimestamp: '2026-01-01T00:00:00Z' }, spec: { parentRefs: [{ name: 'edge' }], rules: [{ matches, backendRefs: to }] } };
+  const { doors } = planOf(observedOf([{}], [], { grpcRoutes: [route] }));
+  assert.deepEqual(doors[0]!.entries.map(({ at }) => at[1]), [3, 5, 2, 1, 0, 4]);
 });
 
 test('a rule that nothing can say, or that HAProxy refuses, is left out by name', () => {

@@ -7,7 +7,7 @@ import { balancingOf } from '../../sdk/load-balancing/balancing.ts';
 import type { Observed } from './observed.ts';
 import { tlsOf } from './backend-tls.ts';
 import { isFailure, resolveBackend, type Failure, type From } from './references.ts';
-import type { Action, Match, ResolvedFilter, Target } from './rules.ts';
+import { firstOfEach, type Action, type Match, type ResolvedFilter, type Target } from './rules.ts';
 
 /** Rules of a route as they are carried out, and why some of it is not. */
 export interface Resolved {
@@ -142,11 +142,11 @@ function isExtended(filters: readonly RouteFilter[] | undefined, resolved: Resol
 
 function httpMatch({ path, headers, queryParams, method }: HttpMatch): Match {
   const type = (path?.type ?? 'PathPrefix') as Match['path']['type'];
-  return { path: { type, value: path?.value ?? '/' }, headers: firstOfEach(headers, (name) => name.toLowerCase()), queryParams: firstOfEach(queryParams, (name) => name), ...(method === undefined ? {} : { method }) };
+  return { path: { type, value: path?.value ?? '/' }, headers: firstOfEach(headers), queryParams: firstOfEach(queryParams, (name) => name), ...(method === undefined ? {} : { method }) };
 }
 
 function grpcMatch({ method, headers }: GrpcMatch): Match {
-  return { path: grpcPath(method), headers: firstOfEach(headers, (name) => name.toLowerCase()), queryParams: [] };
+  return { path: grpcPath(method), says: 2 * Number(Boolean(method?.service)) + Number(Boolean(method?.method)), headers: firstOfEach(headers), queryParams: [] };
 }
 
 function grpcPath(method: GrpcMatch['method']): Match['path'] {
@@ -155,12 +155,6 @@ function grpcPath(method: GrpcMatch['method']): Match['path'] {
   if (type === 'RegularExpression') return { type: 'RegularExpression', value: `/${service === '' ? '[^/]+' : `(?:${service})`}/${name === '' ? '[^/]+' : `(?:${name})`}` };
   if (service === '') return { type: 'RegularExpression', value: `/[^/]+/${name}` };
   return name === '' ? { type: 'PathPrefix', value: `/${service}` } : { type: 'Exact', value: `/${service}/${name}` };
-}
-
-/** Of entries with equivalent names only the first counts. */
-function firstOfEach<T extends { name: string }>(all: readonly T[] | undefined, normal: (name: string) => string): T[] {
-  const seen = new Set<string>();
-  return (all ?? []).filter(({ name }) => !seen.has(normal(name)) && seen.add(normal(name)));
 }
 
 /** undefined for none, and for 0s, which stands for none. */

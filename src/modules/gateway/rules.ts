@@ -16,6 +16,8 @@ export interface PathMatch { type: 'Exact' | 'PathPrefix' | 'RegularExpression';
 
 export interface Match {
   path: PathMatch;
+  /** Of gRPC: whether it says the service (2) and the method (1). What says one says all of its characters, an expression too. */
+  says?: number;
   method?: string;
   headers: readonly ValueMatch[];
   queryParams: readonly ValueMatch[];
@@ -77,11 +79,21 @@ export interface Entry {
 
 const PATH_RANK = { Exact: 0, RegularExpression: 1, PathPrefix: 2 };
 
-/** The order in which entries of a listener are tried (HTTPRouteRule.matches). Hostnames come before all of that. */
+const isExact = ({ path }: Match): boolean => path.type === 'Exact';
+
+/** Of entries with equivalent names only the first counts. */
+export function firstOfEach<T extends { name: string }>(all: readonly T[] | undefined, normal = (name: string): string => name.toLowerCase()): T[] {
+  const seen = new Set<string>();
+  return (all ?? []).filter(({ name }) => !seen.has(normal(name)) && seen.add(normal(name)));
+}
+
+/** The order in which entries of a listener are tried (HTTPRouteRule.matches, GRPCRouteRule.matches). Hostnames come before all of that. */
 export function compareMatches(one: Entry, other: Entry): number {
   const { match: a } = one;
   const { match: b } = other;
-  return PATH_RANK[a.path.type] - PATH_RANK[b.path.type]
+  return Number(isExact(b)) - Number(isExact(a))
+    || (b.says ?? 0) - (a.says ?? 0)
+    || PATH_RANK[a.path.type] - PATH_RANK[b.path.type]
     || b.path.value.length - a.path.value.length
     || Number(b.method !== undefined) - Number(a.method !== undefined)
     || b.headers.length - a.headers.length

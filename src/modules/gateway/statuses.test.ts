@@ -20,10 +20,23 @@ function observedOf(gateways: number): Observed {
   };
 }
 
-test('a route counts as attached though it is not accepted', () => {
+test('a route that is not accepted does not count as attached', () => {
+  const accepted = planOf(observedOf(1));
+  assert.equal(gatewayStatus(accepted.gateways[0]!, accepted, { addresses: [] }, NOW).listeners![0]!.attachedRoutes, 1);
   const plan = planOf(observedOf(1), new Map([['HTTPRoute:shop:r:0', 'no such thing']]));
   assert.equal(plan.routes[0]!.resolved.unsupported?.reason, 'UnsupportedValue');
-  assert.equal(gatewayStatus(plan.gateways[0]!, plan, { addresses: [] }, NOW).listeners![0]!.attachedRoutes, 1);
+  assert.equal(gatewayStatus(plan.gateways[0]!, plan, { addresses: [] }, NOW).listeners![0]!.attachedRoutes, 0);
+});
+
+test('a gateway tells whether all that it and its listeners name was found', () => {
+  const said = (listener: object): (string | undefined)[] => {
+    const observed = observedOf(1);
+    const plan = planOf({ ...observed, gateways: observed.gateways.map((gateway) => ({ ...gateway, spec: { ...gateway.spec, listeners: [{ name: 'https', port: 443, protocol: 'HTTPS', ...listener }] } })) as Gateway[] });
+    const found = gatewayStatus(plan.gateways[0]!, plan, { addresses: [] }, NOW).conditions!.find(({ type }) => type === 'ResolvedRefs');
+    return [found?.status, found?.reason];
+  };
+  assert.deepEqual(said({ tls: { certificateRefs: [{ name: 'none' }] } }), ['False', 'ListenersNotResolved']);
+  assert.deepEqual(said({ protocol: 'HTTP' }), ['True', 'ResolvedRefs']);
 });
 
 test('a policy tells of no more gateways than its definition lets it, and goes on telling of the same', () => {
@@ -35,4 +48,18 @@ test('a policy tells of no more gateways than its definition lets it, and goes o
   const known = [18, 19].map((index) => ({ ancestorRef: { group: 'gateway.networking.k8s.io', kind: 'Gateway', namespace: 'shop', name: `g${index}` }, controllerName: CONTROLLER, conditions: [] }));
   const [first, ...rest] = told({ ...policy, status: { ancestors: [other, ...known] } } as unknown as BackendTLSPolicy);
   assert.deepEqual([first, rest.slice(0, 3), rest.length], ['example.com/x', ['g18', 'g19', 'g0'], 15]);
+});
+
+test('a policy for a port or a Service that is not there says so', () => {
+  const said = (targetRef: object, service?: Service): (string | undefined)[] => {
+    const target = { group: '', kind: 'Service', name: 'web', ...targetRef };
+    const own = { ...policy, spec: { ...policy.spec, targetRefs: [target] } } as BackendTLSPolicy;
+    const observed: Observed = { ...observedOf(1), policies: [own], service: () => service };
+    const found = policyAncestors(own, planOf(observed), observed, NOW)![0]!.conditions.find(({ type }) => type === 'Accepted')!;
+    return [found.status, found.reason];
+  };
+  const named = { ...service, spec: { ports: [{ name: 'https', port: 80 }] } } as Service;
+  assert.deepEqual([said({ sectionName: 'https' }, named), said({ sectionName: 'other' }, named), said({}, named), said({}), said({ sectionName: '' }, named)], [
+    ['True', 'Accepted'], ['False', 'TargetNotFound'], ['True', 'Accepted'], ['False', 'TargetNotFound'], ['True', 'Accepted'],
+  ]);
 });

@@ -1,5 +1,6 @@
 /** What the statuses of Gateways, routes and policies say of a plan (the conditions and reasons of the specification). Pure. */
 import { withCondition } from '../../api/conditions.ts';
+import type { Service } from '../../api/generated/core-v1.ts';
 import { GROUP } from '../../api/gateway/parts.ts';
 import type { BackendTLSPolicy, Gateway, GatewayClass, ListenerSet } from '../../api/gateway/kinds.ts';
 import type { BackendRef, FilteredBackendRef, GatewayAddress, ListenerStatus, ParentReference, RouteFilter, RouteParentStatus } from '../../api/gateway/types.ts';
@@ -40,8 +41,8 @@ export function gatewayClassStatus({ metadata, status, spec }: GatewayClass, now
   return { ...status, conditions: conditionsOf(status?.conditions?.filter(({ reason }) => reason !== 'Pending'), [said, version], metadata.generation, now), supportedFeatures: SUPPORTED_FEATURES.map((name) => ({ name })) };
 }
 
-/** Of a Gateway: said while it says something of TLS that they are about. */
-const TLS_CONDITIONS: ReadonlySet<string> = new Set(['InsecureFrontendValidationMode', 'ResolvedRefs']);
+/** Of a Gateway: said while it holds. */
+const INSECURE = 'InsecureFrontendValidationMode';
 
 export interface Standing {
   addresses: readonly GatewayAddress[];
@@ -72,13 +73,13 @@ export function gatewayStatus(state: GatewayState, plan: Plan, standing: Standin
   const listeners = state.listeners.filter(({ set }) => set === undefined);
   const { generation } = gateway.metadata;
   const [accepted, programmed] = standingSaid(state, standing);
-  const tls: Said[] = [
-    ...(isInsecure(gateway) ? [{ type: 'InsecureFrontendValidationMode', status: true, reason: 'ConfigurationChanged', message: 'clients come in without a certificate that is known (AllowInsecureFallback)' }] : []),
-    ...(gateway.spec.tls?.backend?.clientCertificateRef === undefined ? [] : [state.unresolved === undefined ? { type: 'ResolvedRefs', status: true, reason: 'ResolvedRefs' } : { type: 'ResolvedRefs', status: false, ...state.unresolved }]),
-  ];
+  const resolved: Said = state.unresolved !== undefined ? { type: 'ResolvedRefs', status: false, ...state.unresolved }
+    : listeners.some(({ unresolved }) => unresolved !== undefined) ? { type: 'ResolvedRefs', status: false, reason: 'ListenersNotResolved', message: 'see the conditions of the listeners' }
+    : { type: 'ResolvedRefs', status: true, reason: 'ResolvedRefs' };
+  const insecure: Said[] = isInsecure(gateway) ? [{ type: INSECURE, status: true, reason: 'ConfigurationChanged', message: 'clients come in without a certificate that is known (AllowInsecureFallback)' }] : [];
   return {
     ...gateway.status, addresses: [...standing.addresses],
-    conditions: conditionsOf(gateway.status?.conditions?.filter(({ type }) => !TLS_CONDITIONS.has(type) || tls.some((each) => each.type === type)), [accepted, programmed, ...tls], generation, now),
+    conditions: conditionsOf(gateway.status?.conditions?.filter(({ type }) => type !== INSECURE || insecure.length > 0), [accepted, programmed, resolved, ...insecure], generation, now),
     listeners: listeners.map((each) => listenerStatus(each, gateway, plan, now)),
     ...(gateway.spec.allowedListeners === undefined && gateway.status?.attachedListenerSets === undefined ? {} : { attachedListenerSets: setStatuses(state, [accepted, programmed], plan, now).filter(({ attached }) => attached).length }),
   };
@@ -112,7 +113,8 @@ export function listenerSetStatuses(state: GatewayState, plan: Plan, standing: S
 function listenerStatus(state: ListenerState, { metadata, status }: Gateway | ListenerSet, plan: Plan, now: string): ListenerStatus {
   const { listener, kinds, refused, conflict, unresolved, works, overlapping } = state;
   const before = status?.listeners?.find(({ name }) => name === listener.name);
-  const attachedRoutes = plan.routes.filter(({ attachments }) => attachments.some((each) => each.listeners.some((found) => found.state === state))).length;
+  // Those that are accepted (so since v1.5; before, all that attach).
+  const attachedRoutes = plan.routes.filter(({ attachments, resolved }) => resolved.unsupported === undefined && attachments.some((each) => each.listeners.some((found) => found.state === state))).length;
   // Of two listeners of a Gateway neither is used; one of a set is told which of the conflicts it lost.
   const lost = conflict === undefined ? undefined : { ...conflict, reason: state.set === undefined ? 'Invalid' : conflict.reason };
   const said: Said[] = [
@@ -167,12 +169,13 @@ export function policyAncestors(policy: BackendTLSPolicy, plan: Plan, observed: 
   const targets = policy.spec.targetRefs.filter(({ group, kind }) => group === '' && kind === 'Service');
   const outdone = targets.every((ref) => observed.policies.some((other) => other !== policy && other.metadata.namespace === policy.metadata.namespace && byAge(other, policy) < 0
     && other.spec.targetRefs.some((each) => each.group === ref.group && each.kind === ref.kind && each.name === ref.name && (each.sectionName ?? '') === (ref.sectionName ?? ''))));
+  const isThere = targets.some(({ name, sectionName }) => hasPort(observed.service(`${policy.metadata.namespace}/${name}`), sectionName));
   const gateways = new Set(plan.routes.flatMap(({ route, attachments }) => (route.spec?.rules ?? []).flatMap(referred).some((ref) => targets.some(({ name }) => ref.name === name && (ref.namespace ?? route.metadata.namespace) === policy.metadata.namespace))
     ? attachments.map(({ gateway }) => gateway.gateway) : []));
   const own = [...gateways].map((gateway) => {
     const ancestorRef: ParentReference = { group: GROUP, kind: 'Gateway', namespace: gateway.metadata.namespace ?? '', name: gateway.metadata.name ?? '' };
     const old = before.find((each) => each.controllerName === CONTROLLER && each.ancestorRef.name === ancestorRef.name && each.ancestorRef.namespace === ancestorRef.namespace);
-    return { ancestorRef, controllerName: CONTROLLER, conditions: conditionsOf(old?.conditions, policySaid(validation, outdone), policy.metadata.generation, now) };
+    return { ancestorRef, controllerName: CONTROLLER, conditions: conditionsOf(old?.conditions, policySaid(validation, outdone, isThere), policy.metadata.generation, now) };
   });
   const others = before.filter(({ controllerName }) => controllerName !== CONTROLLER);
   // A list that is full gets no further entries (PolicyStatus.ancestors); who was told of stays.
@@ -180,9 +183,14 @@ export function policyAncestors(policy: BackendTLSPolicy, plan: Plan, observed: 
   return [...others, ...(own.length > MOST_ANCESTORS ? own.sort((a, b) => Number(isKnown(b)) - Number(isKnown(a))) : own)].slice(0, MOST_ANCESTORS);
 }
 
-function policySaid({ tls, wrong }: ReturnType<typeof validationOf>, outdone: boolean): Said[] {
+function hasPort(service: Service | undefined, portName: string | undefined): boolean {
+  return service !== undefined && (portName === undefined || portName === '' || (service.spec?.ports ?? []).some(({ name }) => name === portName));
+}
+
+function policySaid({ tls, wrong }: ReturnType<typeof validationOf>, outdone: boolean, isThere: boolean): Said[] {
   const resolved: Said = wrong !== undefined && wrong.reason !== 'Invalid' ? { type: 'ResolvedRefs', status: false, ...wrong } : { type: 'ResolvedRefs', status: true, reason: 'ResolvedRefs' };
   if (outdone) return [{ type: 'Accepted', status: false, reason: 'Conflicted', message: 'an older policy speaks for the same backends' }, resolved];
+  if (!isThere) return [{ type: 'Accepted', status: false, reason: 'TargetNotFound', message: 'targetRefs: there is no such Service, or no port of that name' }, resolved];
   if (tls !== undefined) return [{ type: 'Accepted', status: true, reason: 'Accepted' }, resolved];
   return [{ type: 'Accepted', status: false, reason: wrong.reason === 'Invalid' ? 'Invalid' : 'NoValidCACertificate', message: wrong.message }, resolved];
 }

@@ -135,9 +135,17 @@ export function grpc(): void {
 
   tried('GRPCRouteAllBackendsWeightZero', [{ backendRefs: [backend(V1, { weight: 0 })] }], (address) => calls(address, `/${SERVICE}/Echo`, '14'));
 
-  tried('GRPCRouteRequestHeaderModifier', [{ filters: [{ type: 'RequestHeaderModifier', requestHeaderModifier: { set: [{ name: 'x-set', value: 'by-the-route' }] } }], backendRefs: [backend(V1)] }], async (address) => {
-    await calls(address, `/${SERVICE}/Echo`, V1);
-    assert.equal(JSON.parse(String((await invoke(address, `/${SERVICE}/Echo`)).headers['x-saw']))['x-set'], 'by-the-route');
+  const modified = (name: string, requestHeaderModifier: object): object => ({ matches: [method(SERVICE, name)], filters: [{ type: 'RequestHeaderModifier', requestHeaderModifier }], backendRefs: [backend(V1)] });
+  tried('GRPCRouteRequestHeaderModifier', [
+    modified('Set', { set: [{ name: 'X-Header-Set', value: 'of-the-route' }] }), modified('Add', { add: [{ name: 'X-Header-Add', value: 'of-the-route' }] }), modified('Remove', { remove: ['X-Header-Remove'] }),
+  ], async (address) => {
+    for (const [name, header, sent, arrives] of [
+      ['Set', 'x-header-set', undefined, 'of-the-route'], ['Set', 'x-header-set', 'of-the-client', 'of-the-route'], ['Add', 'x-header-add', undefined, 'of-the-route'], ['Add', 'x-header-add', 'of-the-client', 'of-the-client, of-the-route'], ['Remove', 'x-header-remove', 'of-the-client', undefined],
+    ] as const) {
+      const sends = sent === undefined ? {} : { [header]: sent };
+      await calls(address, `/${SERVICE}/${name}`, V1, sends);
+      assert.equal(JSON.parse(String((await invoke(address, `/${SERVICE}/${name}`, sends)).headers['x-saw']))[header], arrives, `${name} ${sent}`);
+    }
   });
 
   behaviour('GRPCRouteInvalidBackendRef', () => [grpcRoute('grpc-invalid', [{ backendRefs: [{ name: 'nonexistent', port: 8080 }] }])], async () => {

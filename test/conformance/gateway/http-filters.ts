@@ -37,11 +37,13 @@ export function headers(): void {
     at('/set', [requestHeaders({ set: [{ name: 'X-Header-Set', value: 'set-overwrites-values' }] })]), at('/add', [requestHeaders({ add: [{ name: 'X-Header-Add', value: 'add-appends-values' }] })]),
     at('/remove', [requestHeaders({ remove: ['X-Header-Remove'] })]),
     at('/multiple', [requestHeaders({ set: [{ name: 'X-Header-Set-1', value: 'one' }, { name: 'X-Header-Set-2', value: 'two' }], add: [{ name: 'X-Header-Add-1', value: 'a' }], remove: ['X-Header-Remove-1', 'X-Header-Remove-2'] })]),
+    at('/twice', [requestHeaders({ set: [{ name: 'X-Header-Set', value: 'first' }, { name: 'x-header-set', value: 'second' }], add: [{ name: 'X-Header-Add', value: 'first' }, { name: 'x-header-add', value: 'second' }] })]),
     at('/odd', [requestHeaders({ set: [{ name: 'X-Odd', value: `50% "of" 'it' \\ {x} $HOME %[src] #` }] })]),
   ], (address) => expectAll(address, [
     seen('/set', { 'some-other-header': 'val' }, { 'some-other-header': 'val', 'X-Header-Set': 'set-overwrites-values' }), seen('/set', { 'x-header-set': 'old' }, { 'X-Header-Set': 'set-overwrites-values' }),
     seen('/add', { 'x-header-add': 'first' }, { 'X-Header-Add': 'first, add-appends-values' }), seen('/add', {}, { 'X-Header-Add': 'add-appends-values' }), seen('/remove', { 'x-header-remove': 'v', other: 'x' }, { 'X-Header-Remove': undefined, other: 'x' }),
     seen('/multiple', { 'X-Header-Remove-1': 'a', 'X-Header-Remove-2': 'b', 'X-Header-Set-2': 'old' }, { 'X-Header-Remove-1': undefined, 'X-Header-Remove-2': undefined, 'X-Header-Set-1': 'one', 'X-Header-Set-2': 'two', 'X-Header-Add-1': 'a' }),
+    seen('/twice', {}, { 'X-Header-Set': 'first', 'X-Header-Add': 'first' }),
     seen('/odd', {}, { 'X-Odd': `50% "of" 'it' \\ {x} $HOME %[src] #` }),
   ]));
 
@@ -94,6 +96,7 @@ export function crossOrigin(): void {
   tried('HTTPRouteCORS', () => [
     at('/cors-1', [cors({ allowOrigins: ['https://www.foo.com', 'https://*.bar.com'], allowMethods: ['GET', 'OPTIONS'], allowHeaders: ['x-header-1', 'x-header-2'], exposeHeaders: ['x-header-3', 'x-header-4'], allowCredentials: true, maxAge: 3600 })]),
     at('/cors-2', [cors({ allowOrigins: ['https://www.foo.com'], allowMethods: ['*'] })]), at('/cors-any', [cors({ allowOrigins: ['*'], allowMethods: ['PUT'] })]), at('/cors-headers', [cors({ allowOrigins: ['https://www.foo.com'], allowHeaders: ['*'] })]),
+    at('/cors-ports', [cors({ allowOrigins: ['https://usual.com:443', 'https://unsaid.com', 'http://*.any.com', 'https://other.com:8443'], allowMethods: ['GET'] })]),
   ], (address) => expectAll(address, [
     ...['https://www.foo.com', 'https://www.bar.com', 'https://xpto.www.bar.com'].map((origin): [Ask, object] => [preflight('/cors-1', origin), allowed({ 'allow-origin': origin, 'allow-methods': 'GET, OPTIONS', 'allow-headers': 'x-header-1, x-header-2', 'expose-headers': 'x-header-3, x-header-4', 'max-age': '3600', 'allow-credentials': 'true' })]),
     [preflight('/cors-1', 'https://foobar.com'), allowed({ 'allow-origin': undefined })], [preflight('/cors-1', 'https://www.foo.com.evil.net'), allowed({ 'allow-origin': undefined })], [preflight('/cors-1', 'https://evil.net/.bar.com'), allowed({ 'allow-origin': undefined })],
@@ -101,6 +104,9 @@ export function crossOrigin(): void {
     [{ path: '/cors-1', headers: { origin: 'https://foobar.com' } }, { backend: V1, ...allowed({ 'allow-origin': undefined }) }], [{ path: '/cors-1' }, { backend: V1, ...allowed({ 'allow-origin': undefined }) }],
     ...[['/cors-1', 'https://www.foo.com', 'Origin'], ['/cors-1', 'https://foobar.com', 'Origin'], ['/cors-any', 'https://foobar.com', undefined]].map(([path, origin, vary]): [Ask, object] => [{ path: path!, headers: { origin: origin! } }, { check: (told: Told) => assert.equal(told.headers.vary, vary) }]),
     [preflight('/cors-2', 'https://www.foo.com', 'POST'), allowed({ 'allow-origin': 'https://www.foo.com', 'allow-methods': 'POST', 'allow-credentials': undefined })], [preflight('/cors-any', 'https://foobar.com:12345', 'PUT'), allowed({ 'allow-origin': '*', 'allow-methods': 'PUT', 'allow-credentials': undefined })],
+    [preflight('/cors-headers', 'https://www.foo.com'), allowed({ 'allow-origin': 'https://www.foo.com', 'allow-headers': undefined })],
+    ...['https://usual.com', 'https://usual.com:443', 'https://unsaid.com', 'https://unsaid.com:443', 'http://a.b.any.com', 'http://a.any.com:80', 'https://other.com:8443'].map((origin): [Ask, object] => [preflight('/cors-ports', origin), allowed({ 'allow-origin': origin, 'allow-methods': 'GET' })]),
+    ...['http://usual.com', 'http://usual.com:443', 'https://unsaid.com:80', 'http://a.any.com:8080', 'https://other.com'].map((origin): [Ask, object] => [preflight('/cors-ports', origin), { status: 200, ...allowed({ 'allow-origin': undefined, 'allow-methods': undefined }) }]),
     [{ path: '/cors-any', method: 'PUT', headers: { origin: 'https://foobar.com' } }, { backend: V1, ...allowed({ 'allow-origin': '*' }) }], [preflight('/cors-headers', 'https://www.foo.com', 'GET', { 'access-control-request-headers': 'x-one, x-two' }), allowed({ 'allow-headers': 'x-one, x-two' })],
   ]));
 }

@@ -69,11 +69,17 @@ export function matching(): void {
     [{ path: '/?name=x%2Fy' }, V2], [{ path: '/?name=x%252Fy' }, V2], [{ path: '/?name=x/y' }, 404], [{ path: '/?name=k%C3%A4se%2Fbrie' }, V3], [{ path: '/?name=%zz' }, 404],
   ]);
 
+  const version = (value: string): object => ({ headers: [{ name: 'version', value }] });
   table('HTTPRouteMethodMatching', () => [route('methods', SAME, [
     { matches: [{ method: 'POST' }], backendRefs: [to(V1)] }, { matches: [{ method: 'GET' }], backendRefs: [to(V2)] },
-    { matches: [prefix('/path1', { method: 'GET' }), prefix('/path2', { method: 'PUT' }), { method: 'PUT', headers: [{ name: 'version', value: 'one' }] }], backendRefs: [to(V3)] },
+    { matches: [prefix('/path1', { method: 'GET' })], backendRefs: [to(V1)] }, { matches: [{ method: 'PUT', ...version('one') }], backendRefs: [to(V2)] }, { matches: [prefix('/path2', { method: 'POST', ...version('two') })], backendRefs: [to(V3)] },
+    { matches: [prefix('/path3', { method: 'PATCH' }), prefix('/path4', { method: 'DELETE', ...version('three') })], backendRefs: [to(V1)] },
+    { matches: [prefix('/path5')], backendRefs: [to(V1)] }, { matches: [{ method: 'PATCH' }], backendRefs: [to(V2)] }, { matches: [version('four')], backendRefs: [to(V3)] },
   ])], [
-    [{ method: 'POST' }, V1], [{ method: 'GET' }, V2], [{ method: 'PATCH' }, 404], [{ path: '/path1' }, V3], [{ path: '/path2', method: 'PUT' }, V3], [{ method: 'PUT', headers: { version: 'one' } }, V3], [{ method: 'PUT' }, 404], [{ path: '/path1', method: 'POST' }, V1],
+    [{ method: 'POST' }, V1], [{ method: 'GET' }, V2], [{ method: 'HEAD' }, 404],
+    [{ path: '/path1' }, V1], [{ method: 'PUT', headers: { version: 'one' } }, V2], [{ path: '/path2', method: 'POST', headers: { version: 'two' } }, V3],
+    [{ path: '/path3', method: 'PATCH' }, V1], [{ path: '/path4', method: 'DELETE', headers: { version: 'three' } }, V1], [{ method: 'PUT' }, 404], [{ path: '/path4', method: 'DELETE' }, 404],
+    [{ path: '/path5', method: 'PATCH' }, V1], [{ method: 'PATCH', headers: { version: 'four' } }, V2], [{ method: 'PUT', headers: { version: 'four' } }, V3],
   ]);
 
   table('HTTPRoutePathMatchOrder', () => [route('order', SAME, [

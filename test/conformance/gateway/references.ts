@@ -71,14 +71,15 @@ export function backends(): void {
   });
 
   behaviour('HTTPRouteThatCannotBeCarriedOut', () => [
-    route('broken', SAME, [{ matches: [{ path: { type: 'RegularExpression', value: '/(unclosed' } }], backendRefs: [to(V1)] }]),
-    route('odd', SAME, [{ matches: [prefix('/odd')], filters: [{ type: 'RequestHeaderModifier', requestHeaderModifier: { set: [{ name: 'x', value: 'a\nserver evil 192.0.2.1:80' }] } }], backendRefs: [to(V1)] }]), route('sound', SAME, [{ matches: [prefix('/sound')], backendRefs: [to(V2)] }]),
+    gateway('carried', [http()]), route('broken', [...SAME, 'carried'], [{ matches: [{ path: { type: 'RegularExpression', value: '/(unclosed' } }], backendRefs: [to(V1)] }]),
+    route('odd', SAME, [{ matches: [prefix('/odd')], filters: [{ type: 'RequestHeaderModifier', requestHeaderModifier: { set: [{ name: 'x', value: 'a\nserver evil 192.0.2.1:80' }] } }], backendRefs: [to(V1)] }]), route('sound', [...SAME, 'carried'], [{ matches: [prefix('/sound')], backendRefs: [to(V2)] }]),
     route('half-odd', SAME, [{ matches: [prefix('/half')], backendRefs: [to(V1)] }, { matches: [{ path: { type: 'RegularExpression', value: '/(open' } }], backendRefs: [to(V1)] }]),
   ], async () => {
     await accepted('sound');
     await parents('broken', { Accepted: 'UnsupportedValue' });
     await parents('odd', { Accepted: 'UnsupportedValue' });
     await parents('half-odd', { Accepted: 'True', PartiallyInvalid: 'True' });
+    await listener('carried', 'http', { Accepted: 'True' }, { attachedRoutes: 1 });
     await expectAll(await addressOf('same-namespace'), [[{ path: '/sound' }, V2], [{ path: '/odd' }, 404], [{ path: '/half' }, V1]]);
   });
 
@@ -125,6 +126,7 @@ export function gateways(): void {
     { apiVersion: 'v1', kind: 'Secret', metadata: { namespace: INFRA, name: 'malformed' }, type: 'kubernetes.io/tls', stringData: { 'tls.crt': 'Hello world\n', 'tls.key': 'Hello world\n' } }, gateway('malformed', [https(certified({ name: 'malformed' }))]),
   ], async () => {
     for (const name of ['no-secret', 'wrong-group', 'wrong-kind', 'malformed']) await listener(name, 'https', { ResolvedRefs: 'InvalidCertificateRef', Programmed: 'False' }, { attachedRoutes: 0 });
+    assert.equal(condition((await gatewayOf('no-secret')).status, 'ResolvedRefs').reason, 'ListenersNotResolved');
   });
 
   behaviour('GatewaySecretMissingReferencedSecret', () => [gateway('no-such-secret', [https(certified({ name: 'made-later' }))]), route('no-such-secret', ['no-such-secret'], [{ backendRefs: [to(V1)] }])], async () => {

@@ -138,21 +138,33 @@ export async function addressOf(name: string, namespace = INFRA): Promise<string
   return status.addresses[0].value as string;
 }
 
+const PARENT_FIELDS = ['group', 'kind', 'namespace', 'name', 'sectionName', 'port'];
+
+/** Each entry is of this controller, is about a parent that the route names, and of what it says nothing is out of date. */
+function tellsOfItsParents({ metadata, spec, status }: Body): boolean {
+  const named = (ref: Body): string => JSON.stringify(PARENT_FIELDS.map((field) => ref[field] ?? ({ group: GROUP.split('/')[0], kind: 'Gateway', namespace: metadata.namespace } as Body)[field]));
+  const asked = new Set(spec.parentRefs.map(named));
+  return status.parents.every((parent: Body) => parent.controllerName === 'llmos.dev/gateway' && asked.has(named(parent.parentRef)) && parent.conditions.every(({ observedGeneration }: Body) => observedGeneration === metadata.generation));
+}
+
 /** Settles when each parent of the route says so. */
 export async function parents(name: string, expected: Record<string, string>, more: { namespace?: string; plural?: string; count?: number } = {}): Promise<Body> {
-  return until(at(more.plural ?? 'httproutes', more.namespace ?? INFRA, name), ({ status, metadata }) => status?.parents?.length >= (more.count ?? 1) && status.parents.every((parent: Body) => Object.entries(expected).every(([type, said]) => {
+  return until(at(more.plural ?? 'httproutes', more.namespace ?? INFRA, name), (route) => route.status?.parents?.length >= (more.count ?? 1) && tellsOfItsParents(route) && route.status.parents.every((parent: Body) => Object.entries(expected).every(([type, said]) => {
     const found = condition(parent, type);
-    return found !== undefined && found.observedGeneration === metadata.generation && (said === 'True' ? found.status === 'True' : found.status === 'False' && found.reason === said);
+    return found !== undefined && (said === 'True' ? found.status === 'True' : found.status === 'False' && found.reason === said);
   })));
 }
 
 export const accepted = (...names: string[]): Promise<Body[]> => Promise.all(names.map((name) => parents(name, { Accepted: 'True', ResolvedRefs: 'True' })));
 
-/** Settles when the conditions of a listener say so. */
+const LISTENER_CONDITIONS: ReadonlySet<string> = new Set(['Accepted', 'Programmed', 'ResolvedRefs', 'Conflicted']);
+
+/** Settles when the conditions of a listener say so, of the Gateway as it is. */
 export function listener(gatewayName: string, name: string, expected: Record<string, string>, more: { namespace?: string; attachedRoutes?: number; kinds?: string[] } = {}): Promise<Body> {
-  return until(at('gateways', more.namespace ?? INFRA, gatewayName), ({ status }) => {
+  return until(at('gateways', more.namespace ?? INFRA, gatewayName), ({ status, metadata }) => {
     const found = status?.listeners?.find((each: Body) => each.name === name);
-    return found !== undefined && Object.entries(expected).every(([type, said]) => (said === 'True' || said === 'False' ? condition(found, type)?.status === said : condition(found, type)?.reason === said))
+    const ours = found?.conditions.filter(({ type }: Body) => LISTENER_CONDITIONS.has(type));
+    return found !== undefined && ours.length >= LISTENER_CONDITIONS.size && ours.every(({ observedGeneration }: Body) => observedGeneration === metadata.generation) && Object.entries(expected).every(([type, said]) => (said === 'True' || said === 'False' ? condition(found, type)?.status === said : condition(found, type)?.reason === said))
       && (more.attachedRoutes === undefined || found.attachedRoutes === more.attachedRoutes)
       && (more.kinds === undefined || JSON.stringify(found.supportedKinds.map((each: Body) => each.kind)) === JSON.stringify(more.kinds));
   });

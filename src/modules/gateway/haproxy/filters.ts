@@ -1,6 +1,6 @@
 /** The filters of a rule as lines of a backend: headers, redirects, rewrites, mirrors, cross-origin answers. Pure. */
 import type { CorsFilter, HeaderFilter, PathModifier, RouteFilter } from '../../../api/gateway/types.ts';
-import type { ResolvedFilter } from '../rules.ts';
+import { firstOfEach, type ResolvedFilter } from '../rules.ts';
 import { authorizeLines } from './authorize.ts';
 import { argument, literal, quoted } from './words.ts';
 
@@ -45,8 +45,8 @@ export function filterLines(filters: readonly ResolvedFilter[], context: FilterC
 function headerLines(of: 'http-request' | 'http-response', { set, add, remove }: HeaderFilter): string[] {
   return [
     ...(remove ?? []).map((name) => `${of} del-header ${argument(name)}`),
-    ...(set ?? []).map(({ name, value }) => `${of} set-header ${argument(name)} ${quoted(literal(value))}`),
-    ...(add ?? []).map(({ name, value }) => `${of} add-header ${argument(name)} ${quoted(literal(value))}`),
+    ...firstOfEach(set).map(({ name, value }) => `${of} set-header ${argument(name)} ${quoted(literal(value))}`),
+    ...firstOfEach(add).map(({ name, value }) => `${of} add-header ${argument(name)} ${quoted(literal(value))}`),
   ];
 }
 
@@ -105,9 +105,14 @@ function corsLines(cors: CorsFilter): string[] {
   return lines;
 }
 
-/** `*` in a hostname stands for any labels, in the place of a port for any port. */
+const USUAL_PORTS: Record<string, string> = { http: '80', https: '443' };
+
+/** `*` in a hostname stands for any labels, in the place of a port for any port; a port that is not said is the usual one of the scheme. */
 function originPattern(origin: string): string {
-  if (!origin.includes('*')) return `-i -m str -- ${quoted(origin)}`;
-  const escaped = origin.replace(/[.+?^${}()|[\]\\/]/g, '\\$&').replace(/:\*$/, '(:[0-9]+)?').replaceAll('*', '[^/:]+');
-  return `-i -m reg -- ${quoted(`^${escaped}$`)}`;
+  const [, scheme, host, port] = /^([a-z][a-z0-9+.-]*):\/\/([^:/]+)(?::([0-9]+|\*))?$/i.exec(origin) ?? [];
+  if (scheme === undefined || host === undefined) return `-i -m str -- ${quoted(origin)}`;
+  const usual = USUAL_PORTS[scheme.toLowerCase()];
+  const ports = port === '*' ? '(:[0-9]+)?' : port !== undefined && port !== usual ? `:${port}` : usual === undefined ? '' : `(:${usual})?`;
+  const escaped = (text: string): string => text.replace(/[.+?^${}()|[\]\\]/g, '\\$&');
+  return `-i -m reg -- ${quoted(`^${escaped(scheme)}://${escaped(host).replaceAll('*', '[^/:]+')}${ports}$`)}`;
 }
