@@ -154,3 +154,35 @@ test('policies ask what service accounts may do, and why', async () => {
   await client.create(ValidatingAdmissionPolicyBinding, { metadata: { name: 'p' }, spec: { policyName: 'p', validationActions: ['Deny'] } });
   assert.match((await refusal()).message, /denied request: RBAC: allowed by RoleBinding "reads\/default" of Role "reads"$/);
 });
+
+test('what webhooks are asked, and what they say, is counted', async () => {
+  const counted = async (line: string): Promise<number> => Number(new RegExp(`^${line.replaceAll(/[{}]/g, '\\$&')} (\\d+)$`, 'm').exec(await world.metrics())?.[1] ?? 0);
+  const asked = (code: number, rejected: boolean, type: string): string => `apiserver_admission_webhook_request_total{code="${code}",name="hook.example.com",operation="CREATE",rejected="${rejected}",type="${type}"}`;
+  const refused = (error: string, code: number): string => `apiserver_admission_webhook_rejection_count{error_type="${error}",name="hook.example.com",operation="CREATE",rejection_code="${code}",type="validating"}`;
+  const [fine, teapot, open] = [asked(200, false, 'admit'), refused('no_error', 418), 'apiserver_admission_webhook_fail_open_count{name="hook.example.com",type="validating"}'];
+  const before = await Promise.all([fine, teapot, open, refused('calling_webhook_error', 503)].map(counted));
+  response = { allowed: true };
+  await configure('Mutating');
+  await eventually('it is asked', async () => (await create(), server.seen.length > 0));
+  await world.client.deleteCollection(MutatingWebhookConfiguration);
+  response = { allowed: false, status: { code: 418 } };
+  await configure('Validating');
+  await refusal();
+  await world.client.deleteCollection(ValidatingWebhookConfiguration);
+  for (const failurePolicy of ['Ignore', 'Fail'] as const) {
+    await configure('Validating', { failurePolicy, clientConfig: { url: 'https://127.0.0.1:1/', caBundle: server.caBundle } });
+    const line = failurePolicy === 'Ignore' ? open : refused('calling_webhook_error', 503);
+    await eventually(`${failurePolicy} is counted`, async () => (await create().catch(() => {}), (await counted(line)) > before[failurePolicy === 'Ignore' ? 2 : 3]!));
+    await world.client.deleteCollection(ValidatingWebhookConfiguration);
+  }
+  const after = await Promise.all([fine, teapot].map(counted));
+  assert.ok(after[0]! > before[0]! && after[1]! > before[1]!, `${after.join()} after ${before.join()}`);
+  assert.match(await world.metrics(), /apiserver_admission_webhook_admission_duration_seconds_bucket\{name="hook\.example\.com",operation="CREATE",rejected="true",type="validating",le="25"\} [1-9]/);
+});
+
+test('what validating policies find wrong is counted', async () => {
+  await world.client.create(ValidatingAdmissionPolicy, { metadata: { name: 'none' }, spec: { failurePolicy: 'Fail', matchConstraints: { resourceRules: [RULE] }, validations: [{ expression: 'false' }] } });
+  await world.client.create(ValidatingAdmissionPolicyBinding, { metadata: { name: 'here' }, spec: { policyName: 'none', validationActions: ['Deny'] } });
+  await refusal();
+  assert.match(await world.metrics(), /^apiserver_validating_admission_policy_check_total\{enforcement_action="deny",error_type="invalid_error",policy="none",policy_binding="here"\} 1$/m);
+});

@@ -1,6 +1,7 @@
 /** Admission: the steps that modules add between defaulting and storing. */
 import type { Kind } from '../../api/kind.ts';
 import type { AccessAttributes, AccessDecision, Admission, AdmissionRequest, ModuleContext, UserInfo } from '../../sdk/module.ts';
+import type { AdmissionMetrics, AdmissionPhase } from './metrics/admission.ts';
 
 export interface AdmissionChain {
   /** Steps of the door itself have no context. */
@@ -21,7 +22,7 @@ interface Step {
 }
 
 /** `decide` answers whether a user may do something, for steps that ask. */
-export function createAdmissionChain(decide?: Decide): AdmissionChain {
+export function createAdmissionChain(decide?: Decide, metrics?: AdmissionMetrics): AdmissionChain {
   const steps: Step[] = [];
   const chosen = new Map<string, Step[]>();
   const stepsFor = (request: AdmissionRequest): Step[] => {
@@ -32,12 +33,15 @@ export function createAdmissionChain(decide?: Decide): AdmissionChain {
   };
   const run = (request: AdmissionRequest, phase: 'admit' | 'allocate' | 'validate'): Promise<void> | undefined => {
     const some = stepsFor(request);
-    if (some.length === 0) return undefined;
+    if (some.length === 0) {
+      if (phase !== 'allocate') metrics?.took(0, { phase, operation: request.operation, rejected: false });
+      return undefined;
+    }
     if (decide !== undefined) {
       request.decide ??= decide;
       request.may ??= mayOf(decide, request.user);
     }
-    return phase === 'admit' ? admitAll(some, request) : phase === 'validate' ? validateAll(some, request) : allocateAll(some, request);
+    return phase === 'allocate' ? allocateAll(some, request) : allOf(some, request, phase, metrics);
   };
   return {
     add(admission, context) {
@@ -69,12 +73,36 @@ function inOrder(steps: readonly Step[]): Step[] {
   return steps.toSorted((a, b) => rank(a) - rank(b));
 }
 
-async function admitAll(steps: readonly Step[], request: AdmissionRequest): Promise<void> {
+async function allOf(steps: readonly Step[], request: AdmissionRequest, phase: AdmissionPhase, metrics: AdmissionMetrics | undefined): Promise<void> {
+  const fromMs = performance.now();
+  let rejected = true;
+  try {
+    if (phase === 'admit') await admitAll(steps, request, metrics);
+    else for (const step of steps) if (step.admission.validate !== undefined) await stepOf(step, request, phase, metrics);
+    rejected = false;
+  } finally {
+    metrics?.took((performance.now() - fromMs) / 1000, { phase, operation: request.operation, rejected });
+  }
+}
+
+async function admitAll(steps: readonly Step[], request: AdmissionRequest, metrics: AdmissionMetrics | undefined): Promise<void> {
   let changed = false;
-  for (const { admission, context } of steps) if ((await admission.admit?.(request, context as ModuleContext)) === true) changed = true;
+  for (const step of steps) if (step.admission.admit !== undefined && (await stepOf(step, request, 'admit', metrics)) === true) changed = true;
   if (!changed || request.again === true) return;
   request.again = true;
-  await admitAll(steps, request);
+  await admitAll(steps, request, metrics);
+}
+
+async function stepOf({ admission, context }: Step, request: AdmissionRequest, phase: AdmissionPhase, metrics: AdmissionMetrics | undefined): Promise<void | boolean> {
+  const fromMs = performance.now();
+  let rejected = true;
+  try {
+    const changed = await (phase === 'admit' ? admission.admit!(request, context as ModuleContext) : admission.validate!(request, context as ModuleContext));
+    rejected = false;
+    return changed;
+  } finally {
+    metrics?.took((performance.now() - fromMs) / 1000, { step: admission.name, phase, operation: request.operation, rejected });
+  }
 }
 
 /** Nearly every kind has nothing of the sort, and nothing is awaited then. */
@@ -85,10 +113,6 @@ function allocateAll(steps: readonly Step[], request: AdmissionRequest): Promise
 
 async function inTurn(steps: readonly Step[], request: AdmissionRequest): Promise<void> {
   for (const { admission, context } of steps) await admission.allocate?.(request, context as ModuleContext);
-}
-
-async function validateAll(steps: readonly Step[], request: AdmissionRequest): Promise<void> {
-  for (const { admission, context } of steps) await admission.validate?.(request, context as ModuleContext);
 }
 
 function concerns(admission: Admission, request: AdmissionRequest): boolean {

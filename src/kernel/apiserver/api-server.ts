@@ -25,6 +25,7 @@ import type { Identity } from './identity/identity.ts';
 import { createKindTable } from './kind-table.ts';
 import { DEFAULT_LIMITS, type Limits } from './limits.ts';
 import { listenOn, type Address, type Listener } from './listen.ts';
+import { createAdmissionMetrics } from './metrics/admission.ts';
 import { createMetrics } from './metrics/metrics.ts';
 import { nodeRestriction } from './nodes/restriction.ts';
 import { nodeRules } from './nodes/rules.ts';
@@ -94,7 +95,8 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const kinds = createKindTable(aggregated);
   const routes = createRouteTable();
   const health = createHealth();
-  const door: Door = { store, kinds, clock, log, admissions: createAdmissionChain((user, attributes) => authorizer.decide({ user, ...attributes })), signal: ending.signal };
+  const admissionMetrics = createAdmissionMetrics();
+  const door: Door = { store, kinds, clock, log, admissions: createAdmissionChain((user, attributes) => authorizer.decide({ user, ...attributes }), admissionMetrics), signal: ending.signal };
   const authenticator = createAuthenticator({ tokens: identity.tokens, store, clock, audiences });
   const authorizer = createAuthorizer([nodeRules(store), rbacRules(store, ending.signal), ...(options.ruleSources ?? [])]);
   door.admissions.add(nodeRestriction(store), undefined);
@@ -102,6 +104,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const virtual = virtualTable([legacyBindings(door), ...reviewResources({ authorizer, authenticator, clock, audiences })]);
   const version = versionInfo(options.version);
   const metrics = createMetrics({ store, kinds, version });
+  metrics.add(() => admissionMetrics.text());
   // Named as upstream names them: what stands in for etcd is the store.
   health.add('etcd', () => store.check());
   health.add('etcd-readiness', () => store.check(), { readyOnly: true });

@@ -9,6 +9,7 @@ import type { KubeObject } from '../../api/meta.ts';
 import type { Cache } from '../../sdk/cache.ts';
 import { defineModule, type Admission, type AdmissionRequest, type Module, type ModuleContext, type ServedKinds } from '../../sdk/module.ts';
 import type { Place } from './match.ts';
+import { metricsOf } from './metrics.ts';
 import { parametersAdmission } from './parameters.ts';
 import { typeChecking } from './type-checking.ts';
 import { viewOf, writeBack } from './views.ts';
@@ -29,6 +30,8 @@ function admission(): Module {
     async start(context) {
       served = context.kinds;
       context.admit(parametersAdmission);
+      const withdrawMetrics = context.metrics?.(() => metricsOf(context).text());
+      if (withdrawMetrics !== undefined) context.signal.addEventListener('abort', withdrawMetrics, { once: true });
       const { caches } = context;
       const all = KINDS.map((kind) => caches.of(kind));
       await Promise.all(all.map((cache) => cache.ready()));

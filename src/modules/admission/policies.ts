@@ -10,6 +10,7 @@ import { formatSelector } from '../../api/selector.ts';
 import type { AdmissionRequest, ModuleContext } from '../../sdk/module.ts';
 import { conditionsHold, programOf, seenByPolicy, type Bindings } from './conditions.ts';
 import { matchedKind, type Matching, type Place } from './match.ts';
+import { metricsOf, type PolicyCheck } from './metrics.ts';
 
 export interface Denial {
   message: string;
@@ -39,8 +40,10 @@ export async function judge(policies: readonly ValidatingAdmissionPolicy[], bind
       const limits = binding.spec?.matchResources;
       if (limits !== undefined && matchedKind(matchingOf(limits), request, place, context.kinds) === undefined) continue;
       const by = `ValidatingAdmissionPolicy '${policy.metadata.name ?? ''}' with binding '${binding.metadata.name ?? ''}'`;
+      const fromMs = performance.now();
       for (const decision of await decisionsOf(policy, binding, kind, request, place, context, published)) {
         const actions = binding.spec?.validationActions ?? [];
+        for (const action of decision.index < 0 ? ['Deny'] as const : actions) metricsOf(context).policy((performance.now() - fromMs) / 1000, { policy: policy.metadata.name ?? '', binding: binding.metadata.name ?? '', action: action.toLowerCase() as 'deny', error: errorOf(decision.message) });
         if (decision.index < 0 || actions.includes('Deny')) denied ??= { by, denial: decision };
         if (decision.index < 0) continue;
         if (actions.includes('Warn')) warn(request, `Validation failed for ${by}: ${decision.message}`);
@@ -54,6 +57,12 @@ export async function judge(policies: readonly ValidatingAdmissionPolicy[], bind
   if (audited.length > 0) request.annotate?.('validation.policy.admission.k8s.io/validation_failure', JSON.stringify(audited));
   for (const [key, values] of published) request.annotate?.(key, [...values].join(', '));
   if (denied !== undefined) throw refusal(request, `${denied.by} denied request: ${denied.denial.message}`, denied.denial);
+}
+
+/** Upstream tells them apart by how their messages begin, too; what is simply not so counts as invalid. */
+function errorOf(message: string): PolicyCheck['error'] {
+  if (message.includes('running out of cost budget')) return 'out_of_budget';
+  return message.startsWith('compilation') ? 'compile_error' : 'invalid_error';
 }
 
 function warn({ warnings }: AdmissionRequest, text: string): void {

@@ -12,6 +12,7 @@ import type { AdmissionRequest, ModuleContext } from '../../sdk/module.ts';
 import { callWebhook } from '../../sdk/webhook/call.ts';
 import { bindingsOf, conditionsHold } from './conditions.ts';
 import { matchedKind, type Place } from './match.ts';
+import { metricsOf, type WebhookAnswer } from './metrics.ts';
 import { replaceObject } from './patched.ts';
 import { backFrom, inVersion, responseOf, reviewOf } from './review.ts';
 
@@ -43,6 +44,9 @@ async function meant(webhook: Webhook, request: AdmissionRequest, place: Place, 
     throw new ApiError('Forbidden', `${resource} ${JSON.stringify(request.name ?? '')} is forbidden: ${(error as Error).message}`, { name: request.name, group: group || undefined, kind: plural });
   }
 }
+
+/** The code that upstream gives a webhook that could not be asked. */
+const UNAVAILABLE = 503;
 
 /** What may go wrong with the call itself: failurePolicy decides about it. */
 class CallFailure extends Error {}
@@ -84,14 +88,24 @@ function operationsOf(patch: string): Json[] {
 
 /** What a webhook says; undefined when it could not be asked and that does not matter. Throws ApiError to refuse. */
 async function answerOf(webhook: Webhook, kind: Kind, request: AdmissionRequest, context: ModuleContext, how: { mutating: boolean; index: number }): Promise<Said | undefined> {
+  const fromMs = performance.now();
+  const metrics = metricsOf(context);
+  const type = how.mutating ? 'admit' : 'validating';
+  const told = (code: number, rejected?: WebhookAnswer['rejected']): void => metrics.webhook((performance.now() - fromMs) / 1000, { name: webhook.name, type, operation: request.operation, code, ...(rejected === undefined ? {} : { rejected }) });
   let response: Said;
   try {
     response = await ask(webhook, kind, request, context, how.mutating);
   } catch (error) {
-    if (!(error instanceof CallFailure)) throw error;
+    if (!(error instanceof CallFailure)) {
+      told(0, 'apiserver_internal_error');
+      throw error;
+    }
+    const isOpen = webhook.failurePolicy === 'Ignore';
+    told(UNAVAILABLE, isOpen ? undefined : 'calling_webhook_error');
+    if (isOpen) metrics.failedOpen(webhook.name, type);
     const message = `failed calling webhook ${JSON.stringify(webhook.name)}: ${error.message}`;
     context.log.warn(message, { failurePolicy: webhook.failurePolicy });
-    if (webhook.failurePolicy === 'Ignore') {
+    if (isOpen) {
       request.annotate?.(`failed-open.${how.mutating ? 'mutation' : 'validating'}.webhook.admission.k8s.io/round_${request.again === true && how.mutating ? 1 : 0}_index_${how.index}`, webhook.name);
       return undefined;
     }
@@ -99,8 +113,13 @@ async function answerOf(webhook: Webhook, kind: Kind, request: AdmissionRequest,
   }
   for (const warning of response.warnings ?? []) if (request.warnings?.includes(warning) === false) request.warnings.push(warning.slice(0, 4096));
   for (const [key, value] of Object.entries(response.auditAnnotations ?? {})) request.annotate?.(`${webhook.name}/${key}`, value);
-  if (response.allowed !== true) throw refusal(webhook.name, response.status as Partial<Status> | undefined);
-  return response;
+  if (response.allowed === true) {
+    told(200);
+    return response;
+  }
+  const refused = refusal(webhook.name, response.status as Partial<Status> | undefined);
+  told(refused.code, 'no_error');
+  throw refused;
 }
 
 function refusal(name: string, status: Partial<Status> = {}): ApiError {

@@ -1,7 +1,9 @@
 /** What /metrics says, under the names and labels by which upstream's dashboards and alerts look for it (test/integration/metrics/metrics_test.go, apiserver/pkg/endpoints/metrics). */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { BUILT_IN_KINDS } from '../../../api/kinds.ts';
+import { ApiError } from '../../../api/errors.ts';
+import type { Kind } from '../../../api/kind.ts';
+import { BUILT_IN_KINDS, ConfigMap } from '../../../api/kinds.ts';
 import { kindsOfDefinition } from '../../../api/custom/custom-kind.ts';
 import { eventually } from '../../../sdk/testing/eventually.ts';
 import { openDoor, type OpenDoor } from '../testing/open-door.ts';
@@ -97,4 +99,21 @@ test('who asked, and how long certificates are good', async () => {
   assert.ok((await value('authenticated_user_requests', { username: 'other' }))! > 0);
   const [day, all] = [await value('apiserver_client_certificate_expiration_seconds_bucket', { le: '86400' }), await value('apiserver_client_certificate_expiration_seconds_count')];
   assert.ok(day === 0 && all! > 0, 'that of the administrator is good for longer');
+});
+
+test('how long admission takes, as a whole and step by step', async () => {
+  const taken = (name: string, labels: Record<string, string>): Promise<number | undefined> => value(`apiserver_admission_${name}_admission_duration_seconds_count`, labels);
+  const withdraw = door.server.admit({
+    name: 'Judge', kinds: [ConfigMap as Kind], operations: ['CREATE'],
+    validate({ object }) {
+      if (object?.metadata.name === 'bad') throw new ApiError('Forbidden', 'no');
+    },
+  }, undefined as never);
+  const before = (await taken('step', { operation: 'CREATE', rejected: 'false', type: 'admit' })) ?? 0;
+  for (const name of ['good', 'bad']) await door.call('POST', '/api/v1/namespaces/default/configmaps', { body: { metadata: { name } } });
+  withdraw();
+  assert.equal(await taken('step', { operation: 'CREATE', rejected: 'false', type: 'admit' }), before + 2);
+  assert.equal(await taken('step', { operation: 'CREATE', rejected: 'true', type: 'validate' }), 1);
+  for (const rejected of ['true', 'false']) assert.equal(await taken('controller', { name: 'Judge', operation: 'CREATE', rejected, type: 'validate' }), 1);
+  assert.equal(await taken('controller', { name: 'Judge', operation: 'CREATE', rejected: 'false', type: 'admit' }), undefined, 'it has no such step');
 });
