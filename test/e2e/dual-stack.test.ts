@@ -47,8 +47,8 @@ describe('dual stack', { timeout: 180_000 * PATIENCE, skip: existsSync('/proc/ne
     socket.on('data', (chunk: Buffer) => (text += chunk.toString())).on('timeout', () => { socket.destroy(); settle('timeout'); });
     socket.on('error', (error: NodeJS.ErrnoException) => settle(error.code ?? 'error')).on('close', () => settle(text.split('\r\n\r\n')[1] ?? ''));
   });
-  const from = async (pod: string, host: string): Promise<string> => {
-    const script = `const s = require('node:net').connect({ host: '${host}', port: 80, timeout: 1000 }, () => s.write('GET / HTTP/1.0\\r\\n\\r\\n')); let t = ''; s.on('data', (d) => t += d).on('timeout', () => { s.destroy(); console.log('timeout'); }).on('error', (e) => console.log(e.code)).on('end', () => { console.log(t.split('\\r\\n\\r\\n')[1]); s.destroy(); });`;
+  const from = async (pod: string, host: string, port = 80): Promise<string> => {
+    const script = `const s = require('node:net').connect({ host: '${host}', port: ${port}, timeout: 1000 }, () => s.write('GET / HTTP/1.0\\r\\n\\r\\n')); let t = ''; s.on('data', (d) => t += d).on('timeout', () => { s.destroy(); console.log('timeout'); }).on('error', (e) => console.log(e.code)).on('end', () => { console.log(t.split('\\r\\n\\r\\n')[1]); s.destroy(); });`;
     return (await llmos.kubectl('exec', pod, '--', '/node/node', '-e', script)).stdout.trim();
   };
 
@@ -89,6 +89,17 @@ describe('dual stack', { timeout: 180_000 * PATIENCE, skip: existsSync('/proc/ne
     assert.match(await who('127.0.0.1', Number(nodePort)), /^[ab]$/);
     assert.equal(await who('::1', Number(nodePort)), 'ECONNREFUSED', 'localhost is 127.0.0.1 then');
     assert.equal(await who('fd00:10:96::ffee'), 'ECONNREFUSED', 'who has no endpoint refuses');
+  });
+
+  it('leads ports of the machine to a pod on the addresses of both families', async () => {
+    await apply(serverOf('held', { labels: { app: 'held' }, container: { ports: [{ containerPort: 80, hostPort: 18_090 }, { containerPort: 80, hostPort: 18_091, hostIP: '::' }, { containerPort: 80, hostPort: 18_092, hostIP: '10.244.0.1' }] } }));
+    await ok(llmos.kubectl('wait', '--for=condition=Ready', 'pod/held', '--timeout=60s'));
+    const [four, six] = ['10.244.0.1', 'fd00:10:244::1'];
+    assert.deepEqual(await Promise.all([18_090, 18_091, 18_092].flatMap((port) => [who(four, port), who(six, port)])), ['held', 'held', 'ECONNREFUSED', 'held', 'held', 'ECONNREFUSED']);
+    for (const pod of ['client', 'held']) assert.deepEqual([await from(pod, four, 18_090), await from(pod, six, 18_090)], ['held', 'held'], pod);
+    assert.deepEqual([await who('127.0.0.1', 18_090), await who('::1', 18_090)], ['held', 'ECONNREFUSED']);
+    await ok(llmos.kubectl('delete', 'pod', 'held', '--grace-period=0', '--force'));
+    await eventually(async () => !execFileSync('nft', ['list', 'tables'], { encoding: 'utf8' }).includes('hostports'), { what: 'no table of ports' });
   });
 
   it('has names for both, forward and backward', async () => {

@@ -48,7 +48,7 @@ export async function preparePod(parts: NodeParts, pod: Pod, options: { running:
   const host = pod.spec?.hostNetwork === true;
   const sandbox = host ? undefined : await countedSandbox(parts, pod, handler);
   const ips = sandbox?.ips ?? parts.hostIps;
-  if (sandbox !== undefined) await parts.hostPorts.open(uid, ips[0] ?? '', hostPortsOf(pod));
+  if (sandbox !== undefined) await parts.hostPorts.open(uid, ips, hostPortsOf(pod));
   const facts: PodFacts = { podIp: ips[0], podIps: ips, hostIp: parts.hostIp, hostIps: parts.hostIps, nodeName: context.machine.nodeName, ...allocatableOf(parts) };
   const stateFolder = join(parts.paths.pods, uid);
   const runFolder = join(parts.paths.podsRun, uid);
