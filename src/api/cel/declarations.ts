@@ -35,6 +35,11 @@ export class Declarations {
   readonly #byName = new Map<string, string>();
 
   typeOf(schema: Schema, root = false): string {
+    return this.#typeOf(schema, root) ?? 'dyn';
+  }
+
+  /** undefined for what expressions know nothing of: values of custom resources without a type, and lists and maps of such (cel/common, SchemaDeclType). */
+  #typeOf(schema: Schema, root = false): string | undefined {
     if (schema.xIntOrString === true) return 'dyn';
     switch (schema.type) {
       case 'integer': return 'int';
@@ -42,16 +47,22 @@ export class Declarations {
       case 'boolean': return 'bool';
       // Built-in objects keep times and quantities as text.
       case 'string': return schema.goType === undefined ? typeOfText(schema.format) : schema.format === undefined ? 'string' : 'dyn';
-      case 'array': return schema.items === undefined ? 'list' : `list<${this.typeOf(resolveSchema(schema.items))}>`;
+      case 'array': return schema.items === undefined ? 'list' : this.#within(resolveSchema(schema.items), (items) => `list<${items}>`);
       case 'object': return this.#typeOfObject(schema, root);
-      default: return 'dyn';
+      default: return isBuiltIn(schema) ? 'dyn' : undefined;
     }
   }
 
-  #typeOfObject(schema: Schema, root: boolean): string {
+  #within(inner: Schema, whole: (type: string) => string): string | undefined {
+    const type = this.#typeOf(inner);
+    return type === undefined ? undefined : whole(type);
+  }
+
+  #typeOfObject(schema: Schema, root: boolean): string | undefined {
     const { properties = {}, additionalProperties: rest } = schema;
-    if (rest !== undefined && rest !== true) return `map<string, ${this.typeOf(resolveSchema(rest))}>`;
-    if (Object.keys(properties).length === 0) return schema.xPreserveUnknownFields === true || rest === true ? 'dyn' : 'map';
+    if (rest !== undefined && rest !== true) return this.#within(resolveSchema(rest), (values) => `map<string, ${values}>`);
+    // What is only kept, of whatever fields, has none that expressions know.
+    if (isBuiltIn(schema) && Object.keys(properties).length === 0) return schema.xPreserveUnknownFields === true || rest === true ? 'dyn' : 'map';
     const known = schema.name === undefined ? undefined : this.#byName.get(schema.name);
     if (known !== undefined) return known;
     const own = this.#add({});
@@ -61,8 +72,10 @@ export class Declarations {
       const key = escapedName(name);
       if (key === undefined) continue;
       const embedded = (root || schema.xEmbeddedResource === true) && name === 'metadata';
-      fields[key] = embedded ? this.#add({ name: 'string', generateName: 'string' }) : this.typeOf(resolveSchema(ref));
-      if (isSelectable(name)) fields[name] = fields[key];
+      const type = embedded ? this.#add({ name: 'string', generateName: 'string' }) : this.#typeOf(resolveSchema(ref));
+      if (type === undefined) continue;
+      fields[key] = type;
+      if (isSelectable(name)) fields[name] = type;
     }
     this.#types[Number(own.slice('Object'.length))]!.fields = fields;
     return own;
@@ -79,6 +92,10 @@ export class Declarations {
     // oxlint-disable-next-line typescript/no-extraneous-class
     for (const { name, fields } of this.#types) environment.registerType(name, { fields, ctor: class {} } as never);
   }
+}
+
+function isBuiltIn({ goType, name }: Schema): boolean {
+  return goType !== undefined || name !== undefined;
 }
 
 function typeOfText(format: string | undefined): string {

@@ -73,6 +73,12 @@ test('the root sees the name, and no other metadata', () => {
 test('rules that cannot be compiled are refused with the definition', () => {
   const table: [Props, string | undefined][] = [
     [{ rule: 'self.z == 100' }, "spec.x-kubernetes-validations[0].rule: Invalid value: {\"rule\":\"self.z == 100\"}: compilation failed: ERROR: <input>:1:5: undefined field 'z'"],
+    [{ rule: 'self.kept.any == 1' }, "undefined field 'any'"],
+    [{ rule: 'has(self.kept.any)' }, "undefined field 'any'"],
+    [{ rule: 'self.typeless == 1' }, "undefined field 'typeless'"],
+    [{ rule: 'self.typelessList.size() == 1' }, "undefined field 'typelessList'"],
+    [{ rule: 'self.typelessMap.size() == 1' }, "undefined field 'typelessMap'"],
+    [{ rule: 'self.free.size() == 1 || has(self.kept) && self.kept == oldSelf.kept' }, undefined],
     [{ rule: 'self.x == ' }, 'compilation failed: ERROR: <input>:1:11: Syntax error'],
     [{ rule: 'self.x + "a" == "b"' }, "found no matching overload for '_+_' applied to '(int, string)'"],
     [{ rule: 'self.x' }, 'cel expression must evaluate to a bool'],
@@ -92,7 +98,9 @@ test('rules that cannot be compiled are refused with the definition', () => {
     [{ rule: 'self.x > 0', optionalOldSelf: true }, 'may not be set if oldSelf is not used in rule'],
     [{ rule: 'self.l.all(i, i.a == 1) && has(self.m.b) && self.t > timestamp("2024-01-01T00:00:00Z") && self.?x.orValue(1) == 1 && self.x in [1, 2] && self.p == 1' }, undefined],
   ];
-  const properties = { x: integer, l: { type: 'array', maxItems: 100, items: { type: 'object', properties: { a: integer } } }, m: { type: 'object', additionalProperties: integer }, t: { type: 'string', format: 'date-time' }, p: { 'x-kubernetes-int-or-string': true } };
+  const properties = { x: integer, l: { type: 'array', maxItems: 100, items: { type: 'object', properties: { a: integer } } }, m: { type: 'object', additionalProperties: integer }, t: { type: 'string', format: 'date-time' }, p: { 'x-kubernetes-int-or-string': true },
+    kept: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true }, typeless: { 'x-kubernetes-preserve-unknown-fields': true }, typelessList: { type: 'array', items: { 'x-kubernetes-preserve-unknown-fields': true } }, typelessMap: { type: 'object', additionalProperties: { 'x-kubernetes-preserve-unknown-fields': true } },
+    free: { type: 'object', additionalProperties: { type: 'string' } } };
   for (const [rule, expected] of table) {
     const [error] = ruleErrorsOf({ ...(schemaOf({ type: 'object', properties, 'x-kubernetes-validations': [rule] }).properties!['spec'] as object) }, 'spec');
     const text = error === undefined ? undefined : `${error.field}: ${error.message}`;
