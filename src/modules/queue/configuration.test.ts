@@ -36,6 +36,11 @@ test('how queues share', () => {
   assert.deepEqual([given.fairRules, given.useSharing], [['initial'], { halfLifeSeconds: 0, samplingSeconds: 10, resourceWeights: new Map([['cpu', 2], ['memory', 0]]) }]);
 });
 
+test('how long is kept what is over', () => {
+  const retentionOf = (workloads: object): unknown => queueConfiguration({ objectRetentionPolicies: { workloads } }).retention;
+  assert.deepEqual([queueConfiguration({}).retention, retentionOf({}), retentionOf({ afterFinished: '1h' }), retentionOf({ afterFinished: '0s', afterDeactivatedByKueue: '90m' })], [undefined, {}, { finishedSeconds: 3_600 }, { finishedSeconds: 0, deactivatedSeconds: 5_400 }]);
+});
+
 test('what is not known is said', () => {
   for (const [config, message] of [
     [{ waitForPodReady: {} }, /modules\.queue\.waitForPodReady is not known; there are waitForPodsReady, fairSharing, admissionFairSharing, resources, manageJobsWithoutQueueName, /],
@@ -45,6 +50,8 @@ test('what is not known is said', () => {
     [{ fairSharing: { preemptionStrategies: ['LessThanInitialShare', 'LessThanOrEqualToFinalShare'] } }, /fairSharing\.preemptionStrategies must be a list of LessThanOrEqualToFinalShare, then LessThanInitialShare, or of one of them/],
     [{ admissionFairSharing: { usageHalfLifeTime: 'long' } }, /admissionFairSharing\.usageHalfLifeTime must be a time such as 168h/],
     [{ admissionFairSharing: { resourceWeights: { cpu: -1 } } }, /resourceWeights\.cpu must be a number of at least 0/],
+    [{ objectRetentionPolicies: { workloads: { afterFinished: 'never' } } }, /objectRetentionPolicies\.workloads\.afterFinished must be a time such as 1h, not "never"/],
+    [{ objectRetentionPolicies: { jobs: {} } }, /objectRetentionPolicies\.jobs is not known; there are workloads/],
     [{ resources: { transformations: {} } }, /resources\.transformations must be a list/],
   ] as [object, RegExp][]) assert.throws(() => queueConfiguration(config as Record<string, unknown>), message);
 });

@@ -31,6 +31,9 @@ export interface UseSharing {
   readonly resourceWeights: ReadonlyMap<string, number>;
 }
 
+/** So many seconds after it, what is left of it is deleted; undefined: it is kept. Source: Kueue, objectRetentionPolicies.workloads. */
+export interface Retention { readonly finishedSeconds?: number; readonly deactivatedSeconds?: number }
+
 export interface QueueConfiguration {
   /** Undefined: only queues that say so by annotation wait. */
   readonly waitForPodsReady?: WaitForPodsReady;
@@ -41,6 +44,8 @@ export interface QueueConfiguration {
   readonly useSharing: UseSharing;
   readonly excludedPrefixes: readonly string[];
   readonly transformations: ReadonlyMap<string, Transformation>;
+  /** Undefined: everything is kept. */
+  readonly retention?: Retention;
 }
 
 export const BACKOFF: Omit<WaitForPodsReady, 'timeoutSeconds' | 'recoverySeconds'> = { backoffBaseSeconds: 60, backoffMostSeconds: 3_600, backoffLimit: Infinity, byEviction: true, blocks: false };
@@ -53,7 +58,7 @@ type Fields = Readonly<Record<string, unknown>>;
 
 /** Throws Error with what is wrong. */
 export function queueConfiguration(config: Fields): QueueConfiguration {
-  known(config, '', ['waitForPodsReady', 'fairSharing', 'admissionFairSharing', 'resources', 'manageJobsWithoutQueueName', 'managedJobsNamespaceSelector', 'enabled']);
+  known(config, '', ['waitForPodsReady', 'fairSharing', 'admissionFairSharing', 'resources', 'manageJobsWithoutQueueName', 'managedJobsNamespaceSelector', 'objectRetentionPolicies', 'enabled']);
   const resources = fieldsOf(config['resources'], 'resources');
   known(resources, 'resources.', ['excludeResourcePrefixes', 'transformations']);
   const wait = config['waitForPodsReady'] === undefined ? undefined : waitOf(fieldsOf(config['waitForPodsReady'], 'waitForPodsReady'));
@@ -66,6 +71,7 @@ export function queueConfiguration(config: Fields): QueueConfiguration {
     fairRules: fairRulesOf(fairSharing['preemptionStrategies']),
     useSharing: useSharingOf(fieldsOf(config['admissionFairSharing'], 'admissionFairSharing')),
     ...(wait !== undefined && { waitForPodsReady: wait }),
+    ...(config['objectRetentionPolicies'] !== undefined && { retention: retentionOf(fieldsOf(config['objectRetentionPolicies'], 'objectRetentionPolicies')) }),
     excludedPrefixes: list('excludeResourcePrefixes').map(String),
     transformations: new Map(list('transformations').map((each, index) => transformationOf(fieldsOf(each, `resources.transformations[${index}]`), `resources.transformations[${index}]`))),
   };
@@ -81,11 +87,24 @@ function fairRulesOf(strategies: unknown): FairRule[] {
 function useSharingOf(fields: Fields): UseSharing {
   known(fields, 'admissionFairSharing.', ['usageHalfLifeTime', 'usageSamplingInterval', 'resourceWeights']);
   const seconds = (key: string, otherwise: number): number => (fields[key] === undefined ? otherwise : (durationSeconds(String(fields[key])) ?? wrong(`admissionFairSharing.${key}`, 'a time such as 168h', fields[key])));
-  const isNone = /^0(?:\.0+)?[a-z]*$/.test(String(fields['usageHalfLifeTime']));
   const weights = Object.entries(fieldsOf(fields['resourceWeights'], 'admissionFairSharing.resourceWeights')).map(([name, weight]) => {
     return [name, typeof weight === 'number' && weight >= 0 ? weight : wrong(`admissionFairSharing.resourceWeights.${name}`, 'a number of at least 0', weight)] as const;
   });
-  return { halfLifeSeconds: isNone ? 0 : seconds('usageHalfLifeTime', USE_SHARING.halfLifeSeconds), samplingSeconds: seconds('usageSamplingInterval', USE_SHARING.samplingSeconds), resourceWeights: new Map(weights) };
+  return { halfLifeSeconds: isNone(fields['usageHalfLifeTime']) ? 0 : seconds('usageHalfLifeTime', USE_SHARING.halfLifeSeconds), samplingSeconds: seconds('usageSamplingInterval', USE_SHARING.samplingSeconds), resourceWeights: new Map(weights) };
+}
+
+const isNone = (span: unknown): boolean => /^0(?:\.0+)?[a-z]*$/.test(String(span));
+
+function retentionOf(fields: Fields): Retention {
+  known(fields, 'objectRetentionPolicies.', ['workloads']);
+  const workloads = fieldsOf(fields['workloads'], 'objectRetentionPolicies.workloads');
+  known(workloads, 'objectRetentionPolicies.workloads.', ['afterFinished', 'afterDeactivatedByKueue']);
+  const seconds = (key: string): number | undefined => {
+    const value = workloads[key] ?? undefined;
+    return value === undefined ? undefined : isNone(value) ? 0 : (durationSeconds(String(value)) ?? wrong(`objectRetentionPolicies.workloads.${key}`, 'a time such as 1h', value));
+  };
+  const [finishedSeconds, deactivatedSeconds] = [seconds('afterFinished'), seconds('afterDeactivatedByKueue')];
+  return { ...(finishedSeconds !== undefined && { finishedSeconds }), ...(deactivatedSeconds !== undefined && { deactivatedSeconds }) };
 }
 
 function waitOf(fields: Fields): WaitForPodsReady | undefined {

@@ -24,6 +24,7 @@ import { createOrder, queueNameOf, type Order } from './owner.ts';
 import { isManaged, podController } from './pods.ts';
 import { clusterQueueStatus, cohortStatus, localQueueStatus } from './queue-status.ts';
 import { servedOf } from './reckon.ts';
+import { workloadRetention } from './retention.ts';
 import { topologyPods } from './topology-pods.ts';
 import { VIEWED } from './view.ts';
 import { visibilityRoutes } from './visibility.ts';
@@ -58,7 +59,7 @@ export async function work(context: ModuleContext): Promise<void> {
   const engine = createEngine(context, configuration);
   const hasTopologies = context.kinds.find(Topology.group, Topology.kind) !== undefined;
   const frameworks = createFrameworks(context, order);
-  const controllers = [jobControllerOf(jobs, order, frameworks.isPart), podController(order), topologyPods, elasticPods, workloadLife(configuration.waitForPodsReady), clusterQueueStatus(engine.shareOf, { hasTopologies }), cohortStatus(engine.shareOf), localQueueStatus(configuration.useSharing), admissionCheckStatus, flavorInUse, ...(hasTopologies ? [topologyInUse] : [])] as unknown as readonly Controller[];
+  const controllers = [jobControllerOf(jobs, order, frameworks.isPart), podController(order), topologyPods, elasticPods, workloadLife(configuration.waitForPodsReady), clusterQueueStatus(engine.shareOf, { hasTopologies }), cohortStatus(engine.shareOf), localQueueStatus(configuration.useSharing), admissionCheckStatus, flavorInUse, ...(hasTopologies ? [topologyInUse] : []), ...(configuration.retention === undefined ? [] : [workloadRetention(configuration.retention)])] as unknown as readonly Controller[];
   stops.push(...visibilityRoutes(context, engine.pendingIn).map((route) => context.route(route)));
   await Promise.all([engine.run(), ...controllers.map((each) => runController(each, context)), queuedJobSets(context, order, frameworks), frameworks.run()]);
   for (const stop of stops) stop();
