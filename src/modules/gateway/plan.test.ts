@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { GRPCRoute, Gateway, HTTPRoute } from '../../api/gateway/kinds.ts';
+import type { BackendTLSPolicy, GRPCRoute, Gateway, HTTPRoute } from '../../api/gateway/kinds.ts';
 import type { HttpRule, Listener } from '../../api/gateway/types.ts';
 import type { Service } from '../../api/generated/core-v1.ts';
 import type { EndpointSlice } from '../../api/generated/discovery-v1.ts';
@@ -128,6 +128,19 @@ test('calls of gRPC go to the rule that says more of the service, then of the me
   const route: GRPCRoute = { metadata: { namespace: 'shop', name: 'calls', creationTimestamp: '2026-01-01T00:00:00Z' }, spec: { parentRefs: [{ name: 'edge' }], rules: [{ matches, backendRefs: to }] } };
   const { doors } = planOf(observedOf([{}], [], { grpcRoutes: [route] }));
   assert.deepEqual(doors[0]!.entries.map(({ at }) => at[1]), [3, 5, 2, 1, 0, 4]);
+});
+
+test('a backend that does not speak what a route sends is told of', () => {
+  const policies = [{ metadata: { namespace: 'shop', name: 'p' }, spec: { targetRefs: [{ group: '', kind: 'Service', name: 'web' }], validation: { hostname: 'web', wellKnownCACertificates: 'System' } } }] as BackendTLSPolicy[];
+  const grpcRoutes: GRPCRoute[] = [{ metadata: { namespace: 'shop', name: 'calls' }, spec: { parentRefs: [{ name: 'edge' }], rules: [{ backendRefs: to }] } }];
+  const said = (appProtocol: string, rules: HttpRule[][], more: Partial<Observed> = {}): string | undefined => {
+    const of = { ...service, spec: { ...service.spec, ports: [{ port: 80, appProtocol }] } };
+    return planOf(observedOf([{}], rules, { service: () => of, ...more })).routes[0]!.resolved.unresolved?.reason;
+  };
+  const http = [[{ backendRefs: to }]];
+  assert.deepEqual(['kubernetes.io/ws', 'kubernetes.io/h2c', 'http', 'kubernetes.io/wss'].map((each) => said(each, http)), [undefined, undefined, undefined, 'UnsupportedProtocol']);
+  assert.equal(said('kubernetes.io/wss', http, { policies }), undefined);
+  assert.deepEqual(['kubernetes.io/h2c', 'kubernetes.io/ws', 'kubernetes.io/wss'].map((each) => said(each, [], { grpcRoutes, policies })), [undefined, 'UnsupportedProtocol', 'UnsupportedProtocol']);
 });
 
 test('a rule that nothing can say, or that HAProxy refuses, is left out by name', () => {

@@ -67,6 +67,8 @@ function targetsOf(refs: readonly FilteredBackendRef[], context: Context): Targe
   return targets.length > 0 ? targets : [REFUSED];
 }
 
+const WEB_SOCKETS: ReadonlySet<string> = new Set(['kubernetes.io/ws', 'kubernetes.io/wss']);
+
 function targetOf(ref: FilteredBackendRef, { observed, from, resolved, grpc }: Context): Target {
   const weight = ref.weight ?? 1;
   if (isExtended(ref.filters, resolved)) return { ...REFUSED, weight };
@@ -81,7 +83,9 @@ function targetOf(ref: FilteredBackendRef, { observed, from, resolved, grpc }: C
   const { port, serviceKey } = found;
   const tls = tlsOf(observed, serviceKey, port.name);
   if (tls !== undefined && isFailure(tls)) return { weight, status: INVALID_STATUS, filters: [] };
-  const h2c = grpc || port.appProtocol === 'kubernetes.io/h2c';
+  const { appProtocol = '' } = port;
+  if ((appProtocol === 'kubernetes.io/wss' && tls === undefined) || (grpc && WEB_SOCKETS.has(appProtocol))) return failed({ reason: 'UnsupportedProtocol', message: `port ${port.port} of Service '${serviceKey}' speaks ${appProtocol}${grpc ? ', not gRPC' : ', and no BackendTLSPolicy tells by whom it is known'}` });
+  const h2c = grpc || appProtocol === 'kubernetes.io/h2c';
   const balancing = balancingOf(observed.service(serviceKey));
   return { weight, filters, backend: { serviceKey, portName: port.name ?? '', protocol: h2c ? 'h2c' : 'http', ...(tls === undefined ? {} : { tls }), ...(balancing === undefined ? {} : { balancing }) } };
 }

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { BackendTLSPolicy, Gateway, HTTPRoute } from '../../api/gateway/kinds.ts';
+import type { RouteParentStatus } from '../../api/gateway/types.ts';
 import type { Service } from '../../api/generated/core-v1.ts';
 import { CONTROLLER, type Observed } from './observed.ts';
 import { planOf } from './plan.ts';
-import { gatewayStatus, policyAncestors } from './statuses.ts';
+import { gatewayStatus, policyAncestors, routeParents } from './statuses.ts';
 
 const NOW = '2026-01-01T00:00:00Z';
 const service = { metadata: { namespace: 'shop', name: 'web' }, spec: { ports: [{ port: 80 }] } } as Service;
@@ -48,6 +49,16 @@ test('a policy tells of no more gateways than its definition lets it, and goes o
   const known = [18, 19].map((index) => ({ ancestorRef: { group: 'gateway.networking.k8s.io', kind: 'Gateway', namespace: 'shop', name: `g${index}` }, controllerName: CONTROLLER, conditions: [] }));
   const [first, ...rest] = told({ ...policy, status: { ancestors: [other, ...known] } } as unknown as BackendTLSPolicy);
   assert.deepEqual([first, rest.slice(0, 3), rest.length], ['example.com/x', ['g18', 'g19', 'g0'], 15]);
+});
+
+test('what others say of a route stays where it is', () => {
+  const plan = planOf(observedOf(2));
+  const state = plan.routes[0]!;
+  const [first, second] = routeParents(state, NOW);
+  const [x, y] = ['x', 'y'].map((name) => ({ parentRef: { name }, controllerName: 'example.com/', conditions: [] }));
+  const told = (...parents: (typeof first)[]): string[] => routeParents({ ...state, route: { ...state.route, status: { parents: parents as RouteParentStatus[] } } as HTTPRoute }, NOW).map(({ parentRef }) => parentRef.name);
+  assert.deepEqual([told(), told(x), told(first, x), told(y, second, x)], [['g0', 'g1'], ['x', 'g0', 'g1'], ['g0', 'g1', 'x'], ['y', 'g0', 'g1', 'x']]);
+  assert.deepEqual(told(...Array<typeof first>(31).fill(x), first).slice(30), ['x', 'g0'], 'nobody else is left out');
 });
 
 test('a policy for a port or a Service that is not there says so', () => {

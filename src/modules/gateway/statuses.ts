@@ -149,7 +149,15 @@ export function routeParents({ route, attachments, resolved }: RouteState, now: 
     const old = before.find((each) => each.controllerName === CONTROLLER && sameParent(each.parentRef, parentRef));
     return { parentRef, controllerName: CONTROLLER, conditions: conditionsOf(old?.conditions.filter(({ type }) => said.some((each) => each.type === type) || type !== PARTIAL), said, route.metadata.generation, now) };
   });
-  return [...before.filter(({ controllerName }) => controllerName !== CONTROLLER), ...own].slice(0, MOST_PARENTS);
+  return amid(before, own, MOST_PARENTS);
+}
+
+/** Ours stand together where the first of them stood; those of others stay, in their order. */
+function amid<T extends { controllerName: string }>(before: readonly T[], own: readonly T[], most: number): T[] {
+  const isForeign = ({ controllerName }: T): boolean => controllerName !== CONTROLLER;
+  const first = before.findIndex((each) => !isForeign(each));
+  const [ahead, after] = first < 0 ? [before, []] : [before.slice(0, first), before.slice(first).filter(isForeign)];
+  return [...ahead, ...own.slice(0, Math.max(0, most - ahead.length - after.length)), ...after];
 }
 
 function sameParent(one: ParentReference, other: ParentReference): boolean {
@@ -177,10 +185,9 @@ export function policyAncestors(policy: BackendTLSPolicy, plan: Plan, observed: 
     const old = before.find((each) => each.controllerName === CONTROLLER && each.ancestorRef.name === ancestorRef.name && each.ancestorRef.namespace === ancestorRef.namespace);
     return { ancestorRef, controllerName: CONTROLLER, conditions: conditionsOf(old?.conditions, policySaid(validation, outdone, isThere), policy.metadata.generation, now) };
   });
-  const others = before.filter(({ controllerName }) => controllerName !== CONTROLLER);
   // A list that is full gets no further entries (PolicyStatus.ancestors); who was told of stays.
   const isKnown = ({ ancestorRef }: { ancestorRef: ParentReference }): boolean => before.some((each) => each.controllerName === CONTROLLER && sameParent(each.ancestorRef, ancestorRef));
-  return [...others, ...(own.length > MOST_ANCESTORS ? own.sort((a, b) => Number(isKnown(b)) - Number(isKnown(a))) : own)].slice(0, MOST_ANCESTORS);
+  return amid(before, own.length > MOST_ANCESTORS ? own.sort((a, b) => Number(isKnown(b)) - Number(isKnown(a))) : own, MOST_ANCESTORS);
 }
 
 function hasPort(service: Service | undefined, portName: string | undefined): boolean {
