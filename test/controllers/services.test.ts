@@ -49,6 +49,17 @@ test('every service gets an address of its own, also when many come at once', as
   assert.ok(made.every((each) => each.spec?.clusterIPs?.[0] === each.spec?.clusterIP && each.spec?.clusterIP?.startsWith('10.2.0.')));
 });
 
+test('Endpoints bear the labels of their Service, but say of themselves whether it is headless', async () => {
+  const labels = { a: 'b', 'service.kubernetes.io/headless': 'invalid' };
+  for (const [name, clusterIP] of [['with-address', undefined], ['headless', 'None']] as const) await world.client.create(Service, { ...service(name, { clusterIP }), metadata: { name, namespace, labels } });
+  const own = { a: 'b', 'endpoints.kubernetes.io/managed-by': 'endpoint-controller' };
+  for (const [name, expected] of [['with-address', own], ['headless', { ...own, 'service.kubernetes.io/headless': '' }]] as const) {
+    let labels: object | undefined;
+    await eventually(`there are Endpoints of ${name}`, async () => (labels = (await world.client.get(Endpoints, name, { namespace }).catch(() => undefined))?.metadata.labels) !== undefined);
+    assert.deepEqual(labels, expected);
+  }
+});
+
 test('an address is refused while it is taken, and free when its service is gone', async () => {
   await create('fixed', { clusterIP: '10.2.0.5' });
   await assert.rejects(create('second', { clusterIP: '10.2.0.5' }), /failed to allocate IP 10\.2\.0\.5: provided IP is already allocated/);

@@ -196,6 +196,7 @@ function endpointsController(): Controller<Service> {
       const { [OVER_CAPACITY]: before, [LAST_CHANGE]: _time, ...others } = current?.metadata.annotations ?? {};
       const annotations: Record<string, string> = isTruncated ? { ...others, [OVER_CAPACITY]: 'truncated' } : others;
       const labels: Record<string, string> = { ...service.metadata.labels, [ENDPOINTS_MANAGED_BY]: ENDPOINTS_MANAGER };
+      delete labels[HEADLESS];
       if (service.spec?.clusterIP === 'None') labels[HEADLESS] = '';
       if (current === undefined) {
         if (!isToStay(service)) return;

@@ -177,3 +177,29 @@ test('one address with two ports of two subsets is one mirrored endpoint (upstre
   const plan = planMirror({ metadata: { name: 'db', namespace: 'shop', uid: 'e1' }, subsets: [subset('a', 80), subset('b', 90)] } as Endpoints, []);
   assert.deepEqual(plan.create.map(({ ports, endpoints }) => [ports?.map(({ port }) => port), endpoints?.length]), [[[80, 90], 1]]);
 });
+
+test('as few slices are written as may be: what is added fills those that change anyway, then the one that it fits in best, or a new one (upstream: TestReconcileEndpointSlicesSomePreexisting and those after it)', () => {
+  const of = (from: number, count: number, options: Parameters<typeof pod>[1] = {}): Pod[] => Array.from({ length: count }, (_, index) => pod(from + index, options));
+  const packed = (...sizes: number[]): EndpointSlice[] => sizes.map((count, index) => ({ ...planSlices(SERVICE, of(index * 100, count), []).create[0]!, metadata: { ...planSlices(SERVICE, [], []).create[0]!.metadata, name: `web-${index}` } }));
+  const now = (existing: readonly EndpointSlice[], pods: readonly Pod[]): [number[], string] => {
+    const plan = planSlices(SERVICE, pods, existing);
+    assert.equal(new Set(addresses(after(existing, plan))).size, pods.length);
+    return [after(existing, plan).map(({ endpoints = [] }) => endpoints.length), `${plan.create.length} ${plan.update.length} ${plan.delete.length}`];
+  };
+  const [more, both] = [(count: number): Pod[] => of(1_000, count), (a: number, b: number): Pod[] => [...of(0, a), ...of(100, b)]];
+  assert.deepEqual(now(packed(61, 62), [...both(61, 62), ...more(127)]), [[61, 89, 100], '1 1 0']);
+  assert.deepEqual(now(packed(74, 74), [...both(74, 74), ...more(152)]), [[74, 74, 100, 52], '2 0 0']);
+  assert.deepEqual(now(packed(20, 80), [...of(0, 19), pod(19, { ready: false }), pod(100, { ready: false }), ...of(101, 79), ...more(15)]), [[20, 95], '0 2 0']);
+  assert.deepEqual(now(packed(20, 80), [...both(20, 80), ...more(20)]), [[20, 100], '0 1 0']);
+  const thirties = packed(...Array.from({ length: 10 }, () => 30));
+  const pods = (port?: number): Pod[] => thirties.flatMap((_, index) => of(index * 100, 30, port === undefined ? {} : { port }));
+  assert.deepEqual(now(thirties, pods())[1], '0 0 0');
+  assert.deepEqual(now(thirties, pods(9_090)), [[100, 100, 100], '0 3 7']);
+  assert.deepEqual(now(packed(100), of(500, 150)), [[100, 50], '1 1 0'], 'none of before is left');
+});
+
+test('slices bear the labels of their Service, but for those that are the controller’s (upstream: TestReconcile1Pod)', () => {
+  const labelled = (clusterIP: string): Record<string, string> => planSlices({ metadata: { ...SERVICE.metadata, labels: { 'kubernetes.io/service-name': 'bad', 'endpointslice.kubernetes.io/managed-by': 'actor', 'service.kubernetes.io/headless': 'invalid', a: 'b' } }, spec: { ...SERVICE.spec, clusterIP } }, [], []).create[0]?.metadata.labels ?? {};
+  const own = { 'kubernetes.io/service-name': 'web', 'endpointslice.kubernetes.io/managed-by': 'endpointslice-controller.k8s.io', a: 'b' };
+  assert.deepEqual([labelled('10.2.0.9'), labelled('None')], [own, { ...own, 'service.kubernetes.io/headless': '' }]);
+});

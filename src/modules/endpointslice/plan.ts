@@ -1,6 +1,6 @@
 /**
- * What to write so that a Service's EndpointSlices name its pods: endpoints stay in the slice where they are, new ones fill slices that
- * have room, at most 100 each, and slices that are empty go, but for one that says that there are none. Pure.
+ * What to write so that a Service's EndpointSlices name its pods: endpoints stay in the slice where they are, new ones go where fewest slices
+ * are written, at most 100 in each, and slices that are empty go, but for one that says that there are none. Pure.
  */
 import { isDeepStrictEqual } from 'node:util';
 import type { OwnerReference } from '../../api/meta.ts';
@@ -131,12 +131,9 @@ function planGroup(frame: Frame, group: Group, slices: readonly EndpointSlice[],
     }
     return { slice, endpoints };
   });
-  const rest = [...missing.values()];
-  for (const each of contents) if (each.endpoints.length > 0) each.endpoints.push(...rest.splice(0, Math.max(0, most - each.endpoints.length)));
-  for (const each of contents) if (each.endpoints.length === 0) each.endpoints.push(...rest.splice(0, most));
-  const fresh: Endpoint[][] = [];
-  while (rest.length > 0) fresh.push(rest.splice(0, most));
+  const isSame = ({ slice, endpoints }: Content): boolean => isDeepStrictEqual(slice.endpoints ?? [], endpoints) && isDeepStrictEqual({ ...slice.metadata.labels }, labels) && (annotations === undefined || isDeepStrictEqual({ ...slice.metadata.annotations }, annotations));
   const filled = contents.filter((each) => each.endpoints.length > 0);
+  const fresh = place([...missing.values()], filled, isSame, most);
   const empty = contents.filter((each) => each.endpoints.length === 0);
   if (filled.length === 0 && fresh.length === 0) {
     const placeholder = empty.shift();
@@ -144,11 +141,31 @@ function planGroup(frame: Frame, group: Group, slices: readonly EndpointSlice[],
     else filled.push(placeholder);
   }
   plan.delete.push(...empty.map((each) => each.slice));
-  for (const { slice, endpoints } of filled) {
-    const isSame = isDeepStrictEqual(slice.endpoints ?? [], endpoints) && isDeepStrictEqual({ ...slice.metadata.labels }, labels) && (annotations === undefined || isDeepStrictEqual({ ...slice.metadata.annotations }, annotations));
-    if (!isSame) plan.update.push({ ...slice, metadata: { ...slice.metadata, labels, ...(annotations === undefined ? {} : { annotations }) }, endpoints });
+  for (const each of filled) {
+    const { slice, endpoints } = each;
+    if (!isSame(each)) plan.update.push({ ...slice, metadata: { ...slice.metadata, labels, ...(annotations === undefined ? {} : { annotations }) }, endpoints });
   }
   for (const endpoints of fresh) plan.create.push(newSlice(frame, group, endpoints));
+}
+
+/** A slice, and what it is to name. */
+interface Content { slice: EndpointSlice; endpoints: Endpoint[] }
+
+/**
+ * Adds what is new where fewest slices are written (upstream: reconcileByPortMapping): to those that change anyway, the fullest first, then all that is left to
+ * the one slice that it fits in best, or else to new ones, which it gives.
+ */
+function place(rest: Endpoint[], contents: readonly Content[], isSame: (content: Content) => boolean, most: number): Endpoint[][] {
+  const byFullness = contents.toSorted((a, b) => b.endpoints.length - a.endpoints.length);
+  const unchanged = byFullness.filter(isSame);
+  for (const each of byFullness) if (!unchanged.includes(each)) each.endpoints.push(...rest.splice(0, Math.max(0, most - each.endpoints.length)));
+  const fresh: Endpoint[][] = [];
+  while (rest.length > 0) {
+    const room = rest.length < most ? unchanged.find(({ endpoints }) => endpoints.length + rest.length <= most) : undefined;
+    if (room === undefined) fresh.push(rest.splice(0, most));
+    else room.endpoints.push(...rest.splice(0));
+  }
+  return fresh;
 }
 
 function newSlice({ namespace, generateName, labels, annotations = {}, owner }: Frame, group: Group, endpoints: Endpoint[]): EndpointSlice {
