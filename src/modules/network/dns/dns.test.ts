@@ -269,10 +269,13 @@ test('a datagram is no longer than its client takes, though the answer is kept; 
     assert.equal(dnsPacket.decode(await large({ overTcp: true })).answers?.length, 60);
     const short = dnsPacket.decode(await large({ overTcp: false }));
     assert.deepEqual([short.id, short.questions?.[0]?.name, (short.flags ?? 0) & dnsPacket.TRUNCATED_RESPONSE], [4, 'large.example.com', dnsPacket.TRUNCATED_RESPONSE]);
-    for (const name of ['large.example.com', 'farther.shop.svc.cluster.local']) {
-      const bytes = await large({ overTcp: false, name });
-      const { answers = [], flags = 0 } = dnsPacket.decode(bytes);
-      assert.ok(bytes.length <= 512 && bytes.length > 440 && answers.some(({ type }) => type === 'A') && (flags & dnsPacket.TRUNCATED_RESPONSE) !== 0, `${answers.length} answers in ${bytes.length} bytes`);
+    assert.equal(dnsPacket.decode(await large({ overTcp: true, bytes: 600 })).answers?.length, 60, 'kept, and too long for the same question over UDP');
+    for (const [name, most] of [['large.example.com', undefined], ['large.example.com', 600], ['farther.shop.svc.cluster.local', undefined], ['farther.shop.svc.cluster.local', 600]] as const) {
+      const bytes = await large({ overTcp: false, name, ...(most === undefined ? {} : { bytes: most }) });
+      const { answers = [], additionals = [], flags = 0 } = dnsPacket.decode(bytes);
+      const told = `${name}: ${answers.length} answers in ${bytes.length} bytes`;
+      assert.ok(bytes.length <= (most ?? 512) && bytes.length > (most ?? 512) - 72 && answers.some(({ type }) => type === 'A') && (flags & dnsPacket.TRUNCATED_RESPONSE) !== 0, told);
+      assert.deepEqual(additionals.map(({ type }) => type), most === undefined ? [] : ['OPT'], told);
     }
     assert.equal(dnsPacket.decode(await large({ overTcp: true, bytes: 4_096 })).answers?.length, 60);
     assert.equal(dnsPacket.decode(await large({ overTcp: false, bytes: 4_096 })).answers?.length, 60);

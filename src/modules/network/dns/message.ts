@@ -3,6 +3,7 @@
  * fit into a datagram. Pure. Where the answer is many addresses of one name, it says where they stand, so that they can be turned without encoding again.
  */
 import type { Record as DnsRecord } from 'dns-packet';
+import { OPT_BYTES } from './wire.ts';
 
 export interface Message {
   id: number;
@@ -31,8 +32,6 @@ const TYPES: Readonly<Record<string, number>> = { A: 1, NS: 2, CNAME: 5, SOA: 6,
 const IN = 1;
 const OPT = 41;
 const HEADER = 12;
-/** What EDNS takes of an answer. */
-export const OPT_BYTES = 11;
 const DNSSEC_OK = 0x8000;
 const TRUNCATED = 0x0200;
 /** As far as two bytes can point. */

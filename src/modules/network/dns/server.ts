@@ -8,8 +8,8 @@ import { createServer, type Server as TcpServer, type Socket } from 'node:net';
 import dnsPacket, { type Packet, type Record as DnsRecord } from 'dns-packet';
 import { answerOf, soaOf, type Zone } from './zone.ts';
 import type { Upstream } from './upstream.ts';
-import { encodeMessage, OPT_BYTES, turned, type Encoded } from './message.ts';
-import { failure, fitting, isQuery, isTruncated, question, questionOf, withEdns } from './wire.ts';
+import { encodeMessage, turned, type Encoded } from './message.ts';
+import { failure, fitting, isQuery, isTruncated, MAX_UDP_BYTES, OPT_BYTES, question, questionOf, withEdns } from './wire.ts';
 
 const { AUTHORITATIVE_ANSWER, RECURSION_AVAILABLE, RECURSION_DESIRED, decode, encode } = dnsPacket;
 
@@ -22,7 +22,6 @@ export interface Resolver {
 const MAX_KEPT = 10_000;
 const RESPONSE = 0x8000;
 const PLAIN_UDP_BYTES = 512;
-const MAX_UDP_BYTES = 1_232;
 const FORMERR = 1;
 const SERVFAIL = 2;
 const NOTIMP = 4;

@@ -8,7 +8,7 @@ import { readFile } from 'node:fs/promises';
 import { connect, isIP } from 'node:net';
 import { randomInt } from 'node:crypto';
 import dnsPacket from 'dns-packet';
-import { answering, askedOf, fitting, isTruncated, messageTtls } from './wire.ts';
+import { answering, askedOf, fitting, isTruncated, MAX_UDP_BYTES, messageTtls } from './wire.ts';
 
 export interface Upstream {
   /** The answer to the query, with its id, as long as the client takes it; undefined when no server answers. */
@@ -88,8 +88,8 @@ export function createUpstream(options: UpstreamOptions): Upstream {
   return {
     async ask(query, overTcp) {
       const nowMs = performance.now();
-      const { query: plain, key, udpBytes } = askedOf(query);
-      const told = (answer: Buffer): Buffer => (overTcp ? answering(answer, query) : fitting(answering(answer, query), udpBytes));
+      const { query: plain, key, udpBytes, edns } = askedOf(query);
+      const told = (answer: Buffer): Buffer => (overTcp ? answering(answer, query) : fitting(answering(answer, query), udpBytes, edns ? { edns: MAX_UDP_BYTES } : {}));
       const known = kept.get(key);
       if (known !== undefined && known.untilMs > nowMs) return told(aged(known.answer, Math.floor((nowMs - known.sinceMs) / 1000)));
       if (waiting >= MAX_WAITING) return undefined;

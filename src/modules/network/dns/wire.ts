@@ -75,6 +75,10 @@ function questionEnd(query: Buffer): number {
 }
 
 const OPT = 41;
+/** What EDNS takes of an answer. */
+export const OPT_BYTES = 11;
+/** What we take ourselves (the DNS flag day of 2020). */
+export const MAX_UDP_BYTES = 1_232;
 const COOKIE = 10;
 const PADDING = 12;
 /** What a client takes that says nothing of EDNS. */
@@ -90,17 +94,19 @@ export interface Asked {
   key: string;
   /** How long a datagram the client takes. */
   udpBytes: number;
+  /** Whether he said so himself, with OPT. */
+  edns: boolean;
 }
 
 /** What a query asks of others. What is not an ordinary one goes on as it is, and is like no other. */
 export function askedOf(query: Buffer): Asked {
   const end = questionEnd(query);
-  const asIs: Asked = { query, key: question(query), udpBytes: PLAIN_UDP_BYTES };
+  const asIs: Asked = { query, key: question(query), udpBytes: PLAIN_UDP_BYTES, edns: false };
   const isOrdinary = end > HEADER_BYTES && query.readUInt16BE(4) === 1 && query.readUInt16BE(6) === 0 && query.readUInt16BE(8) === 0;
   if (!isOrdinary) return asIs;
   const words = `${query.readUInt8(2) & RECURSION_DESIRED} ${query.readUInt8(3) & CHECKING_DISABLED} ${query.toString('latin1', HEADER_BYTES, end).toLowerCase()}`;
   const records = query.readUInt16BE(10);
-  if (records === 0 && query.length === end) return { query, key: words, udpBytes: PLAIN_UDP_BYTES };
+  if (records === 0 && query.length === end) return { query, key: words, udpBytes: PLAIN_UDP_BYTES, edns: false };
   // The root, OPT, the length of datagrams, flags, the length of the options, and these.
   const isOpt = records === 1 && query.length >= end + 11 && query.readUInt8(end) === 0 && query.readUInt16BE(end + 1) === OPT && query.length === end + 11 + query.readUInt16BE(end + 9);
   if (!isOpt) return asIs;
@@ -109,7 +115,7 @@ export function askedOf(query: Buffer): Asked {
   const kept = Buffer.concat(options.filter(({ code }) => code !== COOKIE && code !== PADDING).map(({ bytes }) => bytes));
   const plain = Buffer.concat([query.subarray(0, end + 11), kept]);
   plain.writeUInt16BE(kept.length, end + 9);
-  return { query: plain, key: `${words} ${plain.toString('latin1', end + 5, end + 9)} ${kept.toString('latin1')}`, udpBytes: Math.max(PLAIN_UDP_BYTES, query.readUInt16BE(end + 3)) };
+  return { query: plain, key: `${words} ${plain.toString('latin1', end + 5, end + 9)} ${kept.toString('latin1')}`, udpBytes: Math.max(PLAIN_UDP_BYTES, query.readUInt16BE(end + 3)), edns: true };
 }
 
 function optionsOf(query: Buffer, start: number): { code: number; bytes: Buffer }[] | undefined {
@@ -132,15 +138,16 @@ export function answering(answer: Buffer, query: Buffer): Buffer {
   return copy;
 }
 
-/** What of an answer fits into a datagram for its client: all of it, else as many answers as do, and the mark that there are more over TCP. */
-export function fitting(answer: Buffer, udpBytes: number): Buffer {
+/** What of an answer fits into a datagram for its client: all of it, else as many answers as do, and the mark that there are more over TCP. `edns`: then with OPT, of so many bytes that we take. */
+export function fitting(answer: Buffer, udpBytes: number, { edns }: { edns?: number } = {}): Buffer {
   if (answer.length <= udpBytes) return answer;
+  const room = udpBytes - (edns === undefined ? 0 : OPT_BYTES);
   let [end, count] = [questionEnd(answer), 0];
   try {
     for (let next = end; count < answer.readUInt16BE(6); end = next, count++) {
       const fixed = skipName(answer, next);
       next = fixed + 10 + answer.readUInt16BE(fixed + 8);
-      if (next > udpBytes) break;
+      if (next > room) break;
     }
   } catch {
     [end, count] = [questionEnd(answer), 0]; // malformed
@@ -149,7 +156,7 @@ export function fitting(answer: Buffer, udpBytes: number): Buffer {
   short.writeUInt8(short.readUInt8(2) | 2, 2);
   short.fill(0, 6, HEADER_BYTES);
   short.writeUInt16BE(count, 6);
-  return short;
+  return edns === undefined ? short : withEdns(short, edns);
 }
 
 export function isTruncated(answer: Buffer): boolean {
