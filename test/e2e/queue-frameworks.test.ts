@@ -75,6 +75,13 @@ value: 1000`;
 
 const pods = (script: string): string => `{ spec: { restartPolicy: Never, terminationGracePeriodSeconds: 0, containers: [{ name: main, image: "${TEST_IMAGE}", imagePullPolicy: Never, command: [sh, -c, "${script}"], resources: { requests: { cpu: 0.1 } } }] } }`;
 
+/** Runs until {@link release}. */
+const HELD = 'until test -e /go; do sleep 0.1; done';
+
+async function release({ kubectl }: Instance, ...names: string[]): Promise<void> {
+  await Promise.all(names.map((name) => eventually(async () => (await kubectl('exec', name, '--', 'touch', '/go')).code === 0, { timeoutMs: 60_000, what: `${name} is released` })));
+}
+
 const rayJob = (name: string, script: string): string => `
 apiVersion: ray.io/v1
 kind: RayJob
@@ -182,11 +189,12 @@ describe('jobs of other operators', { timeout: 180_000 }, () => {
   });
 
   it('run one after the other, with all of their pods, on the nodes of their flavor', async () => {
-    await ok(llmos.kubectlWith(rayJob('ray', 'sleep 2'), 'create', '--validate=strict', '-f', '-'));
+    await ok(llmos.kubectlWith(rayJob('ray', HELD), 'create', '--validate=strict', '-f', '-'));
     await eventually(async () => (await llmos.client.list(Workload, NS)).items.length === 1);
     await ok(llmos.kubectlWith(torchJob('torch', 'sleep 1'), 'create', '--validate=strict', '-f', '-'));
     await eventually(async () => /torch: pending/.test(await ok(llmos.llmos('queue', 'explain', 'pytorchjob/torch'))), { what: 'it is told why it waits' });
     assert.match(await ok(llmos.llmos('queue', 'explain', 'torch')), /couldn't assign flavors to pod set master: insufficient unused quota for cpu in flavor own, 100m more needed\. It is the first in its queue/);
+    await release(llmos, 'ray-head', 'ray-workers');
     await eventually(async () => (await finished(llmos, 'ray')) === 'Job finished successfully.', { timeoutMs: 60_000, what: 'the first one is done' });
     await eventually(async () => (await finished(llmos, 'torch')) === 'it is done', { timeoutMs: 60_000, what: 'the second one is done' });
     const [head, workers, master, worker] = await Promise.all(['ray-head', 'ray-workers', 'torch-master', 'torch-worker'].map((name) => ranAt(llmos, name)));
@@ -197,7 +205,7 @@ describe('jobs of other operators', { timeout: 180_000 }, () => {
   });
 
   it('stop for what is urgent, when the last of their pods has ended, and begin anew', async () => {
-    await ok(llmos.kubectlWith(torchJob('long', 'sleep 4'), 'create', '-f', '-'));
+    await ok(llmos.kubectlWith(torchJob('long', HELD), 'create', '-f', '-'));
     const first = await eventually(async () => {
       const pod = await llmos.client.get(Pod, 'long-worker', NS).catch(() => undefined);
       return pod?.status?.phase === 'Running' && pod.metadata.uid;
@@ -205,6 +213,7 @@ describe('jobs of other operators', { timeout: 180_000 }, () => {
     const template = parse(pods('true')) as PodTemplateSpec;
     await llmos.client.create(Job, { metadata: { name: 'urgent', ...NS, labels: { 'kueue.x-k8s.io/queue-name': 'team', 'kueue.x-k8s.io/priority-class': 'urgent' } }, spec: { template } } as Job);
     await eventually(async () => (await llmos.client.get(Job, 'urgent', NS)).status?.succeeded === 1, { timeoutMs: 60_000, what: 'the urgent one is done' });
+    await release(llmos, 'long-master', 'long-worker');
     await eventually(async () => (await finished(llmos, 'long')) === 'it is done', { timeoutMs: 60_000, what: 'it is done after all' });
     const [urgent] = (await llmos.client.list(Pod, { ...NS, labelSelector: 'job-name=urgent' })).items;
     const again = await llmos.client.get(Pod, 'long-worker', NS);
