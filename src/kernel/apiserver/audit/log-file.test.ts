@@ -32,6 +32,15 @@ test('lines are appended, for the owner only', async () => {
   assert.equal(statSync(join(folder, 'audit.log')).mode & 0o777, 0o600);
 });
 
+test('a line that a kill tore is not gone on with', async () => {
+  const folder = newFolder();
+  writeFileSync(join(folder, 'audit.log'), '{"whole":1}\n{"to');
+  const file = openLogFile(optionsIn(folder));
+  file.append('{"next":1}\n');
+  await file.close();
+  assert.deepEqual(readFileSync(join(folder, 'audit.log'), 'utf8').split('\n'), ['{"whole":1}', '{"to', '{"next":1}', '']);
+});
+
 test('a full file is put aside; old ones go by number and age', async () => {
   const folder = newFolder();
   for (const day of ['2001-01-01', '2002-01-01']) writeFileSync(join(folder, `audit-${day}T00-00-00.000.log`), 'x');

@@ -2,7 +2,7 @@
  * The file of an audit log: lines are written together, off the way of requests, and the file is changed for a new one when it is full
  * (upstream: the log backend with lumberjack). Old ones are called `audit-2026-11-22T01-02-03.456.log`, and removed by age and number.
  */
-import { chmodSync, closeSync, fstatSync, mkdirSync, openSync, readdirSync, renameSync, rmSync, write } from 'node:fs';
+import { chmodSync, closeSync, fstatSync, mkdirSync, openSync, readdirSync, readSync, renameSync, rmSync, write, writeSync } from 'node:fs';
 import { basename, dirname, extname, join } from 'node:path';
 import type { Clock } from '../../../base/clock.ts';
 import type { Log } from '../../../base/log.ts';
@@ -36,6 +36,7 @@ export function openLogFile(options: LogFileOptions): LogFile {
   const { path, log } = options;
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   let file = open(path);
+  endTorn(path, file);
   let size = fstatSync(file).size;
   let waiting: string[] = [];
   let waitingBytes = 0;
@@ -101,6 +102,17 @@ function open(path: string): number {
   const file = openSync(path, 'a', 0o600);
   chmodSync(path, 0o600); // it may have been there with wider rights
   return file;
+}
+
+/** Of a line within which llmos was killed only a piece is there: the next one is not to follow on it. */
+function endTorn(path: string, file: number): void {
+  const { size } = fstatSync(file);
+  if (size === 0) return;
+  const reading = openSync(path, 'r');
+  const last = Buffer.alloc(1);
+  readSync(reading, last, 0, 1, size - 1);
+  closeSync(reading);
+  if (last.toString() !== '\n') writeSync(file, '\n');
 }
 
 function stem(path: string): string {
