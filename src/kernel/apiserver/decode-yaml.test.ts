@@ -20,6 +20,7 @@ const refused: [string, string, RegExp][] = [
   ['what holds itself', 'a: &a [*a]', /error converting YAML/],
   ['depth', lines(1_500, (n) => `${' '.repeat(n)}a:`), /nested deeper|error converting YAML|too involved/],
   ['brackets without end', '['.repeat(10_000), /error converting YAML|too involved/],
+  ['millions of brackets, at once and not by their reading', ` ${'['.repeat(1_500_000)}`, /error converting YAML to JSON: yaml: exceeded depth limit/],
   ['text that is no YAML', 'a: [1, 2', /error converting YAML/],
 ];
 for (const [what, text, message] of refused) it(`refuses ${what}`, () => assert.rejects(decodeYaml(Buffer.from(text)), (error) => isApiError(error, 'BadRequest') && message.test((error as Error).message)));

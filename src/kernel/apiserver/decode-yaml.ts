@@ -6,7 +6,7 @@ import { Worker } from 'node:worker_threads';
 import type { Decoded, DuplicateOptions } from './decode.ts';
 import { badRequest, tooManyRequests } from './errors.ts';
 import { createFairQueue } from './flow-control/fair-queue.ts';
-import { parseJson } from './parse-json.ts';
+import { isTooDeep, parseJson } from './parse-json.ts';
 import type { YamlRead } from './read-yaml.ts';
 
 /** Read within a few tens of milliseconds at worst. */
@@ -22,6 +22,8 @@ const READING = createFairQueue({ seats: 1, waiting: 100 });
 /** The first document. Of keys that stand twice the last one holds, as with JSON. Throws BadRequest, TooManyRequests. */
 export async function decodeYaml(body: Buffer, options: DuplicateOptions = { findDuplicates: false }): Promise<Decoded> {
   const text = body.toString('utf8');
+  // What is written in brackets all through tells its depth before it is read, which would take its whole time.
+  if (/^\s*[[{]/.test(text) && isTooDeep(text)) throw badRequest('error converting YAML to JSON: yaml: exceeded depth limit');
   if (body.length <= INLINE_BYTES) {
     const { readYaml } = await import('./read-yaml.ts');
     return decodedOf(readYaml(text), options);

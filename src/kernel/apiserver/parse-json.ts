@@ -17,7 +17,12 @@ export function parseJson(text: string): Json {
 
 /** Counts brackets without regard to strings: too much only for texts that are strange anyway. */
 export function checkDepth(text: string): void {
-  if (!hasMany(text, MAX_DEPTH)) return;
+  if (isTooDeep(text)) throw badRequest(`the body of the request is nested deeper than ${MAX_DEPTH} levels`);
+}
+
+/** By its brackets outside of double quotes. */
+export function isTooDeep(text: string): boolean {
+  if (!hasMany(text, MAX_DEPTH)) return false;
   let depth = 0;
   let inString = false;
   for (let at = 0; at < text.length; at++) {
@@ -27,9 +32,10 @@ export function checkDepth(text: string): void {
       else if (code === 34) inString = false;
     } else if (code === 34) inString = true;
     else if (code === 123 || code === 91) {
-      if (++depth > MAX_DEPTH) throw badRequest(`the body of the request is nested deeper than ${MAX_DEPTH} levels`);
+      if (++depth > MAX_DEPTH) return true;
     } else if (code === 125 || code === 93) depth--;
   }
+  return false;
 }
 
 /** Whether so many brackets stand in it at all; looking for them is much cheaper than looking at everything. */
