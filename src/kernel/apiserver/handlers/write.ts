@@ -14,7 +14,7 @@ import { readBody } from '../read-body.ts';
 import { runAction, success } from '../resources/action.ts';
 import { createObject } from '../resources/create.ts';
 import { asKind } from '../resources/convert.ts';
-import { named } from '../resources/identify.ts';
+import { named, placeIn } from '../resources/identify.ts';
 import { patchObject, patched, type PatchKind } from '../resources/patch.ts';
 import { appliedScale, scaleOf, withScale } from '../../../api/autoscaling/scale-view.ts';
 import { replaceWith, updateObject } from '../resources/update.ts';
@@ -40,7 +40,10 @@ export async function handleUpdate(exchange: Exchange): Promise<void> {
   if (!isJsonObject(value)) throw badRequest(`the body of the request must be a ${kind.kind} object`);
   checkNamed(kind, value);
   // Before anything is looked up: upstream says this of objects that are not there, too.
-  if (isJsonObject(value['metadata'])) named(value['metadata'] as unknown as ObjectMeta, at.name);
+  if (isJsonObject(value['metadata'])) {
+    if (kind.namespaced) placeIn(value['metadata'] as unknown as ObjectMeta, at.namespace);
+    named(value['metadata'] as unknown as ObjectMeta, at.name);
+  }
   const outcome = await updateObject(door, kind, { ...at, subresource, change: replaceWith(value as unknown as KubeObject), optimistic: true }, context);
   return answerObject(exchange, outcome.created === true ? 201 : 200, outcome);
 }

@@ -39,15 +39,16 @@ function checkType(kind: Kind, { apiVersion, kind: itsKind, metadata }: JsonObje
   }
 }
 
-function placeIn(meta: ObjectMeta, namespace: string | undefined): void {
-  if (meta.namespace === undefined || meta.namespace === '') meta.namespace = namespace;
-  else if (namespace !== undefined && meta.namespace !== namespace) throw badRequest('the namespace of the provided object does not match the namespace sent on the request');
+/** Gives the namespace of the path where there is none. Throws BadRequest where there is another. */
+export function placeIn(meta: ObjectMeta, namespace: string | undefined): void {
+  if ((meta.namespace ?? '') === '') meta.namespace = namespace;
+  else if (namespace !== undefined && typeof meta.namespace === 'string' && meta.namespace !== namespace) throw badRequest('the namespace of the provided object does not match the namespace sent on the request');
 }
 
 /** Gives the name of the path where there is none. Throws BadRequest where there is another. */
 export function named(meta: ObjectMeta, name: string): void {
-  if (meta.name === undefined || meta.name === '') meta.name = name;
-  else if (meta.name !== name) throw badRequest(`the name of the object (${meta.name}) does not match the name on the URL (${name})`);
+  if ((meta.name ?? '') === '') meta.name = name;
+  else if (typeof meta.name === 'string' && meta.name !== name) throw badRequest(`the name of the object (${meta.name}) does not match the name on the URL (${name})`);
 }
 
 const STRINGS = ['name', 'generateName', 'namespace', 'uid', 'resourceVersion', 'creationTimestamp', 'deletionTimestamp'] as const;
