@@ -120,7 +120,10 @@ export function sandboxPool(options: PoolOptions): SandboxPool {
   return {
     async take(podUid, name) {
       const before = taken.get(podUid);
-      if (before !== undefined) return before;
+      if (before !== undefined) {
+        void names.tell(before.link, `pod=${name}`); // who had it may have been killed before he did
+        return before;
+      }
       lastTakeMs = clock.nowMs();
       const sandbox = ready.shift() ?? (await turns(async () => ready.shift() ?? (await make())));
       sandbox.podUid = podUid;

@@ -66,4 +66,18 @@ if (await inNamespaces(import.meta.filename)) {
     await removeSandbox(sandbox, network);
     assert.deepEqual([mounts(), existsSync(sandbox.folder), network.told], [[], false, [true]]);
   });
+
+  test('its link is told whose it is, and again by the next llmos', async () => {
+    const network = networkThatKills(0);
+    const link = { name: 'veth0', mac: '02:00:00:00:00:01' };
+    const told: unknown[] = [];
+    const options = { root, cni: { ...network, add: async (...args: Parameters<Cni['add']>) => ({ ...(await network.add(...args)), link }) }, names: { tell: async (...words: unknown[]) => void told.push(words), close: async () => {} }, clock: realClock, log: silentLog, size: 0 };
+    const first = await sandboxPool(options).take('uid1', 'default/web');
+    assert.deepEqual(told.splice(0), [[link, 'ready'], [link, 'pod=default/web']]);
+    const next = sandboxPool(options);
+    assert.equal((await next.take('uid1', 'default/web')).id, first.id);
+    assert.deepEqual(told, [[link, 'pod=default/web']]);
+    await next.drain();
+    assert.deepEqual(mounts(), []);
+  });
 } else test('inside namespaces', () => {});
