@@ -4,6 +4,7 @@ import { after, before, describe, it } from 'node:test';
 import { Pod } from '../../src/api/core/pod.ts';
 import { JobSet } from '../../src/api/jobset/job-set.ts';
 import { whileAttached } from '../fixtures/attached.ts';
+import { HELD, release } from '../fixtures/held.ts';
 import { TEST_IMAGE } from '../fixtures/image.ts';
 import { eventually, type Instance } from '../fixtures/instance.ts';
 import { ok } from '../fixtures/kubectl-words.ts';
@@ -93,10 +94,15 @@ describe('JobSets', { timeout: 300_000 }, () => {
 
   it('wait in a queue as one', async () => {
     await ok(llmos.kubectlWith(QUEUE, 'apply', '--validate=strict', '-f', '-'));
-    await ok(llmos.kubectlWith(manifest('first', { leader: 'sleep 2', worker: 'sleep 2', queue: 'team' }), 'apply', '-f', '-'));
+    await ok(llmos.kubectlWith(manifest('first', { leader: HELD, worker: HELD, queue: 'team' }), 'apply', '-f', '-'));
     await eventually(async () => (await llmos.client.get(JobSet, 'first', NS)).spec?.suspend === false, { what: 'the first one runs' });
     await ok(llmos.kubectlWith(manifest('second', { leader: 'true', worker: 'true', queue: 'team' }), 'apply', '-f', '-'));
     await eventually(async () => /default\/jobset\/second: pending[^]*insufficient unused quota for cpu/.test(await ok(llmos.llmos('queue', 'explain', 'jobset/second'))), { what: 'the second one is told why it waits' });
+    const held = await eventually(async () => {
+      const { items } = await llmos.client.list(Pod, { ...NS, labelSelector: 'jobset.sigs.k8s.io/jobset-name=first' });
+      return items.length === 3 && items.map(({ metadata }) => metadata.name!);
+    }, { what: 'the pods of the first one' });
+    await release(llmos, ...held);
     assert.equal(await endOf('first'), 'Completed');
     assert.equal(await endOf('second'), 'Completed');
   });

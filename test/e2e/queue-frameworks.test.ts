@@ -11,6 +11,7 @@ import { Workload } from '../../src/api/kueue/workload.ts';
 import type { Kind } from '../../src/api/kind.ts';
 import { isApiError, type Client } from '../../src/sdk/index.ts';
 import { guestKubeconfig, whileAttached } from '../fixtures/attached.ts';
+import { HELD, release } from '../fixtures/held.ts';
 import { TEST_IMAGE } from '../fixtures/image.ts';
 import { eventually, type Instance } from '../fixtures/instance.ts';
 import { ok } from '../fixtures/kubectl-words.ts';
@@ -74,13 +75,6 @@ metadata: { name: urgent }
 value: 1000`;
 
 const pods = (script: string): string => `{ spec: { restartPolicy: Never, terminationGracePeriodSeconds: 0, containers: [{ name: main, image: "${TEST_IMAGE}", imagePullPolicy: Never, command: [sh, -c, "${script}"], resources: { requests: { cpu: 0.1 } } }] } }`;
-
-/** Runs until {@link release}. */
-const HELD = 'until test -e /go; do sleep 0.1; done';
-
-async function release({ kubectl }: Instance, ...names: string[]): Promise<void> {
-  await Promise.all(names.map((name) => eventually(async () => (await kubectl('exec', name, '--', 'touch', '/go')).code === 0, { timeoutMs: 60_000, what: `${name} is released` })));
-}
 
 const rayJob = (name: string, script: string): string => `
 apiVersion: ray.io/v1
