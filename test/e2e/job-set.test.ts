@@ -4,7 +4,7 @@ import { after, before, describe, it } from 'node:test';
 import { Pod } from '../../src/api/core/pod.ts';
 import { JobSet } from '../../src/api/jobset/job-set.ts';
 import { whileAttached } from '../fixtures/attached.ts';
-import { HELD, release } from '../fixtures/held.ts';
+import { HELD, releaseLabelled } from '../fixtures/held.ts';
 import { TEST_IMAGE } from '../fixtures/image.ts';
 import { eventually, type Instance } from '../fixtures/instance.ts';
 import { ok } from '../fixtures/kubectl-words.ts';
@@ -98,11 +98,7 @@ describe('JobSets', { timeout: 300_000 }, () => {
     await eventually(async () => (await llmos.client.get(JobSet, 'first', NS)).spec?.suspend === false, { what: 'the first one runs' });
     await ok(llmos.kubectlWith(manifest('second', { leader: 'true', worker: 'true', queue: 'team' }), 'apply', '-f', '-'));
     await eventually(async () => /default\/jobset\/second: pending[^]*insufficient unused quota for cpu/.test(await ok(llmos.llmos('queue', 'explain', 'jobset/second'))), { what: 'the second one is told why it waits' });
-    const held = await eventually(async () => {
-      const { items } = await llmos.client.list(Pod, { ...NS, labelSelector: 'jobset.sigs.k8s.io/jobset-name=first' });
-      return items.length === 3 && items.map(({ metadata }) => metadata.name!);
-    }, { what: 'the pods of the first one' });
-    await release(llmos, ...held);
+    await releaseLabelled(llmos, 'jobset.sigs.k8s.io/jobset-name=first', { count: 3 });
     assert.equal(await endOf('first'), 'Completed');
     assert.equal(await endOf('second'), 'Completed');
   });

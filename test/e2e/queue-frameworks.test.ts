@@ -188,7 +188,7 @@ describe('jobs of other operators', { timeout: 180_000 }, () => {
     await ok(llmos.kubectlWith(torchJob('torch', 'sleep 1'), 'create', '--validate=strict', '-f', '-'));
     await eventually(async () => /torch: pending/.test(await ok(llmos.llmos('queue', 'explain', 'pytorchjob/torch'))), { what: 'it is told why it waits' });
     assert.match(await ok(llmos.llmos('queue', 'explain', 'torch')), /couldn't assign flavors to pod set master: insufficient unused quota for cpu in flavor own, 100m more needed\. It is the first in its queue/);
-    await release(llmos, 'ray-head', 'ray-workers');
+    await release(llmos, ['ray-head', 'ray-workers']);
     await eventually(async () => (await finished(llmos, 'ray')) === 'Job finished successfully.', { timeoutMs: 60_000, what: 'the first one is done' });
     await eventually(async () => (await finished(llmos, 'torch')) === 'it is done', { timeoutMs: 60_000, what: 'the second one is done' });
     const [head, workers, master, worker] = await Promise.all(['ray-head', 'ray-workers', 'torch-master', 'torch-worker'].map((name) => ranAt(llmos, name)));
@@ -207,7 +207,7 @@ describe('jobs of other operators', { timeout: 180_000 }, () => {
     const template = parse(pods('true')) as PodTemplateSpec;
     await llmos.client.create(Job, { metadata: { name: 'urgent', ...NS, labels: { 'kueue.x-k8s.io/queue-name': 'team', 'kueue.x-k8s.io/priority-class': 'urgent' } }, spec: { template } } as Job);
     await eventually(async () => (await llmos.client.get(Job, 'urgent', NS)).status?.succeeded === 1, { timeoutMs: 60_000, what: 'the urgent one is done' });
-    await release(llmos, 'long-master', 'long-worker');
+    await release(llmos, ['long-master', 'long-worker']);
     await eventually(async () => (await finished(llmos, 'long')) === 'it is done', { timeoutMs: 60_000, what: 'it is done after all' });
     const [urgent] = (await llmos.client.list(Pod, { ...NS, labelSelector: 'job-name=urgent' })).items;
     const again = await llmos.client.get(Pod, 'long-worker', NS);

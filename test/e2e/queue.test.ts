@@ -11,6 +11,7 @@ import { ServiceAccount } from '../../src/api/core/service-account.ts';
 import { ClusterQueue } from '../../src/api/kueue/cluster-queue.ts';
 import { Workload } from '../../src/api/kueue/workload.ts';
 import { guestKubeconfig, whileAttached } from '../fixtures/attached.ts';
+import { HELD, releaseLabelled } from '../fixtures/held.ts';
 import { importTestImage, TEST_IMAGE } from '../fixtures/image.ts';
 import { bootInstance, eventually, type Instance } from '../fixtures/instance.ts';
 import { ok } from '../fixtures/kubectl-words.ts';
@@ -237,10 +238,11 @@ describe('three tenants', { timeout: 300_000 }, () => {
 
   it('goes on after a kill where it was', async () => {
     await ok(llmos.kubectlWith(queueManifest('again', '100m', ['ant'], { annotations: { 'queue.llmos.dev/policy': 'FIFO' } }).replace('stopPolicy: Hold', ''), 'apply', '-f', '-'));
-    for (const name of ['r1', 'r2', 'r3']) await llmos.client.create(Job, jobOf('again', { tenant: 'ant', name, script: 'sleep 1' }));
+    for (const name of ['r1', 'r2', 'r3']) await llmos.client.create(Job, jobOf('again', { tenant: 'ant', name, script: name === 'r1' ? HELD : 'sleep 1' }));
     await eventually(async () => (await llmos.client.get(Job, 'r1', { namespace: 'ant' })).status?.ready === 1);
     await llmos.kill();
     await llmos.boot();
+    await releaseLabelled(llmos, 'job-name=r1', { namespace: 'ant' });
     await eventually(async () => (await llmos.client.get(Job, 'r3', { namespace: 'ant' })).status?.succeeded === 1, { what: 'the last one is done' });
     const starts = await Promise.all(['r1', 'r2', 'r3'].map(async (name) => (await llmos.client.get(Job, name, { namespace: 'ant' })).status?.startTime ?? ''));
     assert.deepEqual(starts, starts.toSorted());
@@ -275,11 +277,12 @@ describe('queues of another cluster', { timeout: 120_000 }, () => {
       for (const name of ['first', 'second', 'rogue']) await done(name);
       // A pod comes with its gate, and the cluster's own scheduler binds it once that is open.
       const gated = { metadata: { name: 'gated', namespace: 'default', labels: { 'kueue.x-k8s.io/queue-name': 'far', 'kueue.x-k8s.io/managed': 'true' } }, spec: { ...jobOf('far', { tenant: 'default', name: 'x', script: 'true' }).spec!.template.spec!, schedulingGates: [{ name: 'kueue.x-k8s.io/admission' }] } } as Pod;
-      await cluster.client.create(Job, jobOf('far', { tenant: 'default', name: 'holder', script: 'sleep 3' }));
+      await cluster.client.create(Job, jobOf('far', { tenant: 'default', name: 'holder', script: HELD }));
       await eventually(async () => (await cluster.client.get(Job, 'holder', { namespace: 'default' })).spec?.suspend === false, { what: 'the holder is let go' });
       await cluster.client.create(Pod, gated);
       await eventually(async () => /gated: pending/.test(await ok(cluster.llmos('queue', '--kubeconfig', kubeconfig, 'explain', 'pod/gated'))), { what: 'the pod waits' });
       assert.equal((await cluster.client.get(Pod, 'gated', { namespace: 'default' })).spec?.nodeName, undefined);
+      await releaseLabelled(cluster, 'job-name=holder');
       await eventually(async () => (await cluster.client.get(Pod, 'gated', { namespace: 'default' })).status?.phase === 'Succeeded', { what: 'the pod is done' });
       assert.doesNotMatch(log(), /forbidden/);
     });
