@@ -34,7 +34,7 @@ export function createAdmissionChain(decide?: Decide, metrics?: AdmissionMetrics
   const run = (request: AdmissionRequest, phase: 'admit' | 'allocate' | 'validate'): Promise<void> | undefined => {
     const some = stepsFor(request);
     if (some.length === 0) {
-      if (phase !== 'allocate') metrics?.took(0, { phase, operation: request.operation, rejected: false });
+      if (phase !== 'allocate') metrics?.took(0, phase, request.operation, false);
       return undefined;
     }
     if (decide !== undefined) {
@@ -77,32 +77,31 @@ async function allOf(steps: readonly Step[], request: AdmissionRequest, phase: A
   const fromMs = performance.now();
   let rejected = true;
   try {
-    if (phase === 'admit') await admitAll(steps, request, metrics);
-    else for (const step of steps) if (step.admission.validate !== undefined) await stepOf(step, request, phase, metrics);
+    if (await round(steps, request, phase, metrics)) {
+      request.again = true;
+      await round(steps, request, phase, metrics);
+    }
     rejected = false;
   } finally {
-    metrics?.took((performance.now() - fromMs) / 1000, { phase, operation: request.operation, rejected });
+    metrics?.took((performance.now() - fromMs) / 1000, phase, request.operation, rejected);
   }
 }
 
-async function admitAll(steps: readonly Step[], request: AdmissionRequest, metrics: AdmissionMetrics | undefined): Promise<void> {
+/** Whether a step changed the object so that all are to look at it once more. */
+async function round(steps: readonly Step[], request: AdmissionRequest, phase: AdmissionPhase, metrics: AdmissionMetrics | undefined): Promise<boolean> {
   let changed = false;
-  for (const step of steps) if (step.admission.admit !== undefined && (await stepOf(step, request, 'admit', metrics)) === true) changed = true;
-  if (!changed || request.again === true) return;
-  request.again = true;
-  await admitAll(steps, request, metrics);
-}
-
-async function stepOf({ admission, context }: Step, request: AdmissionRequest, phase: AdmissionPhase, metrics: AdmissionMetrics | undefined): Promise<void | boolean> {
-  const fromMs = performance.now();
-  let rejected = true;
-  try {
-    const changed = await (phase === 'admit' ? admission.admit!(request, context as ModuleContext) : admission.validate!(request, context as ModuleContext));
-    rejected = false;
-    return changed;
-  } finally {
-    metrics?.took((performance.now() - fromMs) / 1000, { step: admission.name, phase, operation: request.operation, rejected });
+  for (const { admission, context } of steps) {
+    if (admission[phase] === undefined) continue;
+    const fromMs = performance.now();
+    let rejected = true;
+    try {
+      if ((await admission[phase](request, context as ModuleContext)) === true) changed = true;
+      rejected = false;
+    } finally {
+      metrics?.took((performance.now() - fromMs) / 1000, phase, request.operation, rejected, admission.name);
+    }
   }
+  return changed && request.again !== true;
 }
 
 /** Nearly every kind has nothing of the sort, and nothing is awaited then. */
