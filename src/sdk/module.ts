@@ -149,6 +149,9 @@ export interface Admission {
   validate?(request: AdmissionRequest, context: ModuleContext): void | Promise<void>;
 }
 
+/** Aborts when the time is over that the client of a request waits, which is at `endMs` by performance.now(). */
+export type DeadlineSignal = AbortSignal & { readonly endMs: number };
+
 export interface AdmissionRequest {
   operation: 'CREATE' | 'UPDATE' | 'DELETE' | 'CONNECT';
   kind: Kind;
@@ -172,6 +175,8 @@ export interface AdmissionRequest {
   options?: Readonly<Record<string, unknown>>;
   /** Adds to what the audit log tells of the request: a key such as `pod-security.kubernetes.io/audit-violations`. The first word of a key counts. */
   annotate?: Annotate;
+  /** Until when the client waits, where it says so: whoever is asked on its behalf has no longer. */
+  deadline?: DeadlineSignal;
   /** Set in the second round of steps, after a last step changed the object. */
   again?: boolean;
   /** Whether the user of the request may do something else. */

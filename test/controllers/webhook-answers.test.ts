@@ -1,14 +1,17 @@
 /** What the answers of webhooks do when they are not what one hopes for, and in which form objects are shown to them. */
 import assert from 'node:assert/strict';
 import { after, afterEach, before, test } from 'node:test';
-import type { MutatingWebhook } from '../../src/api/generated/admissionregistration-v1.ts';
+import type { MutatingWebhook, ValidatingWebhook } from '../../src/api/generated/admissionregistration-v1.ts';
 import { HorizontalPodAutoscaler, HorizontalPodAutoscalerV1 } from '../../src/api/autoscaling/horizontal-pod-autoscaler.ts';
 import type { Kind } from '../../src/api/kind.ts';
 import { ConfigMap, Deployment, MutatingWebhookConfiguration, Pod, Role, RoleBinding, ServiceAccount, ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding, ValidatingWebhookConfiguration } from '../../src/api/kinds.ts';
 import type { KubeObject } from '../../src/api/meta.ts';
+import { silentLog } from '../../src/base/log.ts';
 import admission from '../../src/modules/admission/module.ts';
+import { hooksOf, validate } from '../../src/modules/admission/webhooks.ts';
 import core from '../../src/modules/core/module.ts';
-import type { Module } from '../../src/sdk/index.ts';
+import type { Module, ModuleContext } from '../../src/sdk/index.ts';
+import type { DeadlineSignal } from '../../src/sdk/module.ts';
 import { startWebhookServer, type WebhookServer } from '../fixtures/webhook-server.ts';
 import { eventually, startWorld, type World } from './world.ts';
 
@@ -185,4 +188,21 @@ test('what validating policies find wrong is counted', async () => {
   await world.client.create(ValidatingAdmissionPolicyBinding, { metadata: { name: 'here' }, spec: { policyName: 'none', validationActions: ['Deny'] } });
   await refusal();
   assert.match(await world.metrics(), /^apiserver_validating_admission_policy_check_total\{enforcement_action="deny",error_type="invalid_error",policy="none",policy_binding="here"\} 1$/m);
+});
+
+test('a webhook is told how long the client of the request still waits, and is not waited for any longer', async () => {
+  const webhook = { name: 'hook.example.com', clientConfig: { url: `${server.url}/`, caBundle: server.caBundle }, sideEffects: 'None', admissionReviewVersions: ['v1'], rules: [RULE], timeoutSeconds: 20, failurePolicy: 'Fail' } as const;
+  const hooks = hooksOf<ValidatingWebhook>([{ metadata: { name: 'hook', uid: 'u' }, webhooks: [webhook] } as never]);
+  const context = { client: world.client, log: silentLog, signal: new AbortController().signal, kinds: { list: () => [] } } as unknown as ModuleContext;
+  const asked = (deadline?: DeadlineSignal): Promise<void> => validate(hooks, { operation: 'CREATE', kind: ConfigMap as Kind, namespace: 'default', name: 'c', object: { metadata: { name: 'c' } }, oldObject: undefined, user: { name: 'u', groups: [] }, dryRun: false, ...(deadline === undefined ? {} : { deadline }) }, { namespace: undefined }, context);
+  const ending = new AbortController();
+  const deadline = Object.assign(ending.signal, { endMs: performance.now() + 9_500 });
+  response = { allowed: true };
+  await asked();
+  await asked(deadline);
+  assert.equal(server.seen[0]?.query, 'timeout=20s');
+  assert.match(server.seen[1]?.query ?? '', /^timeout=([1-9]|10)s$/, 'what is left');
+  const refused = assert.rejects(asked(deadline), /failed calling webhook "hook\.example\.com"/);
+  ending.abort();
+  await refused;
 });

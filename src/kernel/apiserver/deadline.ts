@@ -1,6 +1,7 @@
 /** Deadline: how long a client wants to wait, `?timeout=5s` (upstream: endpoints/filters/request_deadline.go). Watches have timeoutSeconds instead. */
 import { ApiError } from '../../api/errors.ts';
 import { parseDuration } from '../../api/times.ts';
+import type { DeadlineSignal } from '../../sdk/module.ts';
 import { badRequest } from './errors.ts';
 import type { RequestInfo } from './request-info.ts';
 
@@ -12,7 +13,7 @@ const DURATION = /^[-+]?(?:0|(?:\d{1,15}(?:\.\d{0,15})?(?:h|ms|m|s|us|µs|ns)){1
 
 export interface Deadline {
   /** Aborts with the ApiError that is to be answered: nothing is stored any more. */
-  signal: AbortSignal;
+  signal: DeadlineSignal;
   clear(): void;
 }
 
@@ -22,7 +23,7 @@ export function deadlineOf({ query, resource }: RequestInfo): Deadline | undefin
   if (timeoutMs === undefined) return undefined;
   const ending = new AbortController();
   const timer = setTimeout(() => ending.abort(new ApiError('Timeout', 'Timeout: request did not complete within requested timeout - context deadline exceeded')), timeoutMs);
-  return { signal: ending.signal, clear: () => clearTimeout(timer) };
+  return { signal: Object.assign(ending.signal, { endMs: performance.now() + timeoutMs }), clear: () => clearTimeout(timer) };
 }
 
 /** In ms; undefined where the client sets none. Throws BadRequest. */

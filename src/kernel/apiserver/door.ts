@@ -1,7 +1,7 @@
 /** Door: what every step of the handler chain stands on. */
 import type { Clock } from '../../base/clock.ts';
 import type { Log } from '../../base/log.ts';
-import type { Annotate, UserInfo } from '../../sdk/module.ts';
+import type { Annotate, UserInfo, DeadlineSignal } from '../../sdk/module.ts';
 import type { KubeObject } from '../../api/meta.ts';
 import type { Pace } from './flow-control/turns.ts';
 import type { Store, Stored } from '../store/store.ts';
@@ -40,7 +40,7 @@ export interface WriteContext {
   /** Adds to what the audit log tells of the request. */
   annotate?: Annotate;
   /** After that nothing is stored. */
-  deadline?: AbortSignal;
+  deadline?: DeadlineSignal;
   /** Others' turns between the steps of a write, and the length of its body: what is big takes them. */
   pace?: Pace;
   bodyBytes?: number;

@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Status } from '../../api/errors.ts';
 import type { Kind } from '../../api/kind.ts';
 import { apiVersionOf } from '../../api/meta.ts';
-import type { UserInfo } from '../../sdk/module.ts';
+import type { UserInfo, DeadlineSignal } from '../../sdk/module.ts';
 import { managerName } from '../../api/merge/apply/index.ts';
 import type { Trail } from './audit/audit.ts';
 import type { Door, FieldValidation, Outcome, WriteContext } from './door.ts';
@@ -36,7 +36,7 @@ export interface Exchange {
   /** How long a watch may be held up by a client that does not read; ms. */
   stalledMs: number;
   /** When the client has waited for long enough; what is not stored by then never is. */
-  deadline?: AbortSignal;
+  deadline?: DeadlineSignal;
   /** Throws Forbidden when the client may not create what it names. */
   mayCreate?(): void;
 }

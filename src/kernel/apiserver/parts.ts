@@ -2,7 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Audit, Trail } from './audit/audit.ts';
-import type { UserInfo } from '../../sdk/module.ts';
+import type { UserInfo, DeadlineSignal } from '../../sdk/module.ts';
 import type { AggregatedTable } from './aggregated.ts';
 import type { Authenticator } from './authenticate.ts';
 import type { Authorizer } from './authorize.ts';
@@ -55,7 +55,7 @@ export interface Incoming {
   /** Called for requests that stay open as long as the client wants: they no longer count as under way. */
   longRunning?: () => void;
   /** When the client has waited for long enough. */
-  deadline?: AbortSignal;
+  deadline?: DeadlineSignal;
   /** Called once each, when the request no longer counts as under way: others may have what it had. */
   leave: (() => void)[];
   /** Answered, or the client went away. */

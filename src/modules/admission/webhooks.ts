@@ -62,7 +62,10 @@ async function ask(webhook: Webhook, kind: Kind, request: AdmissionRequest, cont
   let answer: unknown;
   let response: AdmissionResponse;
   try {
-    answer = await callWebhook({ client: context.client, target: webhook.clientConfig, body: review, timeoutMs: (webhook.timeoutSeconds ?? 10) * 1000, signal: context.signal });
+    const { deadline } = request;
+    // The webhook is told how long there is: its own time, or what is left of the client's.
+    const timeoutMs = Math.min((webhook.timeoutSeconds ?? 10) * 1_000, Math.max(1, Math.ceil((deadline?.endMs ?? Infinity) - performance.now())));
+    answer = await callWebhook({ client: context.client, target: webhook.clientConfig, body: review, timeoutMs, signal: deadline === undefined ? context.signal : AbortSignal.any([context.signal, deadline]) });
   } catch (error) {
     throw new CallFailure(`failed to call webhook: ${(error as Error).message}`);
   }

@@ -51,7 +51,7 @@ async function create(door: Door, kind: Kind, input: CreateInput, context: Write
   if (pace !== undefined) await pace();
   if (input.keepManagedFields !== true) recordManager(kind, object, context.manager, now);
   if (pace !== undefined) await pace();
-  const request: AdmissionRequest = { operation: 'CREATE', kind, namespace: metadata.namespace, ...(metadata.name ? { name: metadata.name } : {}), object, oldObject: undefined, user: context.user, dryRun: context.dryRun, warnings: context.warnings, fieldManager: context.manager, ...(context.options === undefined ? {} : { options: context.options }), ...(context.annotate === undefined ? {} : { annotate: context.annotate }) };
+  const request: AdmissionRequest = { operation: 'CREATE', kind, namespace: metadata.namespace, ...(metadata.name ? { name: metadata.name } : {}), object, oldObject: undefined, user: context.user, dryRun: context.dryRun, warnings: context.warnings, fieldManager: context.manager, ...(context.options === undefined ? {} : { options: context.options }), ...(context.annotate === undefined ? {} : { annotate: context.annotate }), ...(context.deadline === undefined ? {} : { deadline: context.deadline }) };
   if (kind.namespaced) checkNamespace(door, kind, metadata.namespace!, metadata.name);
   await admitted(door, request);
   const creation: Creation = { ...request, object };

@@ -83,7 +83,7 @@ async function deleteOnce(door: Door, kind: Kind, { key, live, admitted, unnamed
 
 async function askAdmission(door: Door, kind: Kind, { live, unnamed }: { live: Stored; unnamed: boolean }, options: DeleteRequest, context: WriteContext): Promise<void> {
   const { namespace, name } = live.object.metadata;
-  const request: AdmissionRequest = { operation: 'DELETE', kind, namespace, ...(unnamed ? {} : { name }), object: undefined, oldObject: asKind(kind, (await convertedOne(kind, live)).object), user: context.user, dryRun: context.dryRun, warnings: context.warnings, fieldManager: context.manager, options: { ...options }, ...(context.annotate === undefined ? {} : { annotate: context.annotate }) };
+  const request: AdmissionRequest = { operation: 'DELETE', kind, namespace, ...(unnamed ? {} : { name }), object: undefined, oldObject: asKind(kind, (await convertedOne(kind, live)).object), user: context.user, dryRun: context.dryRun, warnings: context.warnings, fieldManager: context.manager, options: { ...options }, ...(context.annotate === undefined ? {} : { annotate: context.annotate }), ...(context.deadline === undefined ? {} : { deadline: context.deadline }) };
   await door.admissions.admit(request);
   await door.admissions.validate(request);
 }

@@ -104,7 +104,7 @@ async function updateOnce(door: Door, kind: Kind, step: Step, context: WriteCont
     const recorded = recordManager(door, kind, next, liveObject, step, rfc3339(door.clock.nowMs()), context.manager);
     if (recorded !== undefined) await recorded;
   }
-  const request: AdmissionRequest = { operation: 'UPDATE', kind, namespace: next.metadata.namespace, name: next.metadata.name, object: next, oldObject: liveObject, user: context.user, dryRun: context.dryRun, warnings: context.warnings, fieldManager: context.manager, ...(context.options === undefined ? {} : { options: context.options }), ...(context.annotate === undefined ? {} : { annotate: context.annotate }) };
+  const request: AdmissionRequest = { operation: 'UPDATE', kind, namespace: next.metadata.namespace, name: next.metadata.name, object: next, oldObject: liveObject, user: context.user, dryRun: context.dryRun, warnings: context.warnings, fieldManager: context.manager, ...(context.options === undefined ? {} : { options: context.options }), ...(context.annotate === undefined ? {} : { annotate: context.annotate }), ...(context.deadline === undefined ? {} : { deadline: context.deadline }) };
   if (subresource !== '') request.subresource = subresource;
   if (step.body !== undefined) request.body = step.body;
   if (pace !== undefined) await pace();
