@@ -193,3 +193,21 @@ function readEvents(socket: TLSSocket, enough: (events: readonly WatchLine[]) =>
     socket.resume();
   });
 }
+
+test('a door that closes ends its watches as a server that has said all: with the last chunk', async () => {
+  const closing = await openDoor();
+  const { identity, listener } = closing;
+  const texts = [0, 1, 2].map(() => {
+    const socket = connect({ host: '127.0.0.1', port: listener.port, ca: identity.caPem, cert: identity.admin.certificatePem, key: identity.admin.keyPem, ALPNProtocols: ['http/1.1'] });
+    socket.write(`GET ${PATH}?watch=1&resourceVersion=0 HTTP/1.1\r\nHost: x\r\n\r\n`);
+    let text = '';
+    socket.on('data', (chunk: Buffer) => (text += chunk.toString('latin1'))).on('error', () => {});
+    return { said: () => text, ended: new Promise((resolve) => socket.on('close', resolve)) };
+  });
+  await eventually(async () => texts.every(({ said }) => said().includes('200 OK')), { what: 'the heads of the watches' });
+  await closing.close();
+  for (const { said, ended } of texts) {
+    await ended;
+    assert.match(said(), /\r\n0\r\n\r\n$/);
+  }
+});

@@ -1,5 +1,6 @@
 /** GET with watch=true: one JSON document a line, for as long as the client wants or timeoutSeconds says. */
 import type { ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import type { ApiError } from '../../../api/errors.ts';
 import type { Kind } from '../../../api/kind.ts';
 import { queryFlag } from '../../../api/query-flag.ts';
@@ -50,6 +51,9 @@ class WatchStream implements WatchOutput, Receiver {
   private readonly isChunked: boolean;
   private readonly ending = new AbortController();
   private readonly outbox = new Outbox(this);
+  private isOpen = false;
+  /** Where the chunks go once it is this answer's: kept here, since what lies behind the answer is far away for the processor. */
+  private socket: Socket | null = null;
   private watch: RunningWatch | undefined;
   private isFull = false;
   /** Until the client reads on; also when the watch is over, and waits for nothing but to say so. */
@@ -103,7 +107,7 @@ class WatchStream implements WatchOutput, Receiver {
       this.forget = door.kinds.subscribe(() => {
         if (door.kinds.lookup(kind.group, kind.version, kind.plural) !== kind) this.end();
       });
-      door.signal.addEventListener('abort', this, { once: true });
+      openStreams(door).add(this);
       if (options.allowBookmarks) this.bookmarks = setInterval(() => this.mark(), BOOKMARK_EVERY_MS);
       this.timeout = setTimeout(() => {
         if (options.allowBookmarks) this.mark();
@@ -124,23 +128,17 @@ class WatchStream implements WatchOutput, Receiver {
     this.watch?.resume();
   }
 
-  /** The server ends. */
-  handleEvent(): void {
-    this.end();
-  }
-
   private put(frame: Buffer): boolean {
     this.isFull = !this.outbox.put(frame);
     return !this.isFull;
   }
 
   private write(bytes: Buffer): boolean {
-    const { response } = this;
-    this.open();
-    if (!this.isChunked) return response.write(bytes);
+    if (!this.isOpen) this.open();
+    if (!this.isChunked) return this.response.write(bytes);
     // Straight to the socket once it is this answer's: what Node's answers do for a write costs a fifth of an event.
-    const { socket } = response;
-    if (socket === null || socket.destroyed) return response.write(chunkOf(bytes));
+    const socket = this.socket ??= this.response.socket;
+    if (socket === null || socket.destroyed) return this.response.write(chunkOf(bytes));
     const takesMore = socket.write(chunkOf(bytes));
     if (!takesMore) socket.once('drain', this.drained);
     return takesMore;
@@ -158,7 +156,7 @@ class WatchStream implements WatchOutput, Receiver {
   }
 
   /** Ends the watch; what still waits is sent, and the client told. One that does not run yet does so when it begins to. */
-  private end(): void {
+  end(): void {
     this.ending.abort();
     const { over } = this;
     if (over === undefined) return;
@@ -166,7 +164,7 @@ class WatchStream implements WatchOutput, Receiver {
     clearInterval(this.bookmarks);
     clearTimeout(this.timeout);
     this.forget?.();
-    this.door.signal.removeEventListener('abort', this);
+    openStreams(this.door).delete(this);
     this.outbox.flush();
     if (this.isChunked) this.response.chunkedEncoding = true; // so that the last chunk is written
     this.response.end();
@@ -176,12 +174,28 @@ class WatchStream implements WatchOutput, Receiver {
   /** The head goes out at once: clients wait for it before they trust the watch. */
   private open(): void {
     const { response, frames, warnings, isChunked } = this;
-    if (response.headersSent) return;
+    if (this.isOpen) return;
+    this.isOpen = true;
     response.writeHead(200, { 'Content-Type': frames.contentType, 'Cache-Control': 'no-cache, private', ...(isChunked ? { 'Transfer-Encoding': 'chunked' } : {}), ...(warnings.length === 0 ? {} : { Warning: warningHeaders(warnings) }) });
     response.flushHeaders();
     // From here on the chunks are ours: those of Node are made of three pieces, which are copied together again for each watcher before they are encrypted.
     if (isChunked) response.chunkedEncoding = false;
   }
+}
+
+const streamsOf = new WeakMap<Door, Set<WatchStream>>();
+
+/** Those that end when the door closes. In a set: an AbortSignal looks through the listeners of all, which lie apart in memory, for each that comes or goes. */
+function openStreams(door: Door): Set<WatchStream> {
+  let streams = streamsOf.get(door);
+  if (streams === undefined) {
+    const open = streams = new Set();
+    streamsOf.set(door, open);
+    door.signal.addEventListener('abort', () => {
+      for (const stream of open) stream.end();
+    }, { once: true });
+  }
+  return streams;
 }
 
 /** The bytes that were made into a chunk last: all watchers of an event get the same. */
