@@ -7,6 +7,7 @@ import { equalJson } from '../json.ts';
 import { validateAnnotations, validateLabels, validateLabelSelector } from '../metadata-validation.ts';
 import { dns1123LabelErrors, dns1123SubdomainErrors, labelKeyErrors, labelValueErrors } from '../names.ts';
 import { containerErrors, hostPortErrors } from './container-validation.ts';
+import { labelKeysErrors } from './label-keys.ts';
 import { nodeSelectorErrors, nodeTermErrors } from './node-selector-validation.ts';
 import { podAnnotationErrors, podAnnotationUpdateErrors } from './pod-annotation-validation.ts';
 import { operatingSystemErrors } from './pod-os-validation.ts';
@@ -184,12 +185,7 @@ interface PodTerm {
 function podTermErrors(term: PodTerm | undefined, path: string): FieldError[] {
   const errors = [...validateLabelSelector(term?.labelSelector, `${path}.labelSelector`), ...validateLabelSelector(term?.namespaceSelector, `${path}.namespaceSelector`)];
   for (const name of term?.namespaces ?? []) errors.push(...dns1123LabelErrors(name).map((error) => invalid(`${path}.namespace`, name, error)));
-  for (const field of ['matchLabelKeys', 'mismatchLabelKeys'] as const) {
-    const keys = term?.[field] ?? [];
-    if (keys.length > 0 && term?.labelSelector === undefined) errors.push(forbidden(`${path}.${field}`, 'must not be specified when labelSelector is not set'));
-    for (const [index, key] of keys.entries()) errors.push(...labelKeyErrors(key).map((error) => invalid(`${path}.${field}[${index}]`, key, error)));
-  }
-  for (const [index, key] of (term?.matchLabelKeys ?? []).entries()) if (term?.mismatchLabelKeys?.includes(key) === true) errors.push(invalid(`${path}.matchLabelKeys[${index}]`, key, 'exists in both matchLabelKeys and mismatchLabelKeys'));
+  errors.push(...labelKeysErrors(term ?? {}, path));
   if (!term?.topologyKey) errors.push(required(`${path}.topologyKey`, 'can not be empty'));
   else for (const error of labelKeyErrors(term.topologyKey)) errors.push(invalid(`${path}.topologyKey`, term.topologyKey, error));
   return errors;
@@ -213,12 +209,8 @@ function spreadErrors(spec: PodSpec, path: string): FieldError[] {
     if (constraint.maxSkew <= 0) errors.push(invalid(`${at}.maxSkew`, constraint.maxSkew, 'must be greater than zero'));
     if (!constraint.topologyKey) errors.push(required(`${at}.topologyKey`, 'can not be empty'));
     if (!UNSATISFIABLE.includes(constraint.whenUnsatisfiable)) errors.push(notSupported(`${at}.whenUnsatisfiable`, constraint.whenUnsatisfiable, UNSATISFIABLE));
-    const { minDomains, whenUnsatisfiable, topologyKey, matchLabelKeys = [], labelSelector } = constraint;
-    if (matchLabelKeys.length > 0 && labelSelector === undefined) errors.push(forbidden(`${at}.matchLabelKeys`, 'must not be specified when labelSelector is not set'));
-    for (const [position, key] of matchLabelKeys.entries()) {
-      errors.push(...labelKeyErrors(key).map((error) => invalid(`${at}.matchLabelKeys[${position}]`, key, error)));
-      if (selectsBy(labelSelector, key)) errors.push(invalid(`${at}.matchLabelKeys[${position}]`, key, 'exists in both matchLabelKeys and labelSelector'));
-    }
+    const { minDomains, whenUnsatisfiable, topologyKey } = constraint;
+    errors.push(...labelKeysErrors(constraint, at));
     if (minDomains !== undefined && minDomains <= 0) errors.push(invalid(`${at}.minDomains`, minDomains, 'must be greater than zero'));
     if (minDomains !== undefined && whenUnsatisfiable !== 'DoNotSchedule') errors.push(invalid(`${at}.minDomains`, minDomains, `can only use minDomains if whenUnsatisfiable=DoNotSchedule, not ${whenUnsatisfiable}`));
     const pair = `{${topologyKey}, ${whenUnsatisfiable}}`;
@@ -230,10 +222,6 @@ function spreadErrors(spec: PodSpec, path: string): FieldError[] {
     }
     return errors;
   });
-}
-
-function selectsBy(selector: Parameters<typeof validateLabelSelector>[0], key: string): boolean {
-  return selector?.matchLabels?.[key] !== undefined || selector?.matchExpressions?.some((each) => each.key === key) === true;
 }
 
 function dnsErrors(spec: PodSpec, path: string): FieldError[] {

@@ -3,6 +3,7 @@ import type { Pod as PodType } from '../generated/core-v1.ts';
 import { defineKind, type Kind } from '../kind.ts';
 import { schemaOf } from '../schema/facts.ts';
 import { appArmorFields, appArmorWarnings } from './app-armor.ts';
+import { mergeLabelKeys } from './label-keys.ts';
 import { podActions } from './pod-actions.ts';
 import { podColumns } from './pod-columns.ts';
 import { addDefaultTolerations, defaultPod } from './pod-defaults.ts';
@@ -25,6 +26,7 @@ export const Pod: Kind<Pod> = defineKind<Pod>({
       pod.status = { phase: 'Pending', qosClass: qosClassOf(pod) };
       addDefaultTolerations(pod);
       appArmorFields(pod);
+      mergeLabelKeys(pod);
       if ((pod.spec?.schedulingGates?.length ?? 0) > 0) {
         pod.status.conditions = [{ type: 'PodScheduled', status: 'False', reason: 'SchedulingGated', message: 'Scheduling is blocked due to non-empty scheduling gates' }];
       }
