@@ -1,6 +1,6 @@
 /** What a whole instance does to control groups while containers run, on v1 and v2: limits that a resize moves, seen to bite; an option of the machine that is there as long as llmos is up. */
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { Pod } from '../../src/api/core/pod.ts';
@@ -86,6 +86,22 @@ describe(`control groups (cgroup ${CGROUP_VERSION}) of a whole instance`, { time
     assert.deepEqual(keptTo(less), [[64, 20_000], [64, 20_000]]);
     const { containerID, restartCount } = less.status!.containerStatuses![0]!;
     assert.deepEqual([containerID, restartCount], [before.status!.containerStatuses![0]!.containerID, before.status!.containerStatuses![0]!.restartCount], 'the same container all the while');
+  });
+
+  it('of a pod are not as they should be before its own group is, too', { skip: CGROUP_VERSION === 'v2' && 'nothing within holds up a smaller quota there' }, async () => {
+    const pod = await resizeTo('sized', { cpu: '300m', memory: '96Mi' }).then(() => resized('sized', { cpu: '300m', memory: '96Mi' }));
+    const [group] = groupsOf(llmos.name, pod.metadata.uid!, 'cpu');
+    const within = join(group!, 'within');
+    mkdirSync(within);
+    try {
+      writeFileSync(join(within, 'cpu.cfs_quota_us'), '30000');
+      await resizeTo('sized', { cpu: '200m', memory: '64Mi' });
+      await until('sized', 'is told why not', ({ status }) => status?.conditions?.some(({ type, reason, message }) => type === 'PodResizeInProgress' && reason === 'Error' && /EINVAL/.test(message ?? '')) === true);
+      assert.deepEqual(keptTo(pod).map(([, quota]) => quota), [30_000, 20_000]);
+    } finally {
+      rmdirSync(within);
+    }
+    assert.deepEqual(keptTo(await resized('sized', { cpu: '200m', memory: '64Mi' })), [[64, 20_000], [64, 20_000]]);
   });
 
   it('are not made smaller than what is in use, until it is not', async () => {

@@ -186,7 +186,7 @@ export function identity(endpoint: Endpoint): string {
   return `${endpoint.targetRef?.uid ?? ''}|${endpoint.addresses.join()}|${endpoint.hostname ?? ''}`;
 }
 
-export function samePorts(a: readonly EndpointPort[], b: readonly EndpointPort[]): boolean {
+function samePorts(a: readonly EndpointPort[], b: readonly EndpointPort[]): boolean {
   const text = (ports: readonly EndpointPort[]): string => ports.map((each) => `${each.name ?? ''}|${each.protocol ?? 'TCP'}|${each.port ?? ''}|${each.appProtocol ?? ''}`).sort().join();
   return text(a) === text(b);
 }

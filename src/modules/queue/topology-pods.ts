@@ -42,7 +42,7 @@ function isIn(selector: DomainLabels = {}, domain: DomainLabels | undefined): bo
   return domain !== undefined && Object.entries(domain).every(([key, value]) => selector[key] === value);
 }
 
-export const isGatedByTopology = ({ spec }: Pod): boolean => spec?.schedulingGates?.some(({ name }) => name === TOPOLOGY_GATE) === true;
+const isGatedByTopology = ({ spec }: Pod): boolean => spec?.schedulingGates?.some(({ name }) => name === TOPOLOGY_GATE) === true;
 
 const workloadsOf = ({ metadata }: Pod): string[] => (metadata.annotations?.[WORKLOAD_ANNOTATION] === undefined ? [] : [`${metadata.namespace}/${metadata.annotations[WORKLOAD_ANNOTATION]}`]);
 

@@ -19,7 +19,7 @@ export function reconcileManagers(managers: Managers, { live, apiVersion, inVers
 const agreed = new WeakMap<Fields, Shape>();
 
 /** Where a list or map has become one value, who owned parts of it owns the whole. The same set where nothing differs. */
-export function reconcileFields(set: Fields, shape: Shape): Fields {
+function reconcileFields(set: Fields, shape: Shape): Fields {
   if (agreed.get(set) === shape) return set;
   const found = reconcile(set, shape);
   agreed.set(found, shape);

@@ -120,7 +120,7 @@ export function outOf(pod: Pod, others: readonly Pod[], allocatable: Readonly<Re
 interface NodeShortage extends Shortage { requested: number; used: number; capacity: number }
 
 /** Of which resources the node has not enough. Pure. */
-export function shortagesOf(pod: Pod, others: readonly Pod[], allocatable: Readonly<Record<string, string>>): NodeShortage[] {
+function shortagesOf(pod: Pod, others: readonly Pod[], allocatable: Readonly<Record<string, string>>): NodeShortage[] {
   const wanted = podCost(pod).requests;
   const room = resourceAmounts(allocatable);
   const mostPods = Number(allocatable['pods'] ?? Infinity);

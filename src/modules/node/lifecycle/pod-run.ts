@@ -37,6 +37,8 @@ export interface PodRun {
   whole?: { allocated: ResourceRequirements; actual: ResourceRequirements };
   /** A resize that is not done. */
   resize?: ResizeState;
+  /** The pod's own control group is not yet as was granted, though its containers' may be. */
+  isGroupDue?: boolean;
   /** Aborted when the pod is to end: what is being started is given up. */
   readonly ending: AbortSignal;
   /** Settled when a container has ended, by its id. */

@@ -54,7 +54,7 @@ export function resizeWhatIsDue(run: PodRun): void {
   run.resize = {};
   if (wanting.length > 0 || wholeWanted) grant(run, wanting, run.resize, before);
   const due = run.slots.filter((slot) => isRunning(slot) && slot.allocated !== undefined && slot.record!.resources !== undefined && !sameStatus(slot.record!.resources, slot.allocated));
-  const wholeDue = run.prepared !== undefined && !sameStatus(run.whole?.allocated, run.whole?.actual);
+  const wholeDue = run.prepared !== undefined && (run.isGroupDue === true || !sameStatus(run.whole?.allocated, run.whole?.actual));
   if (due.length > 0 || wholeDue) actuate(run, due, run.resize);
   const { pending, inProgress } = run.resize;
   if (inProgress?.reason === 'Error' && inProgress.message !== before?.inProgress?.message) tell(run, 'Warning', 'ResizeError', `Pod resize error: ${wordsOf(run, inProgress.message)}`);
@@ -110,14 +110,18 @@ function actuate(run: PodRun, due: readonly Slot[], state: ResizeState): void {
     const path = run.prepared?.cgroup;
     const used = path === undefined ? 0 : (cgroupUsage({ version, path })?.memoryBytes ?? 0);
     if (target.memoryBytes !== undefined && target.memoryBytes < used && target.memoryBytes < (podLimits(actualSpec(run)).memoryBytes ?? Infinity)) throw new Error(`attempting to set pod memory limit (${target.memoryBytes}) below current usage (${used})`);
+    run.isGroupDue = path !== undefined;
     // A group may not be smaller than one within: grow the pod's first, shrink it last.
     if (path !== undefined) setCgroupLimits({ version, path, limits: wider(target, podLimits(actualSpec(run))) });
     for (const slot of due) {
       if (mustRestart(slot)) restart(run, slot, state);
       else apply(run, slot);
     }
+    // While one that is to be restarted has not been, its former group may still be there.
+    if (run.slots.some((slot) => slot.mustRestart === true)) state.inProgress = {};
     if (path === undefined || state.inProgress !== undefined) return;
     setCgroupLimits({ version, path, limits: target });
+    run.isGroupDue = false;
     if (run.whole !== undefined) run.whole.actual = run.whole.allocated;
   } catch (error) {
     state.inProgress = { reason: 'Error', message: (error as Error).message };

@@ -23,7 +23,7 @@ const sizeOf = (set: ForeignObject): number => countAt(set, [...TEMPLATE, 'size'
 const hasLeader = (set: ForeignObject): boolean => at(set, [...TEMPLATE, 'leaderTemplate']) !== undefined;
 
 /** Of one group. Labels are not told, since pods of LeaderWorkerSets get theirs later. */
-export function groupSetsOf(set: ForeignObject): PodSet[] {
+function groupSetsOf(set: ForeignObject): PodSet[] {
   const of = (name: string, field: string, count: number, numbers = {}): PodSet => {
     const template = at(set, [...TEMPLATE, field]) as PodTemplateSpec;
     const topologyRequest = topologyRequestOf(template.metadata?.annotations, numbers);
