@@ -5,8 +5,9 @@ import { ApiError } from '../../src/api/errors.ts';
 import { JobSet } from '../../src/api/jobset/job-set.ts';
 import { ClusterQueue } from '../../src/api/kueue/cluster-queue.ts';
 import { Workload } from '../../src/api/kueue/workload.ts';
+import { WorkloadPriorityClass } from '../../src/api/kueue/local-queue.ts';
 import { isApiError } from '../../src/sdk/index.ts';
-import { client, clusterQueue, conditionOf, flavor, NS, openQueues, running, submit, world } from './queue-world.ts';
+import { clearDeleted, client, clusterQueue, complete, conditionOf, flavor, NS, openQueues, running, runs, submit, waiting, world } from './queue-world.ts';
 import { eventually } from './world.ts';
 
 afterEach(() => world.stop());
@@ -71,3 +72,29 @@ test('a JobSet without a spec has the defaults of one, so that its queue may cha
   assert.deepEqual(made.spec, { network: { enableDNSHostnames: true, publishNotReadyAddresses: true }, successPolicy: { operator: 'All' }, startupPolicy: { startupPolicyOrder: 'AnyOrder' } });
   assert.equal((await client.update(JobSet, { ...made, spec: { ...made.spec!, suspend: true } })).spec?.suspend, true);
 });
+
+for (const [what, reason] of [['that met a change of the workload', 'Conflict'], ['that was refused', 'Forbidden']] as const) {
+  test(`an eviction ${what} is written again: whoever it makes room for does not wait for ever`, async () => {
+    let tries = 0;
+    await openQueues({}, {
+      refuses(kind, object) {
+        if (kind !== Workload || (object as Workload).status?.conditions?.some(({ type, status }) => type === 'Evicted' && status === 'True') !== true || tries++ > 0) return;
+        throw new ApiError(reason, 'not now');
+      },
+    });
+    await flavor('default');
+    await client.create(WorkloadPriorityClass, { metadata: { name: 'urgent' }, value: 1_000 });
+    await clusterQueue('q', { default: '1' }, { preemption: { withinClusterQueue: 'LowerPriority' } });
+    await submit('usual', 'q');
+    await running('usual');
+    await submit('urgent', 'q', { priority: 'urgent' });
+    await eventually('the usual one makes room', async () => {
+      await clearDeleted();
+      return runs('urgent');
+    });
+    assert.ok(tries >= 2, `${tries} tries`); // what is said of it later tells of the eviction, too
+    await waiting('usual');
+    await complete('urgent');
+    await running('usual');
+  });
+}

@@ -39,6 +39,7 @@ export interface Engine {
 }
 
 interface Start { readonly queue: LiveQueue; readonly placement: QuotaPlacement }
+interface Stop { readonly queue: LiveQueue; readonly decision: PoolDecision & { kind: 'stop' } }
 
 export function createEngine(context: ModuleContext, configuration: QueueConfiguration): Engine {
   const { caches, clock, signal, log } = context;
@@ -53,6 +54,8 @@ export function createEngine(context: ModuleContext, configuration: QueueConfigu
   const placed = new Map<string, LiveQueue>();
   /** Decided, and to be written as soon as the ledger has room. */
   const starts = new Map<string, Start>();
+  /** Decided, and to be written: the policies take them for stopped, and others for started in their places. */
+  const stops = new Map<string, Stop>();
   /** What the ledgers count. */
   const held = new Map<string, Start>();
   /** The slice that waits to stand in the place of a workload, by that one's key. */
@@ -92,6 +95,7 @@ export function createEngine(context: ModuleContext, configuration: QueueConfigu
     const now = nowSeconds();
     syncDirty(now);
     for (const { pool } of pools) for (const decision of pool.decide(now)) carryOut(decision);
+    writeStops();
     writeStarts();
     explainer.changed();
     clearTimeout(wakeTimer);
@@ -107,7 +111,7 @@ export function createEngine(context: ModuleContext, configuration: QueueConfigu
     const objects = caches.of(ClusterQueue).list().toSorted((left, right) => (left.metadata.name ?? '').localeCompare(right.metadata.name ?? ''));
     pools = buildPools({ queues: objects, cohorts: caches.of(Cohort).list(), localQueues: caches.of(LocalQueue).list(), fairRules: configuration.sharesFairly ? configuration.fairRules : undefined, useSharing: configuration.useSharing, topologies }, predictor);
     queues = new Map(pools.flatMap((pool) => pool.queues.map((queue) => [queue.name, queue] as const)));
-    for (const each of [placed, starts, held, dirty, slices]) each.clear();
+    for (const each of [placed, starts, stops, held, dirty, slices]) each.clear();
     for (const each of pastOf(workloads.list(), parts)) apart(keyOf(each.workload), each.at, () => tellAgain(each));
   };
 
@@ -178,6 +182,7 @@ export function createEngine(context: ModuleContext, configuration: QueueConfigu
     followSlice(key, workload);
     if (isOver) {
       starts.delete(key);
+      stops.delete(key);
       explainer.refused(key, undefined);
       writes.forget(key);
       placed.get(key)?.admission.finish(key, now, workload === undefined || conditionOf(workload, 'Finished')?.reason !== 'Succeeded' ? 'withdrawn' : 'ended');
@@ -201,6 +206,8 @@ export function createEngine(context: ModuleContext, configuration: QueueConfigu
       if (entry?.state === 'running' && !starts.has(key)) withdraw(key, now);
       return;
     }
+    // It changed before it could be told: it is told that it has to go all the same.
+    if (stops.has(key) && placed.get(key) === queue && entry?.state === 'pending') return;
     if (placed.get(key) !== queue || entry?.state !== 'running') {
       withdraw(key, now);
       adopt(workload, sinceSeconds(workload, 'QuotaReserved') ?? now, now);
@@ -256,6 +263,7 @@ export function createEngine(context: ModuleContext, configuration: QueueConfigu
 
   const withdraw = (key: string, now: number): void => {
     starts.delete(key);
+    stops.delete(key);
     placed.get(key)?.admission.finish(key, now, 'withdrawn');
     placed.delete(key);
   };
@@ -279,10 +287,22 @@ export function createEngine(context: ModuleContext, configuration: QueueConfigu
   const carryOut = (decision: PoolDecision): void => {
     const key = decision.job.id;
     const queue = queues.get(decision.queue)!;
-    if (decision.kind === 'start') return void starts.set(key, { queue, placement: decision.placement as QuotaPlacement });
-    if (starts.delete(key)) return; // it had not begun
-    const workload = workloads.get(key);
-    if (workload !== undefined && !writes.isPaused(key)) writes.write(key, workload, () => evictedForOther(workload, decision, queue, context));
+    if (decision.kind === 'stop') {
+      if (!starts.delete(key)) stops.set(key, { queue, decision }); // else it had not begun
+    } else if (stops.has(key) && !writes.isUnderWay(key)) {
+      stops.delete(key); // it has not ended, and goes on as it is
+      look(key);
+    } else starts.set(key, { queue, placement: decision.placement as QuotaPlacement });
+  };
+
+  /** Until it is written, also where the Workload has changed meanwhile: else who was let in in its place would wait for ever. */
+  const writeStops = (): void => {
+    for (const [key, { queue, decision }] of stops) {
+      const workload = workloads.get(key);
+      if (writes.isAhead(key) || writes.isPaused(key)) continue;
+      if (workload === undefined || !isReserved(workload) || is(workload, 'Evicted')) stops.delete(key);
+      else writes.write(key, workload, () => evictedForOther(workload, decision, queue, context).then(() => void stops.delete(key)));
+    }
   };
 
   const writeStarts = (): void => {
@@ -332,10 +352,10 @@ export function createEngine(context: ModuleContext, configuration: QueueConfigu
         topologies.forget();
         kick();
       };
-      const stops = [workloads.subscribe(({ key }) => look(key)), followQueues(context, { topologies, anew, moved })];
+      const unsubscribes = [workloads.subscribe(({ key }) => look(key)), followQueues(context, { topologies, anew, moved })];
       kick();
       await new Promise<void>((resolve) => (signal.aborted ? resolve() : signal.addEventListener('abort', () => resolve(), { once: true })));
-      for (const stop of stops) stop();
+      for (const unsubscribe of unsubscribes) unsubscribe();
       for (const each of [timer, wakeTimer, ...requeues.values()]) clearTimeout(each);
       await Promise.allSettled([writes.settled(), explainer.stop()]);
     },
