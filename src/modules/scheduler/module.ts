@@ -4,6 +4,7 @@ import { Node } from '../../api/core/node.ts';
 import { PersistentVolume } from '../../api/core/persistent-volume.ts';
 import { PersistentVolumeClaim } from '../../api/core/persistent-volume-claim.ts';
 import { Pod } from '../../api/core/pod.ts';
+import { Service } from '../../api/core/service.ts';
 import { ApiError } from '../../api/errors.ts';
 import { PriorityClass } from '../../api/scheduling/priority-class.ts';
 import { DeviceClass } from '../../api/resource/device-class.ts';
@@ -28,8 +29,8 @@ export default defineModule({
   name: 'scheduler',
   eventSource: 'default-scheduler',
   description: "Gives every pod a node: upstream's plugins, preemption, profiles by schedulerName",
-  needs: [Namespace, Node, Pod, PriorityClass],
-  reads: [Namespace, Node, StorageClass, CSINode, CSIDriver, CSIStorageCapacity, VolumeAttachment, PodDisruptionBudget, DeviceClass, DeviceTaintRule, ResourceSlice] as never,
+  needs: [Namespace, Node, Pod, PriorityClass, Service],
+  reads: [Namespace, Node, Service, StorageClass, CSINode, CSIDriver, CSIStorageCapacity, VolumeAttachment, PodDisruptionBudget, DeviceClass, DeviceTaintRule, ResourceSlice] as never,
   writes: [Pod, PersistentVolumeClaim, PersistentVolume, ResourceClaim] as never,
   admissions: [priorityAdmission, priorityClassAdmission],
   portable: true,

@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { Namespace } from '../../api/core/namespace.ts';
 import { Node } from '../../api/core/node.ts';
 import { Pod } from '../../api/core/pod.ts';
+import { Service } from '../../api/core/service.ts';
 import { isPodTerminal } from '../../api/pod-readiness.ts';
 import type { CacheEvent, Caches } from '../../sdk/index.ts';
 import type { Cluster } from './framework/cluster.ts';
@@ -32,6 +33,7 @@ export function observe(caches: Caches, observer: Observer): () => void {
       wake({ type: 'namespace-changed', name: key });
     }),
     caches.of(Node).subscribe((event) => observeNode(event, cluster, wake)),
+    caches.of(Service).subscribe(({ type, object: { metadata, spec } }) => cluster.services.set(metadata.namespace ?? '', metadata.name ?? '', type === 'deleted' ? undefined : spec?.selector)),
     caches.of(Pod).subscribe((event) => observePod(event, observer, wake)),
   ];
   return () => stops.forEach((stop) => stop());

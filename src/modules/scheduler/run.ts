@@ -2,6 +2,7 @@
 import { Namespace } from '../../api/core/namespace.ts';
 import { Node } from '../../api/core/node.ts';
 import { Pod } from '../../api/core/pod.ts';
+import { Service } from '../../api/core/service.ts';
 import { isApiError } from '../../api/errors.ts';
 import type { ModuleContext } from '../../sdk/index.ts';
 import { bind, explain, takeNomination } from './bind.ts';
@@ -39,7 +40,7 @@ export interface SchedulerOptions extends Pick<QueueOptions, 'initialBackoffMs' 
 /** Settles when the signal has aborted and all writes under way have ended. */
 export async function runScheduler(context: ModuleContext, profiles: readonly Profile[], { watched = [], ...backoff }: SchedulerOptions = {}): Promise<void> {
   const { caches, clock, signal } = context;
-  await untilAborted(Promise.all([caches.of(Namespace).ready(), caches.of(Node).ready(), caches.of(Pod).ready()]), signal);
+  await untilAborted(Promise.all([caches.of(Namespace).ready(), caches.of(Node).ready(), caches.of(Pod).ready(), caches.of(Service).ready()]), signal);
   if (signal.aborted) return;
   const byName = new Map(profiles.map((each) => [each.schedulerName, each]));
   const cluster = new Cluster();

@@ -6,6 +6,7 @@ import type { Node, Pod } from '../../../api/generated/core-v1.ts';
 import type { Labels } from '../../../api/selector.ts';
 import { NodeInfo } from './node-info.ts';
 import { podInfoOf, type AffinityTerm, type PodInfo } from './pod-info.ts';
+import { Services } from './services.ts';
 
 /** How many pods there are on each node, of those that a test picks. */
 export type CountByNode = Map<NodeInfo, number>;
@@ -29,6 +30,7 @@ const MOST_COUNTERS = 256;
 export class Cluster {
   /** Nodes that exist, in the order in which they came. */
   readonly nodes: NodeInfo[] = [];
+  readonly services = new Services();
   readonly #byName = new Map<string, NodeInfo>();
   readonly #placed = new Map<string, { info: PodInfo; node: NodeInfo }>();
   readonly #byController = new Map<string, CountByNode>();
@@ -159,7 +161,7 @@ export class Cluster {
     return this.#placed.values();
   }
 
-  /** Pods of one controller by node. */
+  /** Pods of one controller by node, without those that are to go. */
   countOfController(uid: string): CountByNode {
     return this.#byController.get(uid) ?? NOWHERE;
   }
@@ -211,7 +213,7 @@ export class Cluster {
   }
 
   #count(info: PodInfo, node: NodeInfo, by: 1 | -1): void {
-    if (info.controllerUid !== undefined) {
+    if (info.controllerUid !== undefined && info.pod.metadata.deletionTimestamp === undefined) {
       let byNode = this.#byController.get(info.controllerUid);
       if (byNode === undefined) this.#byController.set(info.controllerUid, (byNode = new Map()));
       bump(byNode, node, by);

@@ -5,7 +5,7 @@ import { isNodeEvent } from '../framework/cluster-event.ts';
 import type { NodeInfo } from '../framework/node-info.ts';
 import { MOST_SCORE, rejection, type NodeTest, type Plugin, type Scorer } from '../framework/plugin.ts';
 import type { PodInfo } from '../framework/pod-info.ts';
-import { matcherOfSelector } from '../../../api/selector.ts';
+import { matcherOfSelector, type LabelMatcher } from '../../../api/selector.ts';
 import { requiredNodes } from '../../../api/node-selection.ts';
 import { untolerated } from '../../../api/tolerations.ts';
 
@@ -13,10 +13,10 @@ const TOO_SKEWED = rejection('PodTopologySpread', "node(s) didn't match pod topo
 const NO_LABEL = rejection('PodTopologySpread', "node(s) didn't match pod topology spread constraints (missing required label)", { unresolvable: true });
 const HOSTNAME = 'kubernetes.io/hostname';
 
-/** What pods of a controller get that say nothing themselves (upstream: System defaulting). */
+/** What pods of a controller or of a Service get that say nothing themselves (upstream: System defaulting). */
 const SYSTEM_DEFAULTS: readonly DefaultConstraint[] = [{ topologyKey: HOSTNAME, maxSkew: 3, whenUnsatisfiable: 'ScheduleAnyway' }, { topologyKey: 'topology.kubernetes.io/zone', maxSkew: 5, whenUnsatisfiable: 'ScheduleAnyway' }];
 
-/** A constraint of pods of a controller that have none of their own. */
+/** A constraint of pods of a controller or of a Service that have none of their own. */
 export type DefaultConstraint = Pick<TopologySpreadConstraint, 'topologyKey' | 'maxSkew' | 'whenUnsatisfiable'>;
 
 interface Spread {
@@ -59,8 +59,7 @@ function spreadOf(pod: PodInfo, cluster: Cluster, constraint: TopologySpreadCons
   const expressions = (constraint.matchLabelKeys ?? []).filter((key) => pod.labels[key] !== undefined).map((key) => ({ key, operator: 'In' as const, values: [pod.labels[key] ?? ''] }));
   const base = constraint.labelSelector;
   const selector = matcherOfSelector(base === undefined ? undefined : { ...base, matchExpressions: [...(base.matchExpressions ?? []), ...expressions] });
-  const id = `spread|${pod.namespace}|${base === undefined ? '-' : selector.toString()}`;
-  const byNode = cluster.countOf(id, (info) => info.namespace === pod.namespace && info.pod.metadata.deletionTimestamp === undefined && selector.matches(info.labels));
+  const byNode = base === undefined ? NOWHERE : countOfSelector(pod, cluster, selector);
   const required = constraint.nodeAffinityPolicy === 'Ignore' ? undefined : requiredNodes(pod.pod.spec);
   const honorsTaints = constraint.nodeTaintsPolicy === 'Honor';
   return {
@@ -69,11 +68,26 @@ function spreadOf(pod: PodInfo, cluster: Cluster, constraint: TopologySpreadCons
   };
 }
 
+const NOWHERE: CountByNode = new Map();
+
+/** Pods of its namespace by node, without those that are to go. */
+function countOfSelector({ namespace }: PodInfo, cluster: Cluster, selector: LabelMatcher): CountByNode {
+  return cluster.countOf(`spread|${namespace}|${selector.toString()}`, (info) => info.namespace === namespace && info.pod.metadata.deletionTimestamp === undefined && selector.matches(info.labels));
+}
+
 function defaultSpreads(pod: PodInfo, cluster: Cluster, constraints: readonly DefaultConstraint[], when: DefaultConstraint['whenUnsatisfiable']): Spread[] {
-  if (pod.controllerUid === undefined) return [];
-  const byNode = cluster.countOfController(pod.controllerUid);
-  if (byNode.size === 0) return []; // the first pod of its kind goes anywhere
-  return constraints.filter(({ whenUnsatisfiable }) => whenUnsatisfiable === when).map((each) => ({ ...each, minDomains: 1, byNode, matchesSelf: true, isEligible: () => true }));
+  const wanted = constraints.filter(({ whenUnsatisfiable }) => whenUnsatisfiable === when);
+  const byNode = wanted.length === 0 ? undefined : alikeByNode(pod, cluster);
+  if (byNode === undefined) return [];
+  const required = requiredNodes(pod.pod.spec);
+  return wanted.map((each) => ({ ...each, minDomains: 1, byNode, matchesSelf: true, isEligible: (node) => required?.(node) !== false }));
+}
+
+/** The pods that are taken to be replicas of the same: those of its controller, else those of its Services. Source: upstream, helper.DefaultSelector. */
+function alikeByNode(pod: PodInfo, cluster: Cluster): CountByNode | undefined {
+  if (pod.controllerUid !== undefined) return cluster.countOfController(pod.controllerUid);
+  const labels = cluster.services.selectorOf(pod.namespace, pod.labels);
+  return labels === undefined ? undefined : countOfSelector(pod, cluster, matcherOfSelector({ matchLabels: { ...labels } }));
 }
 
 function testOf(spreads: readonly Spread[], cluster: Cluster): NodeTest {
@@ -126,11 +140,9 @@ const IGNORED = -1;
 
 function weigh(spread: Spread, counted: readonly NodeInfo[], lacks: (node: NodeInfo) => boolean): { weight: number; counts: Map<string, number> | undefined } {
   if (spread.topologyKey === HOSTNAME) return { weight: Math.log(counted.length + 2), counts: undefined };
+  // Nodes without the topology that are not left out are one domain of their own.
   const values = new Set<string>();
-  for (const node of counted) {
-    const value = node.labels[spread.topologyKey];
-    if (value !== undefined) values.add(value);
-  }
+  for (const node of counted) values.add(node.labels[spread.topologyKey] ?? '');
   const counts = new Map<string, number>();
   for (const [node, count] of spread.byNode) {
     const value = node.labels[spread.topologyKey];
