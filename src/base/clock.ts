@@ -5,8 +5,8 @@ export interface Clock {
   sleep(delayMs: number, signal?: AbortSignal): Promise<void>;
 }
 
-/** A timer of more would fire at once. */
-const MOST_MS = 2 ** 31 - 1;
+/** The longest that a timer of Node's lasts, some 24 days: one of more fires at once (nodejs.org/api/timers.html). */
+export const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 export const realClock: Clock = {
   nowMs: () => Date.now(),
@@ -18,7 +18,7 @@ export const realClock: Clock = {
         signal?.removeEventListener('abort', done);
         resolve();
       };
-      const timer = setTimeout(done, Math.min(delayMs, MOST_MS));
+      const timer = setTimeout(done, Math.min(delayMs, LONGEST_TIMER_MS));
       signal?.addEventListener('abort', done, { once: true });
     });
   },

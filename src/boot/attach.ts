@@ -7,6 +7,7 @@ import { BUILT_IN_KINDS } from '../api/kinds.ts';
 import { Event } from '../api/core/event.ts';
 import { apiVersionOf } from '../api/meta.ts';
 import { resourceKey } from '../api/kind.ts';
+import { aborted } from '../base/aborted.ts';
 import { realClock, type Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import { createLoader, type Host, type HostedModule, type Loader } from '../kernel/loader/index.ts';
@@ -47,7 +48,7 @@ export async function attach({ access, modules, config = {}, log, signal, clock 
   // What the modules give, need and admit is served and admitted by the cluster already: only their work runs here.
   await loader.load(chosen.map((module) => ({ ...module, kinds: [], needs: [], admissions: [] })));
   log.info('attached', { server: access.server, modules: modules.join(',') });
-  await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
+  await aborted(signal);
   await loader.stop('stop');
   await serving?.close();
   client.close();

@@ -2,6 +2,7 @@
 import type { Kind } from '../api/kind.ts';
 import type { KubeObject } from '../api/meta.ts';
 import { isApiError } from '../api/errors.ts';
+import { untilAborted } from '../base/aborted.ts';
 import { onClockJump } from '../base/clock-jumps.ts';
 import { keyOf } from './cache.ts';
 import type { Controller, ReconcileContext } from './controller.ts';
@@ -60,11 +61,4 @@ function addOwner(kind: Kind, object: KubeObject, queue: WorkQueue): void {
 function sameGroup(apiVersion: string, group: string): boolean {
   const slash = apiVersion.indexOf('/');
   return (slash < 0 ? '' : apiVersion.slice(0, slash)) === group;
-}
-
-function untilAborted(promise: Promise<unknown>, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    signal.addEventListener('abort', () => resolve(), { once: true });
-    promise.then(() => resolve(), reject);
-  });
 }

@@ -3,6 +3,7 @@
  * same time (client-go's workqueue, without its threads).
  */
 import { exponentialBackoff } from '../base/backoff.ts';
+import { LONGEST_TIMER_MS } from '../base/clock.ts';
 import { countQueue } from './queue-metrics.ts';
 
 export interface WorkQueue {
@@ -50,7 +51,7 @@ export function createWorkQueue(name: string): WorkQueue {
     const timer = setTimeout(() => {
       delayed.delete(key);
       add(key);
-    }, Math.min(delayMs, 0x7fffffff));
+    }, Math.min(delayMs, LONGEST_TIMER_MS));
     delayed.set(key, { timer, dueMs });
   };
 

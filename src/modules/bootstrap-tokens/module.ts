@@ -13,8 +13,6 @@ import { signedData } from './signature.ts';
 const TOKENS = { namespace: 'kube-system', fieldSelector: `type=${BOOTSTRAP_TOKEN_TYPE}` };
 const INFO = { namespace: 'kube-public', name: 'cluster-info' };
 const AGAIN_MS = 5_000;
-/** Timers do not go further. */
-const MOST_MS = 2 ** 31 - 1;
 
 export default defineModule({
   name: 'bootstrap-tokens',
@@ -37,7 +35,7 @@ export default defineModule({
         againMs = AGAIN_MS;
       }
       const waiting = new AbortController();
-      await Promise.race([changed.promise, ...(againMs === undefined ? [] : [clock.sleep(Math.min(againMs, MOST_MS), waiting.signal)])]);
+      await Promise.race([changed.promise, ...(againMs === undefined ? [] : [clock.sleep(againMs, waiting.signal)])]);
       waiting.abort();
     }
     await Promise.all(watches);

@@ -3,6 +3,7 @@ import type { KubeObject } from '../../api/meta.ts';
 import type { Kind } from '../../api/kind.ts';
 import { ScaledJob } from '../../api/keda/scaled-job.ts';
 import { ScaledObject } from '../../api/keda/scaled-object.ts';
+import { aborted } from '../../base/aborted.ts';
 import type { ModuleContext } from '../../sdk/index.ts';
 import { scaledObjects } from './admit.ts';
 import { externalMetricsRoute } from './external-metrics.ts';
@@ -84,7 +85,7 @@ async function keepAll<T extends KubeObject & { spec?: { pollingInterval?: numbe
       lives.add(life);
     } else if (own.mark !== markOf(object)) own.pause?.abort();
   });
-  if (!signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
+  await aborted(signal);
   stop();
   await Promise.all(lives);
 }

@@ -1,4 +1,5 @@
 /** The garbage collector at work: follows every kind that is served, now and later, and works the graph's agenda off. */
+import { untilAborted } from '../../base/aborted.ts';
 import type { Client, ModuleContext } from '../../sdk/index.ts';
 import { isApiError } from '../../api/errors.ts';
 import { createWorkQueue, type WorkQueue } from '../../sdk/work-queue.ts';
@@ -74,9 +75,8 @@ class Followed {
   }
 
   async firstLists(): Promise<void> {
-    const aborted = new Promise<void>((resolve) => this.#context.signal.addEventListener('abort', () => resolve(), { once: true }));
     // Other servers may take their time: whose owners are there is asked of them when it matters.
-    await Promise.race([Promise.all([...this.#followers.values()].filter(({ elsewhere }) => !elsewhere).map((each) => each.listed)), aborted]);
+    await untilAborted(Promise.all([...this.#followers.values()].filter(({ elsewhere }) => !elsewhere).map((each) => each.listed)), this.#context.signal);
   }
 
   async settled(): Promise<void> {

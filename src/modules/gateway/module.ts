@@ -15,6 +15,7 @@ import { BackendTLSPolicy, Gateway, GATEWAY_KINDS, GatewayClass, GRPCRoute, HTTP
 import { LoadBalancingPolicy } from '../../api/network/load-balancing-policy.ts';
 import { Ingress } from '../../api/networking/ingress.ts';
 import { IngressClass } from '../../api/networking/ingress-class.ts';
+import { aborted } from '../../base/aborted.ts';
 import { rfc3339 } from '../../base/clock.ts';
 import { watching, type Controller } from '../../sdk/controller.ts';
 import { ifThere } from '../../sdk/if-there.ts';
@@ -80,11 +81,4 @@ async function ensureClasses(client: ModuleContext['client']): Promise<void> {
 async function ensureClass(client: Pick<ModuleContext['client'], 'get' | 'create'>): Promise<void> {
   if ((await ifThere(client.get(GatewayClass, CLASS))) !== undefined) return;
   await client.create(GatewayClass, { apiVersion: 'gateway.networking.k8s.io/v1', kind: 'GatewayClass', metadata: { name: CLASS }, spec: { controllerName: CONTROLLER, description: 'Gateways of this machine, carried by HAProxy' } });
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
-  });
 }

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { Namespace } from '../../api/core/namespace.ts';
 import { Pod } from '../../api/core/pod.ts';
 import { NetworkPolicy } from '../../api/networking/network-policy.ts';
+import { aborted } from '../../base/aborted.ts';
 import { defineModule, type MachineFacts, type Module } from '../../sdk/module.ts';
 import { removeTables, startPolicySync, type PolicySync } from './sync.ts';
 import type { PolicyTableFacts } from './table.ts';
@@ -47,11 +48,4 @@ function factsOf(machine: MachineFacts): PolicyTableFacts[] {
   const shared = { table: tableOf(machine), bridge: bridgeOf(machine), seesBridged: existsSync(SEES_BRIDGED), dual: ipv6 !== undefined };
   const first: PolicyTableFacts = { ...shared, podCidr, gatewayIp, nodeAddresses: machine.furtherAddresses };
   return ipv6 === undefined ? [first] : [first, { ...shared, family: 'ip6', podCidr: ipv6.podCidr, gatewayIp: ipv6.gatewayIp, gatewayOfBridge: gatewayIp }];
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
-  });
 }

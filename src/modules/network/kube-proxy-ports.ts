@@ -5,6 +5,7 @@
  */
 import type { Server } from 'node:http';
 import type { Node } from '../../api/generated/core-v1.ts';
+import { aborted } from '../../base/aborted.ts';
 import type { Clock } from '../../base/clock.ts';
 import { createServer } from '../../base/http.ts';
 import type { Log } from '../../base/log.ts';
@@ -95,7 +96,7 @@ async function serve(address: PortAddress | undefined, paths: Readonly<Record<st
     failure = now;
     await clock.sleep(RETRY_MS, signal);
   }
-  await new Promise<void>((resolve) => (signal.aborted ? resolve() : signal.addEventListener('abort', () => resolve(), { once: true })));
+  await aborted(signal);
   if (!server.listening) return;
   await new Promise<void>((resolve) => {
     server.close(() => resolve());

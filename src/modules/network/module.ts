@@ -7,6 +7,7 @@ import { Pod } from '../../api/core/pod.ts';
 import { Service } from '../../api/core/service.ts';
 import { EndpointSlice } from '../../api/discovery/endpoint-slice.ts';
 import type { KubeObject } from '../../api/meta.ts';
+import { aborted, untilAborted } from '../../base/aborted.ts';
 import { carriesOut } from '../../sdk/carried-out.ts';
 import { defineModule, type Module, type ModuleContext } from '../../sdk/module.ts';
 import { followServices, serviceAllocator } from './admission.ts';
@@ -135,7 +136,7 @@ async function keepWellKnown(context: ModuleContext, dnsPort: number): Promise<v
       }
     }
     if (missing.size > 0) await clock.sleep(RETRY_MS, signal);
-    else await Promise.race([aborted(signal), new Promise<void>((resolve) => (wake = resolve))]);
+    else await untilAborted(new Promise<void>((resolve) => (wake = resolve)), signal);
   }
   for (const stop of stops) stop();
 }
@@ -145,11 +146,4 @@ function upstreamsOf(config: Readonly<Record<string, unknown>>): string[] | unde
   if (upstreams === undefined) return undefined;
   if (!Array.isArray(upstreams) || upstreams.some((each) => typeof each !== 'string')) throw new Error("modules.network.upstreams must be a list of name servers' addresses, such as ['192.0.2.53']");
   return upstreams as string[];
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
-  });
 }

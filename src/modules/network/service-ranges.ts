@@ -6,6 +6,7 @@ import { addressValue, canonicalIp, isWithin, rangeValue } from '../../api/ip.ts
 import { IPAddress } from '../../api/networking/ip-address.ts';
 import { isReady, ServiceCIDR } from '../../api/networking/service-cidr.ts';
 import type { Condition } from '../../api/meta.ts';
+import { aborted } from '../../base/aborted.ts';
 import { rfc3339 } from '../../base/clock.ts';
 import { run } from '../../base/sys/run.ts';
 import { ifThere } from '../../sdk/if-there.ts';
@@ -124,7 +125,7 @@ export async function routeFurtherRanges({ caches, machine, log, signal }: Modul
     lead();
   });
   const stop = ranges.subscribe(lead);
-  await new Promise<void>((resolve) => (signal.aborted ? resolve() : signal.addEventListener('abort', () => resolve(), { once: true })));
+  await aborted(signal);
   stop();
   await working;
 }

@@ -3,6 +3,7 @@ import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Pod } from '../../api/generated/core-v1.ts';
 import type { CacheEvent } from '../../sdk/cache.ts';
+import { aborted, untilAborted } from '../../base/aborted.ts';
 import { onClockJump } from '../../base/clock-jumps.ts';
 import { keyOf } from '../../sdk/cache.ts';
 import { removeCgroup } from './cgroup/layout.ts';
@@ -106,7 +107,7 @@ export function createAgent(parts: NodeParts): Agent {
       adoptable = Map.groupBy(records, (record) => record.pod.uid) as Map<string, ContainerRecord[]>;
       const pods = context.caches.of(PodKind);
       pods.addIndex('spec.nodeName', (pod) => [pod.spec?.nodeName ?? '']);
-      await Promise.race([pods.ready(), aborted(signal)]); // who is told to end before may never hear of a pod
+      await untilAborted(pods.ready(), signal); // who is told to end before may never hear of a pod
       if (signal.aborted) return;
       const stops = [pods.subscribe(seen), () => shown.stop()];
       shown.start();
@@ -130,11 +131,4 @@ export function createAgent(parts: NodeParts): Agent {
       await parts.pool.drain();
     },
   };
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
-  });
 }

@@ -7,6 +7,7 @@ import { LocalQueue, ResourceFlavor } from '../../api/kueue/local-queue.ts';
 import { Workload } from '../../api/kueue/workload.ts';
 import { equalJson } from '../../api/json.ts';
 import type { Json } from '../../api/meta.ts';
+import { aborted } from '../../base/aborted.ts';
 import { keyOf, type ModuleContext } from '../../sdk/index.ts';
 import { admitted, evictedForOther } from './admit.ts';
 import { buildPools, jobOf, placementOf, type LivePool, type LiveQueue } from './build.ts';
@@ -14,21 +15,19 @@ import { conditionOf, is, isReserved, sinceSeconds } from './conditions.ts';
 import type { QueueConfiguration } from './configuration.ts';
 import { createExplainer } from './explain.ts';
 import { followQueues } from './follow.ts';
+import { createHoldings, type Holding } from './holdings.ts';
 import { pastOf, type Happening } from './past.ts';
 import type { PoolDecision } from './policy/pool.ts';
 import type { QuotaPlacement } from './policy/quota-room.ts';
 import { createChoosingPredictor, type ChoosingPredictor } from './prediction/choosing.ts';
-import { isReplaced, replacedBy } from './slices.ts';
 import { createReckon } from './reckon.ts';
+import { createRequeues } from './requeues.ts';
+import { createRounds } from './rounds.ts';
+import { isReplaced, replacedBy } from './slices.ts';
 import { createTopologies } from './topologies.ts';
 import { createView, type View } from './view.ts';
 import { pendingOf, type PendingIn } from './visibility.ts';
 import { createWrites } from './writes.ts';
-
-/** What happens within so many ms is looked at together. */
-const GATHER_MS = 5;
-/** A round that failed is tried again after so long. */
-const FAILED_MS = 1_000;
 
 export interface Engine {
   /** Settles when the signal has aborted and the writes under way have ended. */
@@ -38,7 +37,6 @@ export interface Engine {
   shareOf(kind: 'ClusterQueue' | 'Cohort', name: string): number | undefined;
 }
 
-interface Start { readonly queue: LiveQueue; readonly placement: QuotaPlacement }
 interface Stop { readonly queue: LiveQueue; readonly decision: PoolDecision & { kind: 'stop' } }
 
 export function createEngine(context: ModuleContext, configuration: QueueConfiguration): Engine {
@@ -53,40 +51,23 @@ export function createEngine(context: ModuleContext, configuration: QueueConfigu
   /** The queue whose admission knows of a workload. */
   const placed = new Map<string, LiveQueue>();
   /** Decided, and to be written as soon as the ledger has room. */
-  const starts = new Map<string, Start>();
+  const starts = new Map<string, Holding>();
   /** Decided, and to be written: the policies take them for stopped, and others for started in their places. */
   const stops = new Map<string, Stop>();
-  /** What the ledgers count. */
-  const held = new Map<string, Start>();
+  const holdings = createHoldings();
   /** The slice that waits to stand in the place of a workload, by that one's key. */
   const slices = new Map<string, string>();
   const dirty = new Set<string>();
-  /** Of those that are to be queued again at a time. */
-  const requeues = new Map<string, NodeJS.Timeout>();
   let rebuild = true;
-  let timer: NodeJS.Timeout | undefined;
-  let wakeTimer: NodeJS.Timeout | undefined;
   const explainer = createExplainer(context, { view, liveQueues: () => [...queues.values()], predictor: () => predictor, isStarting: (key) => writes.isUnderWay(key) || (starts.has(key) && !isBlocked()), blocked: () => (isBlocked() ? [...starts.keys()] : []) });
   const nowSeconds = (): number => clock.nowMs() / 1_000;
 
-  const kick = (afterMs = GATHER_MS): void => {
-    if (signal.aborted || timer !== undefined) return;
-    timer = setTimeout(() => {
-      timer = undefined;
-      try {
-        round();
-      } catch (error) {
-        log.error('a round of the queues failed; all is made anew', { error });
-        rebuild = true;
-        kick(FAILED_MS);
-      }
-    }, afterMs);
-  };
   const look = (key: string): void => {
     dirty.add(key);
-    kick();
+    rounds.ask();
   };
   const writes = createWrites(context, look);
+  const requeues = createRequeues(clock, look);
 
   const round = (): void => {
     // Made anew now, the ledgers would not count who is being let in, and let others in in their place: the end of each write asks again.
@@ -98,10 +79,12 @@ export function createEngine(context: ModuleContext, configuration: QueueConfigu
     writeStops();
     writeStarts();
     explainer.changed();
-    clearTimeout(wakeTimer);
-    const wakeAt = Math.min(Infinity, ...pools.map(({ pool }) => pool.wakeAt));
-    if (wakeAt < Infinity) wakeTimer = setTimeout(kick, Math.min(0x7fffffff, Math.max(1, (wakeAt - nowSeconds()) * 1_000)));
+    rounds.askAt(Math.min(Infinity, ...pools.map(({ pool }) => pool.wakeAt)));
   };
+  const rounds = createRounds(context, round, (error) => {
+    log.error('a round of the queues failed; all is made anew', { error });
+    rebuild = true;
+  });
 
   /** The policies are told all that happened, as far as Workloads tell of it, in the order of time. */
   const makeAnew = (): void => {
@@ -111,7 +94,7 @@ export function createEngine(context: ModuleContext, configuration: QueueConfigu
     const objects = caches.of(ClusterQueue).list().toSorted((left, right) => (left.metadata.name ?? '').localeCompare(right.metadata.name ?? ''));
     pools = buildPools({ queues: objects, cohorts: caches.of(Cohort).list(), localQueues: caches.of(LocalQueue).list(), fairRules: configuration.sharesFairly ? configuration.fairRules : undefined, useSharing: configuration.useSharing, topologies }, predictor);
     queues = new Map(pools.flatMap((pool) => pool.queues.map((queue) => [queue.name, queue] as const)));
-    for (const each of [placed, starts, stops, held, dirty, slices]) each.clear();
+    for (const each of [placed, starts, stops, holdings, dirty, slices]) each.clear();
     for (const each of pastOf(workloads.list(), parts)) apart(keyOf(each.workload), each.at, () => tellAgain(each));
   };
 
@@ -126,7 +109,7 @@ export function createEngine(context: ModuleContext, configuration: QueueConfigu
       tell();
     } catch (error) {
       log.error('a workload cannot be reckoned with, and is left out', { workload: key, error });
-      giveBack(key);
+      holdings.hold(key, undefined);
       withdraw(key, now);
       explainer.refused(key, (error as Error).message);
     }
@@ -178,7 +161,7 @@ export function createEngine(context: ModuleContext, configuration: QueueConfigu
     if (writes.isAhead(key)) return;
     writes.seen(key);
     const isOver = workload === undefined || is(workload, 'Finished');
-    hold(key, isOver ? undefined : workload);
+    holdings.hold(key, isOver ? undefined : holdingOf(workload));
     followSlice(key, workload);
     if (isOver) {
       starts.delete(key);
@@ -221,7 +204,7 @@ export function createEngine(context: ModuleContext, configuration: QueueConfigu
   const syncWaiting = (key: string, workload: Workload, now: number): void => {
     const found = view.queueFor(workload, clock.nowMs());
     const queue = 'queue' in found ? queues.get(found.queue.metadata.name ?? '') : undefined;
-    lookWhenRequeued(key, workload);
+    requeues.follow(key, workload);
     if ('refusal' in found || queue === undefined) {
       withdraw(key, now);
       explainer.refused(key, 'refusal' in found ? found.refusal : 'its ClusterQueue is part of a Cohort that is its own ancestor');
@@ -241,18 +224,6 @@ export function createEngine(context: ModuleContext, configuration: QueueConfigu
     admission.submit(job, now);
   };
 
-  /** One timer a workload, however often it is written meanwhile. */
-  const lookWhenRequeued = (key: string, { status }: Workload): void => {
-    clearTimeout(requeues.get(key));
-    requeues.delete(key);
-    const inMs = Date.parse(status?.requeueState?.requeueAt ?? '') - clock.nowMs();
-    if (!(inMs > 0)) return;
-    requeues.set(key, setTimeout(() => {
-      requeues.delete(key);
-      look(key);
-    }, Math.min(0x7fffffff, inMs + 5)).unref());
-  };
-
   const demands = new WeakMap<object, { spec: Workload['spec']; before: Workload['spec'] | undefined }>();
   const sameDemand = (job: object, { spec }: Workload, replaced: Workload | undefined): boolean => {
     const was = demands.get(job);
@@ -268,20 +239,9 @@ export function createEngine(context: ModuleContext, configuration: QueueConfigu
     placed.delete(key);
   };
 
-  const giveBack = (key: string): void => {
-    const before = held.get(key);
-    held.delete(key);
-    before?.queue.ledger.give(before.placement);
-  };
-
-  /** The ledger counts what a Workload holds in fact. */
-  const hold = (key: string, workload: Workload | undefined): void => {
-    giveBack(key);
-    const queue = workload !== undefined && isReserved(workload) ? queues.get(workload.status!.admission!.clusterQueue) : undefined;
-    if (queue === undefined) return;
-    const now = { queue, placement: placementOf(workload!, queue) };
-    now.queue.ledger.take(now.placement);
-    held.set(key, now);
+  const holdingOf = (workload: Workload): Holding | undefined => {
+    const queue = isReserved(workload) ? queues.get(workload.status!.admission!.clusterQueue) : undefined;
+    return queue && { queue, placement: placementOf(workload, queue) };
   };
 
   const carryOut = (decision: PoolDecision): void => {
@@ -311,8 +271,7 @@ export function createEngine(context: ModuleContext, configuration: QueueConfigu
       const workload = workloads.get(key);
       if (workload === undefined || writes.isAhead(key) || writes.isPaused(key) || isReserved(workload) || !queue.ledger.has(placement, { borrowing: true }) || !queue.ledger.hasDomains(placement)) continue;
       starts.delete(key);
-      queue.ledger.take(placement);
-      held.set(key, { queue, placement });
+      holdings.hold(key, { queue, placement });
       const entry = placed.get(key)?.admission.entry(key);
       const before = parts.replacedBy(workload);
       writes.write(key, workload, () => admitted(workload, queue.object, { placement, ...(before !== undefined && { before }), ...(entry !== undefined && { estimate: explainer.estimateOf(entry) }) }, context), () => void (placed.has(key) && starts.set(key, { queue, placement })));
@@ -320,7 +279,7 @@ export function createEngine(context: ModuleContext, configuration: QueueConfigu
   };
 
   /** Pods of somebody who was let in are not ready yet, and the configuration lets nobody in beside them. Source: Kueue, cache.PodsReadyForAllAdmittedWorkloads. */
-  const isBlocked = (): boolean => configuration.waitForPodsReady?.blocks === true && [...held.keys()].some((key) => {
+  const isBlocked = (): boolean => configuration.waitForPodsReady?.blocks === true && [...holdings.keys()].some((key) => {
     const workload = workloads.get(key);
     return workload !== undefined && !is(workload, 'PodsReady');
   });
@@ -335,7 +294,7 @@ export function createEngine(context: ModuleContext, configuration: QueueConfigu
     pendingIn,
     shareOf(kind, name) {
       if (!configuration.sharesFairly) return undefined;
-      if (dirty.size > 0) kick();
+      if (dirty.size > 0) rounds.ask();
       syncDirty(nowSeconds());
       for (const { queues: own, cohorts, indexes } of pools) {
         const node = kind === 'Cohort' ? cohorts.get(name) : own.find((each) => each.name === name)?.ledger.node;
@@ -346,17 +305,18 @@ export function createEngine(context: ModuleContext, configuration: QueueConfigu
     async run() {
       const anew = (): void => {
         rebuild = true;
-        kick();
+        rounds.ask();
       };
       const moved = (): void => {
         topologies.forget();
-        kick();
+        rounds.ask();
       };
       const unsubscribes = [workloads.subscribe(({ key }) => look(key)), followQueues(context, { topologies, anew, moved })];
-      kick();
-      await new Promise<void>((resolve) => (signal.aborted ? resolve() : signal.addEventListener('abort', () => resolve(), { once: true })));
+      rounds.ask();
+      await aborted(signal);
       for (const unsubscribe of unsubscribes) unsubscribe();
-      for (const each of [timer, wakeTimer, ...requeues.values()]) clearTimeout(each);
+      rounds.stop();
+      requeues.stop();
       await Promise.allSettled([writes.settled(), explainer.stop()]);
     },
   };

@@ -7,6 +7,7 @@ import { WorkloadPriorityClass } from '../../api/kueue/local-queue.ts';
 import { Topology } from '../../api/kueue/topology.ts';
 import type { Kind } from '../../api/kind.ts';
 import type { KubeObject } from '../../api/meta.ts';
+import { untilAborted } from '../../base/aborted.ts';
 import type { Cache, Controller, ModuleContext } from '../../sdk/index.ts';
 import { runController } from '../../sdk/run-controller.ts';
 import { admissionCheckStatus } from './check-status.ts';
@@ -38,11 +39,10 @@ export async function work(context: ModuleContext): Promise<void> {
   const { caches, signal, clock } = context;
   const configuration = queueConfiguration(context.config);
   const kinds = [...VIEWED, ...servedOf(context.kinds), ...(servesJobSets(context) ? [JobSet] : []), Job, Pod, PriorityClass, WorkloadPriorityClass] as readonly Kind[];
-  const aborted = new Promise<void>((resolve) => (signal.aborted ? resolve() : signal.addEventListener('abort', () => resolve(), { once: true })));
   // A kind that nobody serves, or that may not be listed, would be waited for in silence for ever.
   const unread = new Set(kinds);
   const late = setTimeout(() => context.log.warn('no queue works until these can be read: are they served, and may they be listed and watched?', { kinds: [...unread].map(({ plural, group }) => `${plural}.${group}`).join(', ') }), LATE_MS);
-  await Promise.race([aborted, Promise.all(kinds.map((kind) => caches.of(kind).ready().then(() => unread.delete(kind))))]);
+  await untilAborted(Promise.all(kinds.map((kind) => caches.of(kind).ready().then(() => unread.delete(kind)))), signal);
   clearTimeout(late);
   if (signal.aborted) return;
   const order = createOrder(() => clock.nowMs());

@@ -4,6 +4,7 @@ import { Node } from '../../api/core/node.ts';
 import { Pod } from '../../api/core/pod.ts';
 import { Service } from '../../api/core/service.ts';
 import { isApiError } from '../../api/errors.ts';
+import { aborted, untilAborted } from '../../base/aborted.ts';
 import type { ModuleContext } from '../../sdk/index.ts';
 import { bind, explain, takeNomination } from './bind.ts';
 import { Cluster } from './framework/cluster.ts';
@@ -60,7 +61,7 @@ export async function runScheduler(context: ModuleContext, profiles: readonly Pr
       pump.start();
     };
   }
-  await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+  await aborted(signal);
   stop();
   pump.stop();
   await Promise.allSettled(scheduler.pending);
@@ -164,11 +165,4 @@ async function place({ cluster, queue, context, metrics, start }: Scheduler, pro
     queue.wake({ type: 'pod-removed', pod: info });
     start();
   }
-}
-
-function untilAborted(promise: Promise<unknown>, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    signal.addEventListener('abort', () => resolve(), { once: true });
-    promise.then(() => resolve(), reject);
-  });
 }

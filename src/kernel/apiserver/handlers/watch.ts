@@ -4,6 +4,7 @@ import type { Socket } from 'node:net';
 import type { ApiError } from '../../../api/errors.ts';
 import type { Kind } from '../../../api/kind.ts';
 import { queryFlag } from '../../../api/query-flag.ts';
+import { LONGEST_TIMER_MS } from '../../../base/clock.ts';
 import type { Door } from '../door.ts';
 import { paceOf } from '../flow-control/turns.ts';
 import { formOf, includeOf, type Exchange } from '../exchange.ts';
@@ -112,7 +113,7 @@ class WatchStream implements WatchOutput, Receiver {
       this.timeout = setTimeout(() => {
         if (options.allowBookmarks) this.mark();
         this.end();
-      }, Math.min(options.timeoutMs, 2 ** 31 - 1));
+      }, Math.min(options.timeoutMs, LONGEST_TIMER_MS));
       if (this.signal.aborted || isGone(response)) this.end();
     });
   }

@@ -3,8 +3,8 @@
  * every start of a container, for any runtime; `favordynmods` takes that from moves and gives next to nothing to forks (Linux 6.0, "Control Group v2", Mounting).
  * The option belongs to the machine: any mount of the tree sets it, or takes it back. From Linux 6.18 on the kernel goes on as with it until it is started again.
  */
-import { once } from 'node:events';
 import { rmSync, writeFileSync } from 'node:fs';
+import { aborted } from '../../../base/aborted.ts';
 import type { Log } from '../../../base/log.ts';
 import { runAny } from '../../../base/sys/run.ts';
 import { textOf } from '../read-files.ts';
@@ -37,7 +37,7 @@ const OURS = 'set';
 export async function favorMoves({ mark, log, signal }: Favoring): Promise<void> {
   const tell = (error: unknown): void => log.warn('the option favordynmods of cgroup v2 could not be changed', { error });
   if (!signal.aborted) await set(mark).catch(tell);
-  if (!signal.aborted) await once(signal, 'abort');
+  await aborted(signal);
   if (signal.reason === 'down') await takeBack(mark).catch(tell);
 }
 

@@ -1,10 +1,8 @@
 /** How many volumes of its drivers a node may have, asked again as often as their CSIDriver says (CSIDriverSpec.nodeAllocatableUpdatePeriodSeconds). */
+import { LONGEST_TIMER_MS } from '../../../base/clock.ts';
 import type { ModuleContext } from '../../../sdk/module.ts';
 import { CSIDriverKind } from '../kinds.ts';
 import type { Driver } from './drivers.ts';
-
-/** No timer of Node's lasts longer. */
-const LONGEST_MS = 2 ** 31 - 1;
 
 export interface AllocatableWatch {
   /** The drivers that are registered now. The first one begins it: most nodes have none. */
@@ -18,7 +16,7 @@ export function allocatableWatch({ caches, log, signal }: Pick<ModuleContext, 'c
 
   function periodOf(name: string): number | undefined {
     const seconds = caches.of(CSIDriverKind).get(name)?.spec?.nodeAllocatableUpdatePeriodSeconds;
-    return seconds === undefined ? undefined : Math.min(Number(seconds) * 1_000, LONGEST_MS);
+    return seconds === undefined ? undefined : Math.min(Number(seconds) * 1_000, LONGEST_TIMER_MS);
   }
 
   function setTimers(): void {

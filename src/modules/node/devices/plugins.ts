@@ -1,6 +1,7 @@
 /** The plugins that registered at the node's socket, and the devices that they tell of. */
 import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { aborted } from '../../../base/aborted.ts';
 import type { Log } from '../../../base/log.ts';
 import { AllocateRequest, AllocateResponse, Empty, ListAndWatchResponse, Options, plugin, PreferredAllocationRequest, PreferredAllocationResponse, PreStartRequest, REGISTER, RegisterRequest, VERSION, type DeviceGift, type PluginOptions, type Registration } from './api.ts';
 import { grpcClient, GrpcError, grpcServer, type GrpcClient } from '../../../sdk/grpc/grpc.ts';
@@ -118,7 +119,7 @@ export function devicePlugins(options: { folder: string; memory: string; log: Lo
       } catch (error) {
         options.log.warn('device plugins cannot register', { socket, error });
       }
-      await new Promise<void>((resolve) => { if (signal.aborted) resolve(); else signal.addEventListener('abort', () => resolve(), { once: true }); });
+      await aborted(signal);
       for (const { client } of plugins.values()) client.close();
       plugins.clear();
       server.close();

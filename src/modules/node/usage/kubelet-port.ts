@@ -3,6 +3,7 @@
  * until somebody comes. Without modules.node.address only this machine and its pods are let in; with it that address is listened on, for everybody who may.
  */
 import { BlockList, createServer, isIPv4, type Server, type Socket } from 'node:net';
+import { aborted } from '../../../base/aborted.ts';
 import type { ModuleContext } from '../../../sdk/module.ts';
 import type { NodeParts } from '../parts.ts';
 import type { KubeletPaths } from './kubelet-paths.ts';
@@ -44,10 +45,7 @@ export async function serveKubeletPort(parts: NodeParts, kubelet: KubeletPaths, 
   const failure = await listen(server, settings, context.machine.network.ipv6 !== undefined);
   if (failure !== undefined) return context.log.warn(`nobody is served at port ${settings.port}: ${failure.message}. What the node tells is there by the door (nodes/NAME/proxy); another port: modules.node.port`);
   listening(settings.port);
-  await new Promise<void>((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
-  });
+  await aborted(signal);
   await new Promise<void>((resolve) => {
     server.close(() => resolve());
     for (const socket of open) socket.destroy();

@@ -3,6 +3,7 @@ import { JobSet } from '../../../api/jobset/job-set.ts';
 import { resourceKey, type Kind } from '../../../api/kind.ts';
 import { LeaderWorkerSet, type ForeignObject } from '../../../api/kueue/frameworks.ts';
 import type { KubeObject } from '../../../api/meta.ts';
+import { aborted } from '../../../base/aborted.ts';
 import { createCaches, type RunningCaches } from '../../../sdk/caches.ts';
 import type { Cache, Caches, Controller, ModuleContext, ServedKinds } from '../../../sdk/index.ts';
 import { runController } from '../../../sdk/run-controller.ts';
@@ -78,7 +79,7 @@ export function createFrameworks(context: ModuleContext, order: Order): Framewor
       unfollow();
       await fresh.settled();
     };
-    const entry: Running = { ending, caches: fresh, ended: new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true })) };
+    const entry: Running = { ending, caches: fresh, ended: aborted(signal) };
     running.set(part, entry);
     for (const key of keys) own.set(key, entry);
     const done = work().catch((error: unknown) => log.error('a kind of jobs waits in no queue any more', { kind: part.kinds[0].kind, error })).finally(() => void works.delete(done));
@@ -106,7 +107,7 @@ export function createFrameworks(context: ModuleContext, order: Order): Framewor
     async run() {
       const unsubscribe = context.kinds.subscribe(look);
       look();
-      await new Promise<void>((resolve) => (context.signal.aborted ? resolve() : context.signal.addEventListener('abort', () => resolve(), { once: true })));
+      await aborted(context.signal);
       unsubscribe();
       await Promise.all(works);
     },
