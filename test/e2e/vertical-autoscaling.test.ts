@@ -66,7 +66,19 @@ describe('a vertical pod autoscaler', { timeout: 180_000 }, () => {
     await eventually(async () => (await pods()).some(({ metadata }) => metadata.uid !== before?.metadata.uid), { timeoutMs: 60_000 });
     const made = (await pods()).find(({ metadata }) => metadata.uid !== before?.metadata.uid);
     assert.ok(quantityMillis(cpuOf(made) ?? '0') >= 60, JSON.stringify(made?.spec?.containers[0]?.resources));
-    assert.match(made?.metadata.annotations?.['vpaUpdates'] ?? '', /Pod resources updated by busy: container main/);
+    assert.match(made?.metadata.annotations?.['vpaUpdates'] ?? '', /Pod resources updated by busy: container 0: cpu request/);
+    assert.equal(made?.metadata.annotations?.['vpaObservedContainers'], 'main');
+  });
+
+  it('leaves a pod alone that only has the labels, and says whose target is another one\'s', async () => {
+    const [replicaSet = ''] = (await ok('get', 'rs', '-l', 'app=busy', '-o', 'jsonpath={.items[*].metadata.name}')).split(' ');
+    const inner = { apiVersion: 'autoscaling.k8s.io/v1', kind: 'VerticalPodAutoscaler', metadata: { name: 'inner' }, spec: { targetRef: { apiVersion: 'apps/v1', kind: 'ReplicaSet', name: replicaSet } } };
+    const bare = { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'bare', labels: { app: 'busy' } }, spec: { containers: [{ name: 'main', image: TEST_IMAGE, imagePullPolicy: 'Never', resources: { requests: { cpu: '10m' } } }], nodeSelector: { none: 'there' } } };
+    for (const each of [inner, bare]) assert.equal((await llmos.kubectlWith(JSON.stringify(each), 'create', '-f', '-')).code, 0);
+    const made = await llmos.client.get(Pod, 'bare', NS);
+    assert.deepEqual([cpuOf(made), made.metadata.annotations?.['vpaUpdates']], ['10m', undefined]);
+    await eventually(async () => (await llmos.client.get(VerticalPodAutoscaler, 'inner', NS)).status?.conditions?.some(({ type, message }) => type === 'ConfigUnsupported' && message.startsWith('The targetRef controller has a parent')), { what: 'the condition', timeoutMs: 30_000 });
+    await ok('delete', 'vpa/inner', 'pod/bare', '--grace-period=0', '--force');
   });
 
   it('keeps to the LimitRange of the namespace, which would refuse the pod', async () => {

@@ -6,10 +6,10 @@ import { defineKind, type Kind } from '../kind.ts';
 import type { KubeObject } from '../meta.ts';
 import { compareQuantities, isQuantity, parseQuantity, WRONG_FORMAT } from '../quantity.ts';
 import type { Int64 } from '../int64.ts';
-import { conditions, float64, int32, objectSchema, oneOf, quantities, struct, text, texts, time } from '../schema/build.ts';
+import { conditions, float64, int32, objectSchema, oneOf, quantities, quantity, struct, text, texts, time } from '../schema/build.ts';
 
 const GROUP = 'autoscaling.k8s.io';
-const UPDATE_MODES = ['Off', 'Initial', 'Recreate', 'InPlaceOrRecreate', 'Auto'] as const;
+const UPDATE_MODES = ['Off', 'Initial', 'Recreate', 'InPlaceOrRecreate', 'InPlace', 'Auto'] as const;
 export type UpdateMode = (typeof UPDATE_MODES)[number];
 export type Amounts = Record<string, string>;
 
@@ -23,6 +23,10 @@ export interface ContainerResourcePolicy {
   controlledResources?: string[];
   /** Default RequestsAndLimits: limits keep their proportion. */
   controlledValues?: 'RequestsAndLimits' | 'RequestsOnly';
+  /** What a container that ran out of memory had, times this; default 1.2. */
+  oomBumpUpRatio?: string | number;
+  /** Bytes more that it gets at least; default 100Mi. */
+  oomMinBumpUp?: string | number;
 }
 
 export interface RecommendedContainerResources {
@@ -37,7 +41,7 @@ export interface RecommendedContainerResources {
 export interface VerticalPodAutoscaler extends KubeObject {
   spec: {
     targetRef?: { apiVersion?: string; kind: string; name: string };
-    updatePolicy?: { updateMode?: UpdateMode; minReplicas?: number; evictionRequirements?: { resources: string[]; changeRequirement: string }[] };
+    updatePolicy?: { updateMode?: UpdateMode; minReplicas?: number; /** Who ran out of memory sooner after its start is changed at once; default 600. */ evictAfterOOMSeconds?: number; evictionRequirements?: { resources: string[]; changeRequirement: string }[] };
     resourcePolicy?: { containerPolicies?: ContainerResourcePolicy[] };
     recommenders?: { name: string }[];
   };
@@ -57,8 +61,8 @@ const histogram = struct({ referenceTimestamp: time, bucketWeights: { type: 'obj
 const schema = objectSchema(() => ({
   spec: struct({
     targetRef: struct({ apiVersion: text, kind: text, name: text }, ['kind', 'name']),
-    updatePolicy: struct({ updateMode: text, minReplicas: int32, evictionRequirements: { type: 'array', items: struct({ resources: texts, changeRequirement: oneOf(['TargetHigherThanRequests', 'TargetLowerThanRequests']) }, ['changeRequirement', 'resources']) } }),
-    resourcePolicy: struct({ containerPolicies: { type: 'array', items: struct({ containerName: text, mode: oneOf(['Auto', 'Off']), minAllowed: quantities, maxAllowed: quantities, controlledResources: { type: 'array', items: oneOf(['cpu', 'memory']) }, controlledValues: oneOf(['RequestsAndLimits', 'RequestsOnly']) }) } }),
+    updatePolicy: struct({ updateMode: text, minReplicas: int32, evictAfterOOMSeconds: int32, evictionRequirements: { type: 'array', items: struct({ resources: texts, changeRequirement: oneOf(['TargetHigherThanRequests', 'TargetLowerThanRequests']) }, ['changeRequirement', 'resources']) } }),
+    resourcePolicy: struct({ containerPolicies: { type: 'array', items: struct({ containerName: text, mode: oneOf(['Auto', 'Off']), minAllowed: quantities, maxAllowed: quantities, controlledResources: { type: 'array', items: oneOf(['cpu', 'memory']) }, controlledValues: oneOf(['RequestsAndLimits', 'RequestsOnly']), oomBumpUpRatio: quantity, oomMinBumpUp: quantity }) } }),
     recommenders: { type: 'array', items: struct({ name: text }, ['name']) },
   }),
   status: struct({
@@ -74,13 +78,15 @@ function specErrors(spec: VerticalPodAutoscaler['spec'] | undefined): FieldError
   const { updatePolicy, resourcePolicy, recommenders = [] } = spec;
   const mode = updatePolicy?.updateMode;
   const errors = (resourcePolicy?.containerPolicies ?? []).flatMap((policy, index) => policyErrors(policy, `spec.resourcePolicy.containerPolicies[${index}]`));
-  if (mode !== undefined && !UPDATE_MODES.includes(mode)) errors.push(notSupported('spec.updatePolicy.updateMode', mode, UPDATE_MODES, 'as-given'));
+  if (updatePolicy !== undefined && (mode ?? '') === '') errors.push(required('spec.updatePolicy.updateMode', 'updateMode is required if UpdatePolicy is used'));
+  else if (mode !== undefined && !UPDATE_MODES.includes(mode)) errors.push(notSupported('spec.updatePolicy.updateMode', mode, UPDATE_MODES, 'as-given'));
   if (updatePolicy?.minReplicas !== undefined && updatePolicy.minReplicas <= 0) errors.push(invalid('spec.updatePolicy.minReplicas', updatePolicy.minReplicas, `MinReplicas has to be positive, got ${updatePolicy.minReplicas}`));
+  if (updatePolicy?.evictAfterOOMSeconds !== undefined && updatePolicy.evictAfterOOMSeconds < 1) errors.push(invalid('spec.updatePolicy.evictAfterOOMSeconds', updatePolicy.evictAfterOOMSeconds, 'must be greater than or equal to 1'));
   if (recommenders.length > 1) errors.push(invalid('spec.recommenders', recommenders.map(({ name }) => name), "the current version of VPA object shouldn't specify more than one recommenders"));
   return errors;
 }
 
-function policyErrors({ containerName, mode, minAllowed = {}, maxAllowed = {}, controlledValues }: ContainerResourcePolicy, path: string): FieldError[] {
+function policyErrors({ containerName, mode, minAllowed = {}, maxAllowed = {}, controlledValues, oomBumpUpRatio, oomMinBumpUp }: ContainerResourcePolicy, path: string): FieldError[] {
   const errors: FieldError[] = [];
   if (containerName === undefined || containerName === '') errors.push(required(`${path}.containerName`, 'ContainerPolicies.ContainerName is required'));
   for (const [field, amounts] of [['minAllowed', minAllowed], ['maxAllowed', maxAllowed]] as const) {
@@ -93,6 +99,11 @@ function policyErrors({ containerName, mode, minAllowed = {}, maxAllowed = {}, c
   for (const [resource, least] of Object.entries(minAllowed)) {
     const most = maxAllowed[resource];
     if (isQuantity(most) && isQuantity(least) && compareQuantities(most, least) < 0) errors.push(invalid(`${path}.maxAllowed.${resource}`, most, `max resource for ${resource} is lower than min`));
+  }
+  for (const [field, amount, least] of [['oomBumpUpRatio', oomBumpUpRatio, '1'], ['oomMinBumpUp', oomMinBumpUp, '0']] as const) {
+    if (amount === undefined) continue;
+    if (!isQuantity(String(amount))) errors.push(invalid(`${path}.${field}`, amount, WRONG_FORMAT));
+    else if (compareQuantities(String(amount), least) < 0) errors.push(invalid(`${path}.${field}`, amount, `must be greater than or equal to ${least}`));
   }
   if (mode === 'Off' && controlledValues === 'RequestsAndLimits') errors.push(invalid(`${path}.controlledValues`, controlledValues, "ControlledValues shouldn't be specified if container scaling mode is off."));
   return errors;

@@ -1,14 +1,9 @@
-/** A recommendation as the resources of a container, and whether a pod is far enough from it to be changed (upstream: updater/priority). Pure. */
+/** A recommendation as the resources of a container. Pure. */
 import type { Amounts, RecommendedContainerResources, VerticalPodAutoscaler } from '../../api/autoscaling/vertical-pod-autoscaler.ts';
 import type { Container, Pod, ResourceRequirements } from '../../api/generated/core-v1.ts';
-import { quantityValue } from '../../api/quantity.ts';
 import { numberOf, textOf } from './amounts.ts';
 import { withinRanges, type LimitBounds } from './limit-range.ts';
 import { policyFor } from './recommend.ts';
-
-/** A pod that is within its bounds is changed when it is so far from the target, and has run for so long. */
-const FAR = 0.1;
-const LONG_MS = 12 * 3_600_000;
 
 /** Requests become the target; limits keep their proportion to them, unless the policy says that requests alone are controlled. */
 export function resourcesFor({ resources = {} }: Pick<Container, 'resources'>, target: Amounts, controlled: 'RequestsAndLimits' | 'RequestsOnly' = 'RequestsAndLimits'): ResourceRequirements {
@@ -27,7 +22,7 @@ export function resourcesFor({ resources = {} }: Pick<Container, 'resources'>, t
 }
 
 /** What is recommended for the containers of a pod, within the LimitRanges of its namespace; the policy goes before them, and limits that stay as they are before that. */
-function recommendedFor(pod: Pick<Pod, 'spec'>, { spec, status }: VerticalPodAutoscaler, bounds: LimitBounds): readonly RecommendedContainerResources[] {
+export function recommendedFor(pod: Pick<Pod, 'spec'>, { spec, status }: VerticalPodAutoscaler, bounds: LimitBounds): readonly RecommendedContainerResources[] {
   const { containers = [] } = pod.spec ?? {};
   return withinRanges(status?.recommendation?.containerRecommendations ?? [], containers, bounds).map((each) => {
     const policy = policyFor(spec.resourcePolicy?.containerPolicies ?? [], each.containerName);
@@ -51,43 +46,6 @@ export function changesFor(pod: Pick<Pod, 'spec'>, vpa: VerticalPodAutoscaler, b
   });
 }
 
-function recommendationFor(all: readonly RecommendedContainerResources[] | undefined, name: string): RecommendedContainerResources | undefined {
+export function recommendationFor(all: readonly RecommendedContainerResources[] | undefined, name: string): RecommendedContainerResources | undefined {
   return all?.find(({ containerName }) => containerName === name);
-}
-
-/** Why the pod should be changed now; undefined when it is right as it is. */
-export function whyChange(pod: Pod, vpa: VerticalPodAutoscaler, nowMs: number, bounds: LimitBounds = {}): string | undefined {
-  const recommended = recommendedFor(pod, vpa, bounds);
-  if (!meetsRequirements(pod, vpa, recommended)) return undefined;
-  let distance = 0;
-  for (const container of pod.spec?.containers ?? []) {
-    const found = recommendationFor(recommended, container.name);
-    if (found === undefined) continue;
-    if (pod.status?.containerStatuses?.some(({ name, lastState }) => name === container.name && lastState?.terminated?.reason === 'OOMKilled' && nowMs - Date.parse(lastState.terminated.finishedAt ?? '') < 600_000) === true) {
-      const had = container.resources?.requests?.['memory'];
-      if (had === undefined || quantityValue(had) < quantityValue(found.target['memory'] ?? '0')) return `${container.name} ran out of memory`;
-    }
-    for (const [resource, target] of Object.entries(found.target)) {
-      const request = container.resources?.requests?.[resource];
-      const [has, wanted] = [request === undefined ? 0 : numberOf(resource, request), numberOf(resource, target)];
-      if (request === undefined) return `${container.name} asks for no ${resource}`;
-      if (has < numberOf(resource, found.lowerBound[resource] ?? '0')) return `${container.name} asks for ${request} ${resource}, less than ${found.lowerBound[resource]}`;
-      if (has > numberOf(resource, found.upperBound[resource] ?? target)) return `${container.name} asks for ${request} ${resource}, more than ${found.upperBound[resource]}`;
-      distance += Math.abs(wanted - has) / Math.max(has, 1);
-    }
-  }
-  return distance >= FAR && nowMs - Date.parse(pod.status?.startTime ?? '') > LONG_MS ? 'its requests are far from the target' : undefined;
-}
-
-/** One of its containers meets all requirements, each by one of the resources that it names (upstream: updater/priority, scaling direction). */
-function meetsRequirements({ spec }: Pick<Pod, 'spec'>, vpa: VerticalPodAutoscaler, recommended: readonly RecommendedContainerResources[]): boolean {
-  const requirements = vpa.spec.updatePolicy?.evictionRequirements ?? [];
-  const meets = ({ resources }: Container, target: Amounts): boolean => requirements.every(({ resources: named, changeRequirement }) => named.some((resource) => {
-    const [has, wanted] = [numberOf(resource, resources?.requests?.[resource] ?? '0'), numberOf(resource, target[resource] ?? '0')];
-    return changeRequirement === 'TargetHigherThanRequests' ? wanted > has : wanted < has;
-  }));
-  return requirements.length === 0 || (spec?.containers ?? []).some((container) => {
-    const found = recommendationFor(recommended, container.name);
-    return found !== undefined && meets(container, found.target);
-  });
 }

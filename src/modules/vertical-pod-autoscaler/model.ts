@@ -2,7 +2,8 @@
  * What is known of one container's use: cpu in cores, every sample by its weight; memory in bytes, the peak of each day (upstream: recommender/model).
  * A container that ran out of memory counts as one that would have used more.
  */
-import type { VerticalPodAutoscalerCheckpoint } from '../../api/autoscaling/vertical-pod-autoscaler.ts';
+import type { ContainerResourcePolicy, VerticalPodAutoscalerCheckpoint } from '../../api/autoscaling/vertical-pod-autoscaler.ts';
+import { quantityMillis, quantityValue } from '../../api/quantity.ts';
 import { rfc3339 } from '../../base/clock.ts';
 import { histogram, type Histogram } from './histogram.ts';
 
@@ -11,8 +12,14 @@ const CPU = { firstBucket: 0.01, greatest: 1_000, halfLifeMs: DAY_MS };
 const MEMORY = { firstBucket: 1e7, greatest: 1e12, halfLifeMs: DAY_MS };
 /** A busy container's samples say more than an idle one's. */
 const LEAST_CPU_WEIGHT = 0.1;
-const OOM_RATIO = 1.2;
-const OOM_LEAST_BYTES = 100 * 2 ** 20;
+
+/** How much more a container gets that ran out of memory: so much of what it had, and no less than so many bytes more. */
+export interface Bump { ratio: number; leastBytes: number }
+const BUMP: Bump = { ratio: 1.2, leastBytes: 100 * 2 ** 20 };
+
+export function bumpOf({ oomBumpUpRatio, oomMinBumpUp }: Pick<ContainerResourcePolicy, 'oomBumpUpRatio' | 'oomMinBumpUp'> = {}): Bump {
+  return { ratio: oomBumpUpRatio === undefined ? BUMP.ratio : quantityMillis(String(oomBumpUpRatio)) / 1_000, leastBytes: oomMinBumpUp === undefined ? BUMP.leastBytes : quantityValue(String(oomMinBumpUp)) };
+}
 
 type Status = NonNullable<VerticalPodAutoscalerCheckpoint['status']>;
 
@@ -29,7 +36,7 @@ export interface ContainerModel {
   readonly memory: Histogram;
   add(pod: string, sample: Sample): void;
   /** With what it had when it ran out. */
-  ranOutOfMemory(pod: string, memoryBytes: number, atMs: number): void;
+  ranOutOfMemory(pod: string, memoryBytes: number, atMs: number, bump?: Bump): void;
   /** Days over which there are samples, and no more than there are samples for at one a minute: how far the bounds can be trusted. */
   confidenceDays(): number;
   samples(): number;
@@ -71,12 +78,12 @@ export function containerModel(status: Status = {}): ContainerModel {
       lastMs = Math.max(lastMs, atMs);
       count += 1;
     },
-    ranOutOfMemory(pod, memoryBytes, atMs) {
+    ranOutOfMemory(pod, memoryBytes, atMs, { ratio, leastBytes } = BUMP) {
       const peak = peaks.get(pod);
       if (peak !== undefined && atMs < peak.endMs - DAY_MS) return; // of a day that is over
       // What an earlier end made of it is not what it used: else every end would ask for a fifth more.
       const had = Math.max(memoryBytes, peak?.usedBytes ?? 0);
-      raisePeak(pod, { bytes: Math.max(had * OOM_RATIO, had + OOM_LEAST_BYTES), usedBytes: 0, atMs });
+      raisePeak(pod, { bytes: Math.max(had * ratio, had + leastBytes), usedBytes: 0, atMs });
     },
     confidenceDays: () => Math.min((lastMs - firstMs) / DAY_MS, count / (60 * 24)),
     samples: () => count,

@@ -8,7 +8,7 @@ const DEFAULT_RECOMMENDER = 'default';
 const TARGET = 0.9;
 const LOWER = 0.5;
 const UPPER = 0.95;
-const MARGIN = 1.15;
+const MARGIN = 0.15;
 /** Of a pod, in equal parts for its containers. */
 const LEAST_CPU_MILLIS = 25;
 const LEAST_MEMORY_BYTES = 250 * 2 ** 20;
@@ -21,9 +21,12 @@ export function recommend(model: ContainerModel, { name, containers, policies }:
   const policy = policyFor(policies, name);
   if (policy?.mode === 'Off') return undefined;
   const days = Math.max(model.confidenceDays(), 1e-9);
-  const at = (part: number, factor: number): Resources => ({
-    cpuMillis: Math.max(LEAST_CPU_MILLIS / containers, model.cpu.quantile(part) * MARGIN * factor * 1_000), memoryBytes: Math.max(LEAST_MEMORY_BYTES / containers, model.memory.quantile(part) * MARGIN * factor),
-  });
+  /** Whole millis and bytes at every step, as upstream reckons: what is over is cut off. */
+  const estimate = (used: number, factor: number, least: number): number => {
+    const base = Math.trunc(used);
+    return Math.max(Math.trunc(least / containers), Math.trunc((base + Math.trunc(base * MARGIN)) * factor));
+  };
+  const at = (part: number, factor: number): Resources => ({ cpuMillis: estimate(model.cpu.quantile(part) * 1_000, factor, LEAST_CPU_MILLIS), memoryBytes: estimate(model.memory.quantile(part), factor, LEAST_MEMORY_BYTES) });
   const uncapped = at(TARGET, 1);
   return {
     containerName: name, target: show(within(uncapped, policy), policy), uncappedTarget: show(uncapped, policy),
@@ -38,13 +41,13 @@ export function policyFor(policies: readonly ContainerResourcePolicy[], name: st
 
 function within({ cpuMillis, memoryBytes }: Resources, policy: ContainerResourcePolicy | undefined): Resources {
   const { minAllowed = {}, maxAllowed = {} } = policy ?? {};
-  const clamp = (value: number, least: number | undefined, most: number | undefined): number => Math.max(least ?? 0, Math.min(value, most ?? Infinity));
+  const clamp = (value: number, least: number | undefined, most: number | undefined): number => Math.max(least ?? 0, Math.min(value, most === undefined || most === 0 ? Infinity : most));
   const read = (amounts: Amounts, resource: string, of: (quantity: string) => number): number | undefined => (amounts[resource] === undefined ? undefined : of(amounts[resource]));
   return { cpuMillis: clamp(cpuMillis, read(minAllowed, 'cpu', quantityMillis), read(maxAllowed, 'cpu', quantityMillis)), memoryBytes: clamp(memoryBytes, read(minAllowed, 'memory', quantityValue), read(maxAllowed, 'memory', quantityValue)) };
 }
 
 function show({ cpuMillis, memoryBytes }: Resources, policy: ContainerResourcePolicy | undefined): Amounts {
-  const all: Amounts = { cpu: quantityOfMilli(Math.ceil(Math.min(cpuMillis, 1e9))), memory: quantityOf(Math.ceil(Math.min(memoryBytes, 1e15))) };
+  const all: Amounts = { cpu: quantityOfMilli(Math.min(cpuMillis, 1e9)), memory: quantityOf(Math.min(memoryBytes, 1e15)) };
   return Object.fromEntries(Object.entries(all).filter(([resource]) => (policy?.controlledResources ?? ['cpu', 'memory']).includes(resource)));
 }
 

@@ -1,54 +1,69 @@
-/** Brings pods to their recommendation: in place where that can be, else by an eviction that budgets may refuse. One pod of a target at a time. */
+/** Brings pods to their recommendation: in place where that can be, else by an eviction that budgets may refuse; who needs it most goes first, and half of a controller's pods stay (upstream: pkg/updater). */
 import type { VerticalPodAutoscaler } from '../../api/autoscaling/vertical-pod-autoscaler.ts';
 import { Pod as PodKind } from '../../api/core/pod.ts';
 import { isApiError } from '../../api/errors.ts';
 import type { Pod } from '../../api/generated/core-v1.ts';
-import type { Json } from '../../api/meta.ts';
+import { parseApiVersion, type Json, type OwnerReference } from '../../api/meta.ts';
 import { controllerOf } from '../../api/owner.ts';
-import { isPodReady } from '../../api/pod-readiness.ts';
 import type { ModuleContext } from '../../sdk/index.ts';
-import { changesFor, whyChange } from './apply.ts';
+import { changesFor } from './apply.ts';
+import { configuredReplicas, groupOf, hasFailed, restarts, type Group } from './disruption.ts';
 import type { LimitBounds } from './limit-range.ts';
+import { byPriority, priorityOf, resizeOf } from './priority.ts';
 
-/** A node that has not answered to a resize by then is taken to be unable. */
-const RESIZE_PATIENCE_MS = 60_000;
 const DEFAULT_LEAST_REPLICAS = 2;
+type Using = Pick<ModuleContext, 'client' | 'clock' | 'events' | 'kinds'>;
 
-/** `asked` keeps, by uid, since when a resize is waited for. */
-export async function updatePods(vpa: VerticalPodAutoscaler, pods: readonly Pod[], { asked, bounds }: { asked: Map<string, number>; bounds: LimitBounds }, { client, clock, events }: Pick<ModuleContext, 'client' | 'clock' | 'events'>): Promise<void> {
+/** `pods` are those that the VerticalPodAutoscaler controls; `asked` keeps, by uid, since when a resize is waited for. */
+export async function updatePods(vpa: VerticalPodAutoscaler, pods: readonly Pod[], { asked, bounds }: { asked: Map<string, number>; bounds: LimitBounds }, using: Using): Promise<void> {
   const mode = vpa.spec.updatePolicy?.updateMode ?? 'Auto';
   if (mode === 'Off' || mode === 'Initial') return;
+  const { client, clock, events } = using;
   const nowMs = clock.nowMs();
-  const alive = pods.filter(({ status, metadata }) => status?.phase === 'Running' && metadata.deletionTimestamp === undefined);
-  for (const uid of asked.keys()) if (!alive.some(({ metadata }) => metadata.uid === uid)) asked.delete(uid);
-  // While one is on its way the others stay as they are.
-  if (mode === 'Recreate' && alive.some((pod) => !isPodReady(pod))) return;
-  for (const pod of alive) {
-    const why = whyChange(pod, vpa, nowMs, bounds);
-    if (why === undefined) {
-      asked.delete(pod.metadata.uid ?? '');
-      continue;
-    }
-    const inPlace = mode !== 'Recreate' && (await resize(pod, why));
-    if (inPlace) continue;
-    if (alive.length < (vpa.spec.updatePolicy?.minReplicas ?? DEFAULT_LEAST_REPLICAS) || controllerOf(pod) === undefined) continue;
-    if (await evict(pod, why)) return;
+  const alive = pods.filter(({ status, metadata }) => status?.phase !== 'Succeeded' && status?.phase !== 'Failed' && metadata.deletionTimestamp === undefined);
+  for (const uid of asked.keys()) if (!alive.some((pod) => pod.metadata.uid === uid && resizeOf(pod) !== undefined)) asked.delete(uid);
+  const groups = await groupsOf(alive, vpa, using);
+  const wanting = alive.flatMap((pod) => {
+    const priority = priorityOf(pod, vpa, nowMs, bounds);
+    return priority === undefined ? [] : [{ pod, ...priority }];
+  }).toSorted(byPriority);
+  for (const { pod, why } of wanting) {
+    const group = groups.get(keyOf(controllerOf(pod)));
+    if (group === undefined) continue;
+    if (mode !== 'Recreate' && (await stays(pod, why, group))) continue;
+    const runs = pod.status?.phase !== 'Pending';
+    if (mode === 'InPlace' || group.isSmall || (runs && !group.mayDisrupt())) continue;
+    if ((await evict(pod, why)) && runs) group.disrupted();
   }
 
-  /** Gives false when the pod cannot be changed as it runs. */
-  async function resize(pod: Pod, why: string): Promise<boolean> {
+  /** Resizes the pod, or waits; gives false when it has to be made anew. */
+  async function stays(pod: Pod, why: string, group: Sized): Promise<boolean> {
     const uid = pod.metadata.uid ?? '';
-    const since = asked.get(uid);
-    if (since !== undefined) return nowMs - since < RESIZE_PATIENCE_MS && !pod.status?.conditions?.some(({ type, reason }) => type === 'PodResizePending' && reason === 'Infeasible');
+    if (pod.status?.phase === 'Pending') return mode !== 'Auto'; // it may wait for a node that has more than it needs
+    if (resizeOf(pod) !== undefined) {
+      const since = asked.get(uid) ?? nowMs;
+      asked.set(uid, since);
+      return !(hasFailed(pod, since, nowMs) && group.mayDisrupt());
+    }
+    // Nothing restarts: it takes no pod away (upstream: in-place-skip-disruption-budget).
+    const disrupts = restarts(pod);
+    if (disrupts && (group.isSmall || !group.mayDisrupt())) return true;
+    if (!(await resize(pod, why))) return false;
+    if (disrupts) group.disrupted();
+    return true;
+  }
+
+  async function resize(pod: Pod, why: string): Promise<boolean> {
+    const { name = '', namespace } = pod.metadata;
     try {
       const body = { spec: { containers: changesFor(pod, vpa, bounds) } } as unknown as Json;
-      await client.patch(PodKind, pod.metadata.name ?? '', { type: 'strategic', body }, { namespace: pod.metadata.namespace, subresource: 'resize' });
+      await client.patch(PodKind, name, { type: 'strategic', body }, { namespace, subresource: 'resize' });
     } catch (error) {
       // Such as a pod that asked for nothing: its quality of service may not change while it runs.
       if (isApiError(error, 'Invalid', 'Forbidden', 'NotFound', 'MethodNotAllowed', 'BadRequest')) return false;
       throw error;
     }
-    asked.set(uid, nowMs);
+    asked.set(pod.metadata.uid ?? '', nowMs);
     events.event(pod, 'Normal', 'InPlaceResizedByVPA', `Pod was resized in place by VPA Updater: ${why}`);
     return true;
   }
@@ -62,6 +77,26 @@ export async function updatePods(vpa: VerticalPodAutoscaler, pods: readonly Pod[
       throw error;
     }
     events.event(pod, 'Normal', 'EvictedByVPA', `Pod was evicted by VPA Updater to apply resource recommendation: ${why}`);
+    events.event(vpa, 'Normal', 'EvictedPod', `VPA Updater evicted Pod ${name} to apply resource recommendation.`);
     return true;
   }
+}
+
+/** `isSmall`: fewer pods than `minReplicas`, of which none is taken. */
+type Sized = Group & { isSmall: boolean };
+
+const keyOf = (reference: OwnerReference | undefined): string => (reference === undefined ? '' : `${reference.kind}/${reference.name}`);
+
+/** By controller; one of which nothing can be known has none. */
+async function groupsOf(pods: readonly Pod[], { spec, metadata: { namespace } }: VerticalPodAutoscaler, { client, kinds }: Using): Promise<Map<string, Sized>> {
+  const least = spec.updatePolicy?.minReplicas ?? DEFAULT_LEAST_REPLICAS;
+  const groups = new Map<string, Sized>();
+  for (const [key, own] of Map.groupBy(pods, (pod) => keyOf(controllerOf(pod)))) {
+    const reference = controllerOf(own[0]!);
+    const kind = reference === undefined ? undefined : kinds.find(parseApiVersion(reference.apiVersion).group, reference.kind);
+    if (reference === undefined || kind === undefined) continue;
+    const configured = configuredReplicas(reference, await client.get(kind, reference.name, { namespace }).catch(() => undefined), own.length);
+    if (configured !== undefined) groups.set(key, { ...groupOf(own, configured), isSmall: own.length < least });
+  }
+  return groups;
 }

@@ -3,10 +3,11 @@ import { test } from 'node:test';
 import { VerticalPodAutoscaler as VerticalPodAutoscalerKind, type VerticalPodAutoscaler } from '../../api/autoscaling/vertical-pod-autoscaler.ts';
 import type { Pod } from '../../api/generated/core-v1.ts';
 import { quantityMillis, quantityValue } from '../../api/quantity.ts';
-import { changesFor, resourcesFor, whyChange } from './apply.ts';
+import { changesFor, resourcesFor } from './apply.ts';
+import { priorityOf } from './priority.ts';
 import { boundsOf, withinRanges } from './limit-range.ts';
 import { histogram } from './histogram.ts';
-import { containerModel } from './model.ts';
+import { bumpOf, containerModel } from './model.ts';
 import { isRecommendedElsewhere, recommend } from './recommend.ts';
 
 const DAY_MS = 86_400_000;
@@ -94,6 +95,20 @@ test('memory that ran out, as upstream reckons it', () => {
   near(counts([0, 'used', 2_000], [48, 'oom', 1_000]), 1_200 * (2_000 / 1_200), 0.3);
 });
 
+test('how much more memory there is after it ran out may be said', () => {
+  const model = containerModel();
+  model.ranOutOfMemory('p', 1_000 * 2 ** 20, T0, bumpOf({ oomBumpUpRatio: '1.5', oomMinBumpUp: 1_000 }));
+  near(model.memory.quantile(1) / 2 ** 20, 1_500);
+  assert.deepEqual([bumpOf({ oomBumpUpRatio: 2 }), bumpOf({ oomMinBumpUp: '0' })], [{ ratio: 2, leastBytes: 100 * 2 ** 20 }, { ratio: 1.2, leastBytes: 0 }]);
+});
+
+test('amounts are whole at every step, as upstream cuts them off', () => {
+  const model = containerModel();
+  model.add('p', { atMs: T0, cpuCores: 0.001, memoryBytes: 1 });
+  const { target } = recommend(model, { name: 'main', containers: 3, policies: [] })!;
+  assert.deepEqual(target, { cpu: '11m', memory: '87381333' }); // a bucket of 10m and a margin of 1m; a third of 250 MiB
+});
+
 test('a peak is of a day that follows on the first of the pod', () => {
   const model = containerModel();
   for (const [hour, memoryBytes] of [[0, 5e8], [12, 1e9], [24, 2e8], [47, 3e8], [49, 4e8]] as const) model.add('p', { atMs: T0 + hour * 3_600_000, cpuCores: 0, memoryBytes });
@@ -112,6 +127,7 @@ test('policies bound, leave out, and switch off', () => {
   const of = (...policies: Parameters<typeof recommend>[1]['policies']) => recommend(model, { name: 'main', containers: 1, policies });
   assert.equal(of({ containerName: '*', maxAllowed: { cpu: '200m' } })!.target['cpu'], '200m');
   assert.ok(quantityMillis(of({ containerName: '*', maxAllowed: { cpu: '200m' } })!.uncappedTarget['cpu']!) > 1_000);
+  assert.equal(of({ containerName: '*', maxAllowed: { cpu: '0' } })!.target['cpu'], of()!.target['cpu']); // none at all is no bound
   assert.deepEqual(Object.keys(of({ controlledResources: ['memory'] })!.target), ['memory']);
   assert.equal(of({ containerName: 'main', mode: 'Off' }, { containerName: '*' }), undefined);
   assert.equal(recommend(containerModel(), { name: 'main', containers: 1, policies: [] }), undefined);
@@ -129,7 +145,7 @@ const vpa = (more: Partial<VerticalPodAutoscaler['spec']> = {}): VerticalPodAuto
 const pod = (requests: Record<string, string> | undefined, startedAgoMs = 0): Pod => ({ metadata: { name: 'p' }, spec: { containers: [{ name: 'main', ...(requests === undefined ? {} : { resources: { requests } }) }, { name: 'other' }] }, status: { startTime: new Date(T0 - startedAgoMs).toISOString() } }) as Pod;
 
 test('which pods are changed, and why', () => {
-  const why = (requests: Record<string, string> | undefined, startedAgoMs?: number, more?: Partial<VerticalPodAutoscaler['spec']>) => whyChange(pod(requests, startedAgoMs), vpa(more), T0);
+  const why = (requests: Record<string, string> | undefined, startedAgoMs?: number, more?: Partial<VerticalPodAutoscaler['spec']>) => priorityOf(pod(requests, startedAgoMs), vpa(more), T0)?.why;
   assert.equal(why(undefined), 'main asks for no cpu');
   assert.equal(why({ cpu: '50m', memory: '300Mi' }), 'main asks for 50m cpu, less than 100m');
   assert.equal(why({ cpu: '200m', memory: '1Gi' }), 'main asks for 1Gi memory, more than 600Mi');
@@ -168,10 +184,10 @@ test('what is recommended keeps to LimitRanges, in proportion to limits', () => 
 test('a request that may not be more than its limit is not asked for again and again', () => {
   const stays = vpa({ resourcePolicy: { containerPolicies: [{ containerName: '*', controlledValues: 'RequestsOnly' }] } });
   const limited = { ...pod({ cpu: '50m', memory: '300Mi' }), spec: { containers: [{ name: 'main', resources: { requests: { cpu: '50m', memory: '300Mi' }, limits: { cpu: '50m' } } }] } } as Pod;
-  assert.equal(whyChange(limited, stays, T0), undefined);
-  assert.match(whyChange(limited, vpa(), T0)!, /asks for 50m cpu, less than 100m/);
+  assert.equal(priorityOf(limited, stays, T0)?.why, undefined);
+  assert.match(priorityOf(limited, vpa(), T0)!.why, /asks for 50m cpu, less than 100m/);
   const bounds = boundsOf([{ metadata: { name: 'r' }, spec: { limits: [{ type: 'Container', max: { cpu: '50m' } }] } } as never]);
-  assert.equal(whyChange(limited, vpa(), T0, bounds), undefined);
+  assert.equal(priorityOf(limited, vpa(), T0, bounds)?.why, undefined);
 });
 
 test('what another recommender says is not written over', () => assert.deepEqual([{}, { recommenders: [] }, { recommenders: [{ name: 'default' }] }, { recommenders: [{ name: 'other' }] }].map((spec) => isRecommendedElsewhere(spec)), [false, false, false, true]));
@@ -180,7 +196,9 @@ test('what makes no sense is refused', () => {
   const errors = (spec: object): string[] => VerticalPodAutoscalerKind.rules.validate!({ metadata: { name: 'v' }, spec: { targetRef: { kind: 'Deployment', name: 'web' }, ...spec } } as never, undefined as never).map(({ message }) => message);
   const policy = (more: object): object => ({ resourcePolicy: { containerPolicies: [{ containerName: '*', ...more }] } });
   assert.deepEqual(errors({}), []);
+  assert.deepEqual(errors({ updatePolicy: { updateMode: 'InPlace', evictAfterOOMSeconds: 60 }, resourcePolicy: { containerPolicies: [{ containerName: '*', oomBumpUpRatio: '1.5', oomMinBumpUp: '50Mi' }] } }), []);
   for (const [spec, words] of [
+    [{ updatePolicy: { minReplicas: 3 } }, /updateMode is required if UpdatePolicy is used/], [{ updatePolicy: { updateMode: 'Auto', evictAfterOOMSeconds: 0 } }, /greater than or equal to 1/], [policy({ oomBumpUpRatio: '0.9' }), /greater than or equal to 1/], [policy({ oomMinBumpUp: '-1' }), /greater than or equal to 0/],
     [{ updatePolicy: { updateMode: 'Never' } }, /supported values|Unsupported/i], [{ updatePolicy: { minReplicas: 0 } }, /MinReplicas has to be positive, got 0/], [{ resourcePolicy: { containerPolicies: [{ mode: 'Off' }] } }, /ContainerName is required/],
     [policy({ minAllowed: { cpu: '2' }, maxAllowed: { cpu: '1' } }), /max resource for cpu is lower than min/], [policy({ minAllowed: { cpu: '0.0001' } }), /whole number of milli CPUs/], [policy({ maxAllowed: { memory: '100m' } }), /whole number of bytes/], [policy({ minAllowed: { cpu: 'much' }, maxAllowed: { cpu: '1' } }), /Invalid value: "much": quantities must match/],
     [policy({ mode: 'Off', controlledValues: 'RequestsAndLimits' }), /ControlledValues shouldn't be specified/], [{ recommenders: [{ name: 'a' }, { name: 'b' }] }, /more than one recommenders/],

@@ -1,6 +1,6 @@
 /** Once a minute: samples of what containers use, recommendations from them, checkpoints, and changes of pods. */
 import { isDeepStrictEqual } from 'node:util';
-import { VerticalPodAutoscaler, VerticalPodAutoscalerCheckpoint, type RecommendedContainerResources } from '../../api/autoscaling/vertical-pod-autoscaler.ts';
+import { VerticalPodAutoscaler, VerticalPodAutoscalerCheckpoint, type ContainerResourcePolicy, type RecommendedContainerResources, type UpdateMode } from '../../api/autoscaling/vertical-pod-autoscaler.ts';
 import { withCondition } from '../../api/conditions.ts';
 import { LimitRange } from '../../api/core/limit-range.ts';
 import { Pod as PodKind } from '../../api/core/pod.ts';
@@ -8,17 +8,18 @@ import { isApiError } from '../../api/errors.ts';
 import type { Pod } from '../../api/generated/core-v1.ts';
 import type { Kind } from '../../api/kind.ts';
 import { PodMetrics } from '../../api/metrics/metrics.ts';
-import { controllerReference } from '../../api/owner.ts';
+import { controllerOf, controllerReference } from '../../api/owner.ts';
 import { parseQuantity, quantityMillis, quantityValue } from '../../api/quantity.ts';
 import type { LabelMatcher } from '../../api/selector.ts';
 import { rfc3339 } from '../../base/clock.ts';
 import { keyOf, type ModuleContext } from '../../sdk/index.ts';
-import { initialResources, type Initial } from './admit.ts';
+import { initialResources } from './admit.ts';
+import { controlling, topmostController, type Candidate } from './controlling.ts';
 import { boundsOf, type LimitBounds } from './limit-range.ts';
-import { containerModel, type ContainerModel } from './model.ts';
-import { isRecommendedElsewhere, recommend } from './recommend.ts';
+import { bumpOf, containerModel, type ContainerModel } from './model.ts';
+import { isRecommendedElsewhere, policyFor, recommend } from './recommend.ts';
 import { settingsOf } from './settings.ts';
-import { selectorOf } from './targets.ts';
+import { selectorOf, TargetError } from './targets.ts';
 import { updatePods } from './update.ts';
 
 const CHECKPOINT_MS = 600_000;
@@ -33,13 +34,18 @@ interface Known {
   savedMs: number;
 }
 
+/** A VerticalPodAutoscaler with what is recommended now, and the pods that its selector finds. */
+interface Seen extends Candidate { pods: readonly Pod[] }
+
+const modeOf = ({ spec }: VerticalPodAutoscaler): UpdateMode => spec.updatePolicy?.updateMode ?? 'Auto';
+
 export async function work(context: ModuleContext): Promise<void> {
   const { client, caches, clock, log, signal } = context;
   const { everySeconds } = settingsOf(context.config);
   const known = new Map<string, Known>();
-  const initial: Initial[] = [];
+  let candidates: ReadonlyMap<string, readonly Candidate[]> = new Map();
   const boundsIn = (namespace: string): LimitBounds => boundsOf(caches.of(LimitRange).list(namespace));
-  const withdraw = context.may === undefined ? () => {} : context.admit(initialResources(initial, boundsIn));
+  const withdraw = context.may === undefined ? () => {} : context.admit(initialResources((namespace) => candidates.get(namespace) ?? [], boundsIn));
   await Promise.all([VerticalPodAutoscaler, PodKind, LimitRange].map((kind) => caches.of(kind as Kind).ready()));
   await loadCheckpoints();
   try {
@@ -78,40 +84,65 @@ export async function work(context: ModuleContext): Promise<void> {
     const keys = new Set(all.map(keyOf));
     for (const key of known.keys()) if (!keys.has(key)) known.delete(key);
     const used = new Map((await client.list(PodMetrics)).items.map((each) => [keyOf(each), each]));
-    initial.splice(0);
+    const seen: Seen[] = [];
+    const tried = <T>(vpa: VerticalPodAutoscaler, step: Promise<T>): Promise<T | undefined> => step.catch((error: unknown) => {
+      log.warn('a VerticalPodAutoscaler could not be looked at', { vpa: keyOf(vpa), error: (error as Error).message });
+      return undefined;
+    });
     for (const vpa of all) {
       if (signal.aborted) return;
-      await one(vpa, used).catch((error: unknown) => {
-        log.warn('a VerticalPodAutoscaler could not be looked at', { vpa: keyOf(vpa), error: (error as Error).message });
-      });
+      const found = await tried(vpa, look(vpa, used));
+      if (found !== undefined) seen.push(found);
+    }
+    candidates = Map.groupBy(seen.filter(({ vpa }) => modeOf(vpa) !== 'Off'), ({ vpa }) => vpa.metadata.namespace ?? '');
+    const tops = new Map<string, ReturnType<typeof topmostController>>();
+    for (const { vpa, pods } of seen) {
+      if (signal.aborted) return;
+      await tried(vpa, update(vpa, pods, tops));
     }
   }
 
-  async function one(vpa: VerticalPodAutoscaler, used: ReadonlyMap<string, PodMetrics>): Promise<void> {
+  /** What is recommended now, and for whom; undefined where the target makes no sense. */
+  async function look(vpa: VerticalPodAutoscaler, used: ReadonlyMap<string, PodMetrics>): Promise<Seen | undefined> {
     let matcher: LabelMatcher;
     try {
       matcher = await selectorOf(vpa, context);
     } catch (error) {
-      return write(vpa, vpa.status?.recommendation?.containerRecommendations ?? [], { type: 'ConfigUnsupported', message: `Cannot read targetRef. Reason: ${(error as Error).message}` });
+      if (!(error instanceof TargetError)) throw error;
+      await write(vpa, vpa.status?.recommendation?.containerRecommendations ?? [], { matched: false, unsupported: error.message });
+      return undefined;
     }
     const foreign = isRecommendedElsewhere(vpa.spec);
     const state = knownOf(keyOf(vpa));
-    const pods = caches.of(PodKind).list(vpa.metadata.namespace).filter(({ metadata, status }) => matcher.matches(metadata.labels) && status?.phase !== 'Succeeded' && status?.phase !== 'Failed');
-    if (!foreign) for (const pod of pods) sample(pod, used.get(keyOf(pod)), state);
-    const names = [...new Set(pods.flatMap(({ spec }) => spec?.containers.map(({ name }) => name) ?? []))];
+    const matched = caches.of(PodKind).list(vpa.metadata.namespace).filter(({ metadata }) => matcher.matches(metadata.labels));
+    const pods = matched.filter(({ status }) => status?.phase !== 'Succeeded' && status?.phase !== 'Failed');
     const policies = vpa.spec.resourcePolicy?.containerPolicies ?? [];
-    const shown = foreign ? (vpa.status?.recommendation?.containerRecommendations ?? []) : (names.length > 0 ? names : [...state.models.keys()]).flatMap((name) => {
-      const model = state.models.get(name);
-      return model === undefined ? [] : (recommend(model, { name, containers: Math.max(1, names.length), policies }) ?? []);
-    });
-    if (!foreign) await write(vpa, shown, pods.length === 0 && shown.length === 0 ? { type: 'NoPodsMatched', message: 'No pods match this VPA object' } : undefined);
-    const now = { ...vpa, status: { ...vpa.status, recommendation: { containerRecommendations: shown } } };
-    if ((vpa.spec.updatePolicy?.updateMode ?? 'Auto') !== 'Off' && shown.length > 0) initial.push({ namespace: vpa.metadata.namespace ?? '', matcher, vpa: now });
-    await updatePods(now, pods, { asked: state.asked, bounds: boundsIn(vpa.metadata.namespace ?? '') }, context);
-    if (!foreign && (clock.nowMs() - state.savedMs >= CHECKPOINT_MS || state.savedMs === 0)) await save(vpa, state);
+    if (!foreign) for (const pod of pods) sample(pod, used.get(keyOf(pod)), { ...state, policies });
+    const present = new Set(pods.flatMap(({ spec }) => spec?.containers.map(({ name }) => name) ?? []));
+    const names = (present.size > 0 ? [...present] : [...state.models.keys()]).filter((name) => policyFor(policies, name)?.mode !== 'Off' && (state.models.get(name)?.samples() ?? 0) > 0).toSorted((one, other) => (one < other ? -1 : 1));
+    const shown = foreign ? (vpa.status?.recommendation?.containerRecommendations ?? []) : names.flatMap((name) => recommend(state.models.get(name)!, { name, containers: names.length, policies }) ?? []);
+    if (!foreign) {
+      await write(vpa, shown, { matched: matched.some(({ status }) => status?.phase !== 'Pending') });
+      if (clock.nowMs() - state.savedMs >= CHECKPOINT_MS || state.savedMs === 0) await save(vpa, state);
+    }
+    return { vpa: { ...vpa, status: { ...vpa.status, recommendation: { containerRecommendations: shown } } }, matcher, pods };
   }
 
-  function sample(pod: Pod, metrics: PodMetrics | undefined, { models, ooms }: Known): void {
+  /** `tops` keeps, by controller, the topmost of a round. */
+  async function update(vpa: VerticalPodAutoscaler, pods: readonly Pod[], tops: Map<string, ReturnType<typeof topmostController>>): Promise<void> {
+    const near = (candidates.get(vpa.metadata.namespace ?? '') ?? []).filter((each) => modeOf(each.vpa) !== 'Initial');
+    if (!near.some((each) => each.vpa === vpa)) return;
+    const own: Pod[] = [];
+    for (const pod of pods) {
+      const key = controllerOf(pod)?.uid ?? '';
+      const top = tops.get(key) ?? topmostController(pod, context);
+      tops.set(key, top);
+      if (controlling(pod.metadata.labels, await top, near)?.vpa === vpa) own.push(pod);
+    }
+    await updatePods(vpa, own, { asked: knownOf(keyOf(vpa)).asked, bounds: boundsIn(vpa.metadata.namespace ?? '') }, context);
+  }
+
+  function sample(pod: Pod, metrics: PodMetrics | undefined, { models, ooms, policies }: Known & { policies: readonly ContainerResourcePolicy[] }): void {
     const atMs = clock.nowMs();
     const modelOf = (name: string): ContainerModel => {
       const model = models.get(name) ?? containerModel();
@@ -128,19 +159,21 @@ export async function work(context: ModuleContext): Promise<void> {
       if (end === undefined || ooms.has(mark)) continue;
       ooms.add(mark);
       const resources = pod.spec?.containers.find((each) => each.name === name)?.resources;
-      modelOf(name).ranOutOfMemory(pod.metadata.uid ?? '', quantityValue(resources?.limits?.['memory'] ?? resources?.requests?.['memory'] ?? '0'), Date.parse(end.finishedAt ?? '') || atMs);
+      modelOf(name).ranOutOfMemory(pod.metadata.uid ?? '', quantityValue(resources?.limits?.['memory'] ?? resources?.requests?.['memory'] ?? '0'), Date.parse(end.finishedAt ?? '') || atMs, bumpOf(policyFor(policies, name)));
     }
   }
 
-  async function write(vpa: VerticalPodAutoscaler, containerRecommendations: RecommendedContainerResources[], trouble: { type: 'NoPodsMatched' | 'ConfigUnsupported'; message: string } | undefined): Promise<void> {
+  async function write(vpa: VerticalPodAutoscaler, containerRecommendations: RecommendedContainerResources[], { matched, unsupported }: { matched: boolean; unsupported?: string }): Promise<void> {
     const provided = containerRecommendations.length > 0;
+    const none = { reason: 'NoPodsMatched', message: 'No pods match this VPA object' };
     const said = [
-      { type: 'RecommendationProvided', status: provided ? 'True' : 'False', reason: provided ? 'Recommended' : 'NoRecommendation', message: provided ? 'what the containers used has been measured' : 'nothing has been measured yet' },
-      ...(trouble === undefined ? [] : [{ type: trouble.type, status: 'True', reason: trouble.type, message: trouble.message }]),
+      ...(unsupported === undefined ? [] : [{ type: 'ConfigUnsupported', status: 'True', reason: 'ConfigUnsupported', message: unsupported }]),
+      ...(matched ? [] : [{ type: 'NoPodsMatched', status: 'True', ...none }]),
+      { type: 'RecommendationProvided', status: provided ? 'True' : 'False', ...(provided ? { reason: 'Recommended', message: 'what the containers used has been measured' } : matched ? { reason: 'NoRecommendation', message: 'nothing has been measured yet' } : none) },
     ];
-    const past = (vpa.status?.conditions ?? []).filter(({ type }) => said.some((each) => each.type === type));
+    const past = vpa.status?.conditions ?? [];
     const now = rfc3339(clock.nowMs());
-    const conditions = said.reduce((all, each) => withCondition(all, each, now), past);
+    const conditions = said.map((each) => withCondition(past.filter(({ type }) => type === each.type), each, now)[0]!);
     const status = { ...(provided ? { recommendation: { containerRecommendations } } : {}), conditions };
     if (isDeepStrictEqual(status, vpa.status)) return;
     await client.update(VerticalPodAutoscaler, { ...vpa, status }, { subresource: 'status' }).catch((error: unknown) => {
