@@ -1,6 +1,7 @@
 /** Ranges of addresses on a whole machine: further ones of Services, what they may be, and that they come and go without harm; those on which node ports answer (upstream: test/integration/servicecidr/servicecidr_test.go, test/e2e/network/service_cidrs.go). */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { Resolver } from 'node:dns/promises';
 import { createServer, get } from 'node:http';
 import { after, before, describe, it } from 'node:test';
 import { serverOf } from '../conformance/network/servers.ts';
@@ -25,6 +26,7 @@ describe('ranges of Services', { timeout: 200_000 * PATIENCE }, () => {
   const service = (name: string, clusterIP: string): object => ({ apiVersion: 'v1', kind: 'Service', metadata: { name }, spec: { clusterIP, selector: { app: 'web' }, ports: [{ port: 80 }] } });
   const until = (what: string, holds: () => Promise<boolean>): Promise<unknown> => eventually(holds, { what, timeoutMs: 60_000 * PATIENCE });
   const condition = (name: string): Promise<string> => kubectl('get', 'servicecidr', name, '-o', 'jsonpath={.status.conditions[?(@.type=="Ready")].status} {.status.conditions[?(@.type=="Ready")].reason}');
+  const names = new Resolver();
   const isGone = async (name: string): Promise<boolean> => (await kubectl('get', 'servicecidr', name, '--ignore-not-found')) === '';
   const routesTo = (cidr: string): string[] => execFileSync('ip', ['-4', 'route', 'show', cidr], { encoding: 'utf8' }).trim().split('\n').filter((line) => line !== '' && !line.startsWith('unreachable'));
   const ask = (host: string, port = 80): Promise<string> => new Promise((resolve) => {
@@ -34,6 +36,7 @@ describe('ranges of Services', { timeout: 200_000 * PATIENCE }, () => {
   before(async () => {
     llmos = await bootInstance({ config: "modules: { network: { nodePortAddresses: ['198.51.100.0/24'] } }\n" });
     importTestImage(llmos);
+    names.setServers(['10.244.0.1']);
     await apply({ apiVersion: 'v1', kind: 'Pod', ...serverOf('web', { labels: { app: 'web' }, spec: { terminationGracePeriodSeconds: 0 }, container: { command: ['/node/node', '-e', SERVER] } }) });
     await kubectl('wait', 'pod/web', '--for=condition=Ready', '--timeout=120s');
   });
@@ -66,6 +69,7 @@ describe('ranges of Services', { timeout: 200_000 * PATIENCE }, () => {
     await until('inner is ready', async () => (await condition('inner')) === 'True Ready');
     await apply(service('further', '10.199.7.9'));
     await until('its Service answers', async () => (await ask('10.199.7.9')) === 'web');
+    assert.deepEqual(await names.reverse('10.199.7.9'), ['further.default.svc.cluster.local']);
     await apply(range('outer', '10.199.0.0/16'));
     await until('outer is ready', async () => (await condition('outer')) === 'True Ready');
     await kubectl('delete', 'servicecidr', 'inner');

@@ -40,6 +40,8 @@ put('near', { type: 'ExternalName', externalName: 'web.shop.svc.cluster.local' }
 put('far', { type: 'ExternalName', externalName: 'www.example.com' });
 put('farther', { type: 'ExternalName', externalName: 'large.example.com' });
 put('nothing', { type: 'ExternalName', externalName: 'nothing.example.com' });
+put('further', { clusterIP: '10.9.0.9' });
+put('host', { clusterIP: 'None' }, [{ addresses: ['192.0.2.50'], hostname: 'host-0', conditions: { ready: true } }]);
 put('many', { clusterIP: 'None' }, Array.from({ length: 200 }, (_, index) => ({ addresses: [`10.1.1.${index + 1}`], conditions: { ready: true } })));
 
 const show = (records: readonly DnsRecord[]): string[] => records.map((each) => `${each.type} ${typeof each.data === 'object' && each.data !== null && 'target' in each.data ? `${(each.data as unknown as { port: number }).port} ${String(each.data.target)}` : String(each.data)}`).sort();
@@ -80,6 +82,9 @@ const CASES: [string, string, string, string[]][] = [
   ['9.0.2.10.in-addr.arpa', 'PTR', 'NOERROR', ['PTR web.shop.svc.cluster.local']],
   ['2.0.1.10.in-addr.arpa', 'PTR', 'NOERROR', ['PTR db-0.db.shop.svc.cluster.local']],
   ['77.0.2.10.in-addr.arpa', 'PTR', 'NXDOMAIN', []],
+  ['9.0.9.10.in-addr.arpa', 'PTR', 'NOERROR', ['PTR further.shop.svc.cluster.local']],
+  ['50.2.0.192.in-addr.arpa', 'PTR', 'NOERROR', ['PTR host-0.host.shop.svc.cluster.local']],
+  ['50.2.0.192.in-addr.arpa', 'A', 'NOERROR', []],
   ['dual.shop.svc.cluster.local', 'A', 'NOERROR', ['A 10.2.0.11']],
   ['dual.shop.svc.cluster.local', 'AAAA', 'NOERROR', ['AAAA fd00:2::b']],
   ['_http._tcp.dual.shop.svc.cluster.local', 'SRV', 'NOERROR', ['SRV 80 dual.shop.svc.cluster.local']],
@@ -97,8 +102,13 @@ for (const [name, type, rcode, records] of CASES) {
   });
 }
 
+test('zone: a target has the share of one of its addresses', () => {
+  const weights = (name: string): unknown[] => (answerOf(zone, `_http._tcp.${name}.shop.svc.cluster.local`, 'SRV')?.answers ?? []).map(({ data }) => (data as { weight: number }).weight);
+  assert.deepEqual([weights('web'), weights('dual'), weights('db'), weights('many').length, weights('many')[0]], [[100], [50], [50, 50], 200, 1]);
+});
+
 test('zone: other names are none of its', () => {
-  for (const name of ['example.com', 'cluster.local.example.com', 'notcluster.local', '1.1.1.1.in-addr.arpa']) assert.equal(answerOf(zone, name, 'A'), undefined);
+  for (const name of ['example.com', 'cluster.local.example.com', 'notcluster.local', '1.1.1.1.in-addr.arpa', '51.2.0.192.in-addr.arpa']) assert.equal(answerOf(zone, name, 'A'), undefined);
 });
 
 let server: NameServer;

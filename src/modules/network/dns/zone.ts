@@ -31,7 +31,7 @@ export interface Zone {
   view: ZoneView;
   /** Where its server is asked, `ns.dns` of the domain: the cluster IP of kube-dns. */
   address: string;
-  /** Ranges whose reverse names are this zone's too. */
+  /** Ranges of which no other zone has reverse names. */
   ranges: readonly string[];
 }
 
@@ -45,8 +45,9 @@ export function answerOf(zone: Zone, name: string, type: string, depth = 0): Zon
   const lower = name.toLowerCase();
   const reverse = reverseAddress(lower);
   if (reverse !== undefined) {
-    if (!zone.ranges.some((range) => isWithin(reverse, range))) return undefined;
-    return pointers(zone, name, reverse, type);
+    const named = pointers(zone, name, reverse, type);
+    // Of other addresses the zone knows those that Services and their endpoints have; whose the rest are, others say.
+    return named === NOTHING && !zone.ranges.some((range) => isWithin(reverse, range)) ? undefined : named;
   }
   if (lower !== zone.domain && !lower.endsWith(`.${zone.domain}`)) return undefined;
   const labels = lower.slice(0, Math.max(0, lower.length - zone.domain.length - 1)).split('.').filter((label) => label !== '').reverse();
@@ -132,9 +133,9 @@ function servers(name: string, own: string, service: Service, members: readonly 
   } else {
     for (const member of members) for (const each of member.ports) if (wanted(each.name, each.protocol)) targets.push({ port: each.port, target: `${member.hostname}.${own}`, address: member.address });
   }
-  // One name with an address of each family is one target.
+  // One name with an address of each family is one target, and as CoreDNS has it with a share of one address (plugin/backend_lookup.go, SRV).
   const distinct = [...new Map(targets.map((each) => [`${each.target}|${each.port}`, each])).values()];
-  const weight = Math.max(1, Math.floor(100 / Math.max(1, distinct.length)));
+  const weight = Math.max(1, Math.floor(100 / Math.max(1, targets.length)));
   const additionals = new Map(targets.map(({ target, address }) => [`${target}|${address}`, { name: target, type: typeOf(address), ttl: TTL, data: address }]));
   return found(distinct.map(({ port, target }) => ({ name, type: 'SRV', ttl: TTL, data: { priority: 0, weight, port, target } })), [...additionals.values()]);
 }
