@@ -84,6 +84,11 @@ inPlayedNetwork(import.meta.filename, 'the choice of endpoints, in namespaces', 
     await played.sync.idle();
     assert.equal(await ask('10.63.0.7:8083', inside?.name), pods[2]?.name);
     assert.equal(await ask('10.63.0.7:8083', outside?.name), 'timeout', 'by the annotation, too');
+    slices.set(slice('ranged', []));
+    await played.sync.idle();
+    assert.equal(await ask('10.63.0.7:8083', inside?.name), 'ECONNREFUSED', 'without an endpoint');
+    assert.equal(await ask('10.63.0.7:8083', outside?.name), 'timeout', 'nor does he learn that there is none');
+    assert.equal(await ask('10.63.0.7:8083'), 'ECONNREFUSED');
     services.remove('default/ranged');
   });
 

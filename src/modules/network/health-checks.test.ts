@@ -54,6 +54,7 @@ test('it says how many endpoints this machine has, and is gone with the service'
   services.set({ ...service, spec: { ...service.spec, externalTrafficPolicy: 'Cluster' } });
   await assert.rejects(ask());
   assert.equal(healthPortOf({ metadata: {}, spec: { type: 'NodePort', externalTrafficPolicy: 'Local', healthCheckNodePort: 1 } }), undefined);
+  assert.equal(healthPortOf({ ...service, metadata: { ...service.metadata, labels: { 'service.kubernetes.io/service-proxy-name': 'other' } } }), undefined, 'the other proxy answers there');
   stop.abort();
 });
 

@@ -12,6 +12,7 @@ import type { Log } from '../../base/log.ts';
 import { keyOf, type Cache } from '../../sdk/cache.ts';
 import type { EventRecorder } from '../../sdk/events.ts';
 import { isNodePortAddress } from './node-port-addresses.ts';
+import { isLeftAlone } from './service-rules.ts';
 
 export interface HealthChecksInput {
   services: Cache<Service>;
@@ -75,8 +76,10 @@ function calledAt({ localAddress = '' }: Socket): string {
   return localAddress.replace(/^::ffff:/, '');
 }
 
-export function healthPortOf({ spec }: Service): number | undefined {
-  const wanted = spec?.type === 'LoadBalancer' && spec.externalTrafficPolicy === 'Local' && (spec.healthCheckNodePort ?? 0) > 0;
+/** Undefined too for who is another proxy's: that one answers there. */
+export function healthPortOf(service: Service): number | undefined {
+  const { spec } = service;
+  const wanted = !isLeftAlone(service) && spec?.type === 'LoadBalancer' && spec.externalTrafficPolicy === 'Local' && (spec.healthCheckNodePort ?? 0) > 0;
   return wanted ? spec.healthCheckNodePort : undefined;
 }
 

@@ -83,11 +83,14 @@ function choose(port: PortContext, chain: string, destinations: readonly Destina
   return chain;
 }
 
-/** `inc`: in turn, by a counter; `random`: by chance. Flows of UDP are looked for in the rules when endpoints go (stale-flows.ts), so theirs name them. */
+/** `inc`: in turn, by a counter; `random`: by chance. */
+const turnOf = (service: Service): 'inc' | 'random' => (algorithmOf(service) === 'random' ? 'random' : 'inc');
+
+/** Flows of UDP are looked for in the rules when endpoints go (stale-flows.ts), so theirs name them. */
 function shared({ fragment, service, protocol, facts }: PortContext, chain: string, destinations: readonly Destination[]): string {
   const [first] = destinations;
   const { family = 'ip' } = facts;
-  const by = algorithmOf(service) === 'random' ? 'random' : 'inc';
+  const by = turnOf(service);
   if (destinations.length === 1 && first !== undefined) return `meta l4proto ${protocol} dnat ${family} to ${withPort(first.address, first.port)}`;
   if (protocol === 'tcp' && facts.place !== undefined) {
     const { map, base } = facts.place(chain, destinations.length);
@@ -107,14 +110,16 @@ function stick(port: PortContext, chain: string, destinations: readonly Destinat
   const { family = 'ip' } = port.facts;
   const suffix = chain.slice(chain.indexOf('/') + 1);
   const remembered: string[] = [];
-  const targets: string[] = [];
-  destinations.forEach((each, index) => {
+  const chainOf = new Map<Destination, string>();
+  destinations.forEach((each) => {
     const endpoint = `${each.address.replaceAll(':', '-')}/${each.port}`;
     const [own, set] = [`${chain}/${endpoint}`, `aff/${suffix}/${endpoint}`];
     port.fragment.sets.set(set, `{ type ${addressTypeOf(family)}; size 65536; flags dynamic,timeout; }`);
     port.fragment.chains.set(own, [`update @${set} { ${family} saddr timeout ${timeout}s }`, `meta l4proto ${port.protocol} dnat ${family} to ${withPort(each.address, each.port)}`]);
     remembered.push(`${family} saddr @${set} goto ${own}`);
-    targets.push(`${index} : goto ${own}`);
+    chainOf.set(each, own);
   });
-  return [...remembered, `numgen inc mod ${destinations.length} vmap { ${targets.join(', ')} }`];
+  // Who is not remembered yet is shared as the Service has it.
+  const turns = byWeight(destinations, port.facts.weights).map((each, index) => `${index} : goto ${chainOf.get(each)}`);
+  return [...remembered, `numgen ${turnOf(port.service)} mod ${turns.length} vmap { ${turns.join(', ')} }`];
 }

@@ -79,36 +79,14 @@ for (const each of CASES) {
   });
 }
 
-test('rules: source ranges of the annotation count where the field has none', () => {
-  const balanced = service({ type: 'LoadBalancer', ports: [{ port: 80, protocol: 'TCP' }] }, '10.3.0.1');
-  const ruled = (spec: ServiceSpec): readonly string[] | undefined => fragmentFor({ ...balanced, metadata: { ...balanced.metadata, annotations: { 'service.beta.kubernetes.io/load-balancer-source-ranges': '192.0.2.0/24, 198.51.100.0/24' } }, spec: { ...balanced.spec, ...spec } }, [slice(['10.1.0.2'])], FACTS).chains.get('lb/shop/web/tcp/80');
-  assert.deepEqual(ruled({}), ['ip saddr { 192.0.2.0/24, 198.51.100.0/24, 127.0.0.0/8, 10.1.0.1/32 } goto svc/shop/web/tcp/80', 'drop']);
-  assert.deepEqual(ruled({ loadBalancerSourceRanges: ['203.0.113.0/24'] }), ['ip saddr { 203.0.113.0/24, 127.0.0.0/8, 10.1.0.1/32 } goto svc/shop/web/tcp/80', 'drop']);
-});
-
-test('rules: source ranges of one family shut out nobody of the other', () => {
-  const loaded = service({ type: 'LoadBalancer', ports: [{ port: 80, protocol: 'TCP' }], clusterIPs: ['10.2.0.9', 'fd00:2::9'], loadBalancerSourceRanges: ['192.0.2.0/24'] }, '10.3.0.1');
-  const both = { ...loaded, status: { loadBalancer: { ingress: [{ ip: '10.3.0.1' }, { ip: 'fd00:3::1' }] } } };
-  const six = { ...slice(['fd00:1::2']), addressType: 'IPv6' as EndpointSlice['addressType'] };
-  const of = (ranges: string[], family: 'ip' | 'ip6'): { to: string | undefined; chain: readonly string[] | undefined } => {
-    const fragment = fragmentFor({ ...both, spec: { ...both.spec, loadBalancerSourceRanges: ranges } }, [slice(['10.1.0.2']), six], family === 'ip' ? FACTS : { ...FACTS, family, podCidr: 'fd00:1::/64', gatewayIp: 'fd00:1::1' });
-    return { to: fragment.elements.get('services')?.get(`${family === 'ip' ? '10.3.0.1' : 'fd00:3::1'} . tcp . 80`), chain: fragment.chains.get('lb/shop/web/tcp/80') };
+test('rules: a client that is new is shared by weight or by chance with session affinity, too', () => {
+  const last = (algorithm: string): string | undefined => {
+    const sticky = service({ sessionAffinity: 'ClientIP' });
+    return fragmentFor({ ...sticky, metadata: { ...sticky.metadata, annotations: { 'llmos.dev/load-balancing': algorithm } } }, [slice(['10.1.0.2', '10.1.0.3'])], { ...FACTS, weights: new Map([['10.1.0.2', 2]]) }).chains.get('svc/shop/web/tcp/80')?.at(-1);
   };
-  const open = { to: 'goto svc/shop/web/tcp/80', chain: undefined };
-  const behind = (ranges: string): object => ({ to: 'goto lb/shop/web/tcp/80', chain: [`${ranges} goto svc/shop/web/tcp/80`, 'drop'] });
-  assert.deepEqual(of(['192.0.2.0/24'], 'ip'), behind('ip saddr { 192.0.2.0/24, 127.0.0.0/8, 10.1.0.1/32 }'));
-  assert.deepEqual(of(['192.0.2.0/24'], 'ip6'), open);
-  assert.deepEqual(of(['2001:db8::/32'], 'ip'), open);
-  assert.deepEqual(of(['2001:db8::/32'], 'ip6'), behind('ip6 saddr { 2001:db8::/32, fd00:1::1/128 }'));
-});
-
-test('rules: source ranges that cannot be read let nobody in', () => {
-  const balanced = service({ type: 'LoadBalancer', ports: [{ port: 80, protocol: 'TCP' }] }, '10.3.0.1');
-  const ruled = (annotation: string): readonly string[] | undefined => fragmentFor({ ...balanced, metadata: { ...balanced.metadata, annotations: { 'service.beta.kubernetes.io/load-balancer-source-ranges': annotation } } }, [slice(['10.1.0.2'])], FACTS).chains.get('lb/shop/web/tcp/80');
-  const here = (ranges: string): string[] => [`ip saddr { ${ranges}127.0.0.0/8, 10.1.0.1/32 } goto svc/shop/web/tcp/80`, 'drop'];
-  assert.deepEqual(ruled('office'), here(''));
-  assert.deepEqual(ruled('192.0.2.0/240, 010.0.0.0/8, 198.51.100.0/24,'), here('198.51.100.0/24, '));
-  assert.equal(ruled(' '), undefined);
+  const [two, three] = ['goto svc/shop/web/tcp/80/10.1.0.2/8080', 'goto svc/shop/web/tcp/80/10.1.0.3/8080'];
+  assert.equal(last('weighted'), `numgen inc mod 3 vmap { 0 : ${two}, 1 : ${three}, 2 : ${two} }`);
+  assert.match(last('random') ?? '', /^numgen random mod 3 /);
 });
 
 test('rules: ports are found by name', () => {
