@@ -168,5 +168,20 @@ describe('least connection', { timeout: 120_000 * PATIENCE }, () => {
   it('says what is wrong with an annotation', async () => {
     await apply(service('wrong', { 'llmos.dev/health-check': '/x y\n  server evil 192.0.2.1:80', 'llmos.dev/slow-start': 'soon' }));
     await eventually(async () => /neither 'tcp' nor a path.*is no time from 100ms to 1h/s.test((await llmos.kubectl('get', 'events', '--field-selector', 'involvedObject.name=wrong', '-o', 'jsonpath={.items[*].message}')).stdout), { what: 'an event' });
+    await apply(pod('heavy', { 'llmos.dev/weight': '300' }));
+    await eventually(async () => (await llmos.kubectl('get', 'events', '--field-selector', 'involvedObject.name=weighted', '-o', 'jsonpath={.items[*].message}')).stdout.includes("annotation llmos.dev/weight of heavy: '300' is no number from 0 to 256; 1 is used"), { what: 'an event of the weight' });
+  });
+
+  it('says of a policy that no proxy can carry what has no port of TCP', async () => {
+    const datagrams = { apiVersion: 'v1', kind: 'Service', metadata: { name: 'datagrams' }, spec: { selector: { app: 'web' }, ports: [{ port: 80, protocol: 'UDP' }] } };
+    const policy = (spec: object): object => ({ apiVersion: 'network.llmos.dev/v1alpha1', kind: 'LoadBalancingPolicy', metadata: { name: 'datagrams' }, spec: { targetRefs: [{ kind: 'Service', name: 'datagrams' }], ...spec } });
+    const programmed = async (): Promise<string> => (await llmos.kubectl('get', 'lbp', 'datagrams', '-o', 'jsonpath={.status.conditions[?(@.type=="Programmed")].status} {.status.conditions[?(@.type=="Programmed")].reason}')).stdout;
+    await apply(datagrams, policy({ algorithm: 'LeastConnection' }));
+    await eventually(async () => (await programmed()) === 'False SharedByKernel', { what: 'it is told' });
+    await apply(policy({ algorithm: 'Random' }));
+    await eventually(async () => (await programmed()) === 'True Programmed', { what: 'the kernel does that' });
+    const { code, stderr } = await llmos.kubectlWith(JSON.stringify(policy({ algorithm: 'ConsistentHash', consistentHash: { on: 'Path', name: 'x' } })), 'apply', '-f', '-');
+    assert.notEqual(code, 0);
+    assert.match(stderr, /spec\.consistentHash\.name: Invalid value: "x": only of a Header or a Cookie/);
   });
 });

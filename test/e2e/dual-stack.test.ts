@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { Resolver } from 'node:dns/promises';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { connect } from 'node:net';
+import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { serverOf } from '../conformance/network/servers.ts';
 import { importTestImage } from '../fixtures/image.ts';
@@ -160,5 +161,12 @@ describe('dual stack', { timeout: 180_000 * PATIENCE, skip: existsSync('/proc/ne
     const addresses = await field('service dual', '.spec.clusterIPs[*]');
     await eventually(async () => execFileSync('nft', ['list', 'ruleset'], { encoding: 'utf8' }).includes('dnat to [fd00:10:244::1]:26'), { what: 'the way to the proxy' });
     for (const address of addresses) assert.match(await who(address), /^[ab]$/, address);
+    await ok(llmos.kubectl('patch', 'service', 'dual', '-p', '{"spec":{"sessionAffinity":"ClientIP"}}'));
+    await eventually(async () => readFileSync(join(llmos.run, 'network/haproxy/haproxy.cfg'), 'utf8').includes('stick on src'), { what: 'the proxy remembers clients' });
+    for (const address of addresses) {
+      const answers = new Set<string>();
+      for (let i = 0; i < 8; i++) answers.add(await who(address));
+      assert.equal(answers.size, 1, `${address}: ${[...answers].join()}`);
+    }
   });
 });

@@ -78,6 +78,7 @@ function policyErrors({ spec = { targetRefs: [] } }: LoadBalancingPolicy): Field
   const { consistentHash, healthCheck, outlierDetection } = spec;
   if (consistentHash !== undefined && spec.algorithm !== 'ConsistentHash') errors.push(invalid('spec.consistentHash', consistentHash.on, 'only with algorithm ConsistentHash'));
   if (consistentHash !== undefined && ['Header', 'Cookie'].includes(consistentHash.on) && !consistentHash.name) errors.push(required('spec.consistentHash.name', `the name of the ${consistentHash.on.toLowerCase()}`));
+  if (consistentHash?.name !== undefined && !['Header', 'Cookie'].includes(consistentHash.on)) errors.push(invalid('spec.consistentHash.name', consistentHash.name, 'only of a Header or a Cookie'));
   const durations = [...DURATIONS.map((field) => [`spec.${field}`, spec[field]] as const), ['spec.healthCheck.interval', healthCheck?.interval] as const, ['spec.outlierDetection.ejection', outlierDetection?.ejection] as const];
   for (const [field, value] of durations) {
     const ms = parseDuration(value ?? '') / 1_000_000;

@@ -5,7 +5,7 @@ import type { EndpointSlice } from '../../api/generated/discovery-v1.ts';
 import type { LoadBalancingPolicy } from '../../api/network/load-balancing-policy.ts';
 import { keyOf, type Cache } from '../../sdk/cache.ts';
 import { targetsOf } from '../../sdk/load-balancing/policies.ts';
-import { weightOf } from '../../sdk/load-balancing/settings.ts';
+import { WEIGHT } from '../../sdk/load-balancing/settings.ts';
 import { serviceKeyOf } from './service-index.ts';
 import { othersOf, type RuleFacts } from './rule-facts.ts';
 
@@ -29,7 +29,7 @@ export function followChanges({ services, slices, pods, policies, nodes, facts }
   };
   const stops = [
     pods?.subscribe(({ object, previous }) => {
-      if (weightOf(object) === weightOf(previous)) return;
+      if (object.metadata.annotations?.[WEIGHT] === previous?.metadata.annotations?.[WEIGHT]) return;
       for (const slice of slices.byIndex('address', object.status?.podIP ?? '')) markService(slice);
     }),
     policies?.subscribe(({ object, previous }) => {

@@ -9,7 +9,7 @@ import type { Cache } from '../../sdk/cache.ts';
 import type { EventRecorder } from '../../sdk/events.ts';
 import { algorithmOf } from '../../sdk/load-balancing/algorithm.ts';
 import { policyFor, withPolicy } from '../../sdk/load-balancing/policies.ts';
-import { isProxied, weightsOf } from '../../sdk/load-balancing/settings.ts';
+import { isProxied, weightsError, weightsOf } from '../../sdk/load-balancing/settings.ts';
 import { createBlocks } from './blocks.ts';
 import { confinedClients, isolatedEndpoints } from './isolation.ts';
 import { createLoopbackPorts } from './loopback-ports.ts';
@@ -71,6 +71,8 @@ export function createServiceFragments(input: FragmentSources): ServiceFragments
     const service = services.get(key);
     return service === undefined || input.policies === undefined ? service : withPolicy(service, policyFor(input.policies, key));
   };
+  const podOf = (name: string): Pod | undefined => input.pods?.get(name);
+  const asksForWeights = (service: Service): boolean => algorithmOf(service) === 'weighted' || isProxied(service);
   const asksForProxy = (service: Service | undefined): boolean => service !== undefined && proxies !== undefined && isProxied(service);
 
   async function forget(key: string): Promise<void> {
@@ -83,7 +85,7 @@ export function createServiceFragments(input: FragmentSources): ServiceFragments
   /** The rules alone. */
   function rulesOf(service: Service, own: readonly EndpointSlice[], proxied: RuleFacts['proxied']): Fragment {
     const { nodes } = input;
-    const weights = algorithmOf(service) === 'weighted' || isProxied(service) ? weightsOf(service.metadata.namespace ?? '', own, (name) => input.pods?.get(name)) : undefined;
+    const weights = asksForWeights(service) ? weightsOf(service.metadata.namespace ?? '', own, podOf) : undefined;
     return fragmentFor(service, own, {
       ...facts, zone: zoneOf(nodes?.get(facts.nodeName)), others: othersOf(nodes?.list() ?? [], facts), place: blocks.place,
       ...(proxied === undefined ? {} : { proxied, confined: judged.egress.size > 0 }), ...(weights === undefined ? {} : { weights }),
@@ -108,7 +110,7 @@ export function createServiceFragments(input: FragmentSources): ServiceFragments
     const elements = fragment.elements.get('services');
     for (const each of granted) elements?.set(each.element, each.verdict);
     if (tellings.ports(service, key, refused)) input.lookAgain(key, RETRY_PORT_MS);
-    tellings.annotations(service, key);
+    tellings.annotations(service, key, weightsError(service.metadata.namespace ?? '', own, asksForWeights(service) ? podOf : undefined));
     tellings.isolated(service, key, isolated);
     return fragment;
   }

@@ -17,3 +17,11 @@ test('source ranges that cannot be read are told of, once, and only of load bala
   look('LoadBalancer', 'office, 192.0.2.0/24');
   assert.deepEqual(told, ['Warning InvalidAnnotation nobody is let in by what cannot be read of the source ranges of the load balancer: "office"']);
 });
+
+test('all that is wrong is told of at once', () => {
+  const told: string[] = [];
+  const tellings = createTellings({ event: (_about, type, reason, message) => void told.push(`${type} ${reason} ${message}`) });
+  tellings.annotations({ metadata: { name: 'web', namespace: 'shop', annotations: { 'llmos.dev/load-balancing': 'magic', 'llmos.dev/slow-start': 'soon' } }, spec: {} }, 'shop/web', 'and a weight');
+  assert.equal(told.length, 1);
+  assert.match(told[0]!, /^Warning UnknownAlgorithm .*'magic' is none of .*; .*'soon' is no time .*; and a weight$/);
+});

@@ -9,8 +9,8 @@ import { settingsError } from '../../sdk/load-balancing/settings.ts';
 export interface Tellings {
   /** Ports of 127.0.0.1 that others have; whether there are any. */
   ports(service: Service, key: string, refused: readonly { port: { protocol: string; port: number }; why: string }[]): boolean;
-  /** What cannot be read. */
-  annotations(service: Service, key: string): void;
+  /** What cannot be read; `weights`: of what is said of its endpoints. */
+  annotations(service: Service, key: string, weights?: string): void;
   /** That the kernel shares what a proxy was asked to, since policies isolate these endpoints, and when it is over. */
   isolated(service: Service, key: string, endpoints: readonly string[]): void;
   /** The Service is gone. */
@@ -25,9 +25,9 @@ export function createTellings({ event }: EventRecorder): Tellings {
       if (isNews(ports, key, message)) event(service, 'Warning', 'PortInUse', `${message}; it answers on its other addresses`);
       return message !== '';
     },
-    annotations(service, key) {
-      const wrong = algorithmError(service) ?? settingsError(service) ?? rangesError(service);
-      if (isNews(annotations, key, wrong ?? '')) event(service, 'Warning', algorithmError(service) === undefined ? 'InvalidAnnotation' : 'UnknownAlgorithm', wrong!);
+    annotations(service, key, weights) {
+      const wrong = [algorithmError(service), settingsError(service), rangesError(service), weights].filter((each) => each !== undefined).join('; ');
+      if (isNews(annotations, key, wrong)) event(service, 'Warning', algorithmError(service) === undefined ? 'InvalidAnnotation' : 'UnknownAlgorithm', wrong);
     },
     isolated(service, key, endpoints) {
       const was = isolated.has(key);

@@ -2,7 +2,7 @@
 import type { Pod, Service, ServicePort } from '../../api/generated/core-v1.ts';
 import type { EndpointSlice } from '../../api/generated/discovery-v1.ts';
 import { parseDuration } from '../../api/times.ts';
-import { algorithmOf } from './algorithm.ts';
+import { algorithmOf, LOAD_BALANCING } from './algorithm.ts';
 
 /** Of a Service: `tcp`, or the path that must answer 200 to 399 (`/healthz`). */
 export const HEALTH_CHECK = 'llmos.dev/health-check';
@@ -46,6 +46,9 @@ const SHORTEST_MS = 100;
 const LONGEST_MS = 3_600_000;
 const DURATIONS = [HEALTH_CHECK_INTERVAL, SLOW_START, EJECTION, DRAIN, RESPONSE_TIMEOUT];
 const MOST_ERRORS = 1_000;
+const MOST_WEIGHT = 256;
+/** Weights that are told of in one Event. */
+const MOST_TOLD = 4;
 
 /** What cannot be read is as not said; see {@link settingsError}. */
 export function proxySettingsOf(service: Service): ProxySettings {
@@ -79,6 +82,12 @@ export function isProxied(service: Service): boolean {
   return !byKernel || Object.keys(proxySettingsOf(service)).length > 0;
 }
 
+/** Whether it asks for what a proxy does, and has no port that one can carry. */
+export function isBeyondProxy(service: Service): boolean {
+  const ports = service.spec?.ports ?? [];
+  return isProxied(service) && ports.length > 0 && ports.every(({ protocol = 'TCP' }) => protocol !== 'TCP');
+}
+
 /** What is wrong with these annotations, for an Event; undefined when nothing is. */
 export function settingsError(service: Service): string | undefined {
   const said = service.metadata.annotations ?? {};
@@ -88,6 +97,9 @@ export function settingsError(service: Service): string | undefined {
   for (const key of DURATIONS) if (said[key] !== undefined && durationMs(said[key]) === undefined) wrong.push(`${quoted(key)} is no time from 100ms to 1h, such as 30s; it is passed over`);
   if (said[OUTLIERS] !== undefined && !isCount(said[OUTLIERS])) wrong.push(`${quoted(OUTLIERS)} is no number of errors from 1 to ${MOST_ERRORS}; none is spared`);
   if (said[HASH_ON] !== undefined && !HASHED.test(said[HASH_ON])) wrong.push(`${quoted(HASH_ON)} is none of source, path, header:NAME, cookie:NAME; source is used`);
+  for (const [key, needed] of [[HEALTH_CHECK_INTERVAL, HEALTH_CHECK], [EJECTION, OUTLIERS]] as const) if (said[key] !== undefined && said[needed] === undefined) wrong.push(`${quoted(key)} says nothing without ${needed}`);
+  if (said[HASH_ON] !== undefined && algorithmOf(service) !== 'consistent-hash') wrong.push(`${quoted(HASH_ON)} says nothing without ${LOAD_BALANCING}: consistent-hash`);
+  if (isBeyondProxy(service)) wrong.push(`the service has no port of TCP, and what only HAProxy does (${algorithmOf(service) === 'round-robin' ? 'its settings' : algorithmOf(service)}) is for these alone: the kernel shares its datagrams`);
   const asksHttp = said[RESPONSE_TIMEOUT] !== undefined && (service.spec?.ports ?? []).every((port) => wireOf(service, port) === 'tcp');
   if (asksHttp) wrong.push(`annotation ${RESPONSE_TIMEOUT}: only for ports with appProtocol: http (or kubernetes.io/h2c)`);
   return wrong.length === 0 ? undefined : wrong.join('; ');
@@ -96,7 +108,17 @@ export function settingsError(service: Service): string | undefined {
 /** 1 where nothing, or nothing that can be read, is said. */
 export function weightOf(object: Pod | EndpointSlice | undefined): number {
   const said = object?.metadata.annotations?.[WEIGHT];
-  return said !== undefined && /^\d{1,3}$/.test(said) && Number(said) <= 256 ? Number(said) : 1;
+  return said !== undefined && isWeight(said) ? Number(said) : 1;
+}
+
+/** What is wrong with the weights of these endpoints, for an Event; undefined when nothing is. */
+export function weightsError(namespace: string, slices: readonly EndpointSlice[], podOf?: (key: string) => Pod | undefined): string | undefined {
+  const pods = slices.flatMap(({ endpoints = [] }) => endpoints ?? []).flatMap(({ targetRef }) => (targetRef?.kind === 'Pod' ? [podOf?.(`${namespace}/${targetRef.name}`)] : []));
+  const wrong = [...new Set([...slices, ...pods])].flatMap((each) => {
+    const said = each?.metadata.annotations?.[WEIGHT];
+    return said === undefined || isWeight(said) ? [] : [`annotation ${WEIGHT} of ${each!.metadata.name}: '${said.slice(0, 60)}' is no number from 0 to ${MOST_WEIGHT}; 1 is used`];
+  });
+  return wrong.length === 0 ? undefined : wrong.slice(0, MOST_TOLD).join('; ');
 }
 
 /** Weights other than 1, by address, of endpoints of that namespace. `podOf` takes `namespace/name`. */
@@ -114,6 +136,10 @@ export function weightsOf(namespace: string, slices: readonly EndpointSlice[], p
 
 function isCheck(value: string): boolean {
   return value === 'tcp' || PATH.test(value);
+}
+
+function isWeight(value: string): boolean {
+  return /^\d{1,3}$/.test(value) && Number(value) <= MOST_WEIGHT;
 }
 
 function isCount(value: string): boolean {

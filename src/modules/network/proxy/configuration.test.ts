@@ -29,6 +29,7 @@ test('the configuration names listeners and slots', () => {
   const sticky = { ...web(2), stickySeconds: 60 };
   const text = configurationOf([sticky], { gatewayIp: '10.0.0.1', socket: '/run/x.sock', peers: '/run/peers.sock', ranges: '/run/ranges.map' }, slotsFor([sticky]));
   assert.match(text, /^listen default:web:80\n {2}bind 10\.0\.0\.1:26000\n {2}balance leastconn\n {2}stick-table type ip size 100k expire 60s peers own\n {2}stick on src\n {2}server s0 10\.0\.0\.2:80\n {2}server s1 10\.0\.0\.1:1 disabled$/m);
+  assert.match(configurationOf([sticky], { gatewayIp: '10.0.0.1', gatewayIp6: 'fd00::1', socket: '/x', peers: '/p', ranges: '/x.map' }, slotsFor([sticky])), /stick-table type ipv6 /, 'clients of both families');
   assert.match(text, /stats socket \/run\/x\.sock mode 600/);
 });
 

@@ -80,7 +80,7 @@ export function placesOf({ listenPort }: Frontend, { gatewayIp, gatewayIp6 }: Pi
 function sectionOf(frontend: Frontend, facts: ProxyFacts, slots: readonly (Endpoint | undefined)[]): string[] {
   const { name, stickySeconds, settings = {} } = frontend;
   const lines = [`listen ${name}`, ...placesOf(frontend, facts).map((place) => bindLine(place, facts.listening?.numberOf(place), frontend.wire === 'h2c' ? ' proto h2' : '')), ...indented(balanceLines(frontend))];
-  if (stickySeconds !== undefined) lines.push(`  stick-table type ip size 100k expire ${stickySeconds}s peers ${SELF}`, '  stick on src');
+  if (stickySeconds !== undefined) lines.push(`  stick-table type ${facts.gatewayIp6 === undefined ? 'ip' : 'ipv6'} size 100k expire ${stickySeconds}s peers ${SELF}`, '  stick on src');
   if (isHttp(frontend)) lines.push(...httpLines(frontend, facts.ranges));
   lines.push(...indented(checkLines(settings, name.replaceAll(':', '.'))));
   const more = `${frontend.wire === 'h2c' ? ' proto h2' : ''}${serverWords(settings, isHttp(frontend))}`;

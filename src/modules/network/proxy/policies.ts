@@ -11,7 +11,7 @@ import { keyOf, type Caches, type ObjectKey } from '../../../sdk/cache.ts';
 import type { Controller } from '../../../sdk/controller.ts';
 import { watching } from '../../../sdk/controller.ts';
 import { BY_TARGET, indexPolicies, policyFor, targetsOf, withPolicy } from '../../../sdk/load-balancing/policies.ts';
-import { isProxied } from '../../../sdk/load-balancing/settings.ts';
+import { isBeyondProxy, isProxied } from '../../../sdk/load-balancing/settings.ts';
 import { isolatedEndpoints } from '../isolation.ts';
 import { indexSlices, serviceKeyOf } from '../service-index.ts';
 
@@ -59,6 +59,11 @@ function verdict(missing: readonly string[], lost: readonly { service: string; b
 /** Whether what carries the connections does what the policy says (Gateway API: the condition Programmed). */
 function sharing(policy: LoadBalancingPolicy, targets: readonly ObjectKey[], caches: Caches): Pick<PolicyCondition, 'status' | 'reason' | 'message'> {
   const { namespace } = policy.metadata;
+  const beyond = targets.filter((service) => {
+    const found = caches.of(Service).get(service);
+    return found !== undefined && isBeyondProxy(withPolicy(found, policy));
+  });
+  if (beyond.length > 0) return { status: 'False', reason: 'SharedByKernel', message: `service ${beyond.join(', ')} has no port of TCP, and a proxy carries no others: the kernel shares its datagrams` };
   indexSlices(caches.of(EndpointSlice));
   const isolated = isolatedPods(caches.of(NetworkPolicy).list(namespace), caches.of(Pod).list(namespace));
   const past = targets.flatMap((service) => {
