@@ -160,4 +160,15 @@ describe('a pod at its edges', { timeout: 170_000 * PATIENCE, concurrency: true 
     await ready('no-sleep');
     assert.equal((await llmos.kubectl('delete', 'pod', 'no-sleep', '--timeout=30s')).code, 0);
   });
+
+  // Upstream: test/e2e/common/node/lifecycle_hook.go, "reduce GracePeriodSeconds during runtime".
+  for (const [sort, preStop] of Object.entries({ sleeps: { sleep: { seconds: 900 } }, works: { exec: { command: ['sleep', '900'] } } })) it(`ends when its grace is shortened while its hook ${sort}`, async () => {
+    const name = `hook-${sort}`;
+    await create(name, STAYS, { lifecycle: { preStop } }, { terminationGracePeriodSeconds: 900 });
+    await ready(name);
+    assert.equal((await llmos.kubectl('delete', 'pod', name, '--wait=false')).code, 0);
+    await says(name, 'Killing', /^Stopping container main/);
+    assert.equal((await llmos.kubectl('delete', 'pod', name, '--grace-period=1', '--timeout=60s')).code, 0);
+    await says(name, 'FailedPreStopHook', /^PreStopHook failed: not completed in the grace period/);
+  });
 });

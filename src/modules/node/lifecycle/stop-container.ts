@@ -1,7 +1,7 @@
 /** Ends a container: preStop hook, its stop signal, and KILL when the grace is over (pod lifecycle, "Termination of Pods"). */
-import type { Container } from '../../../api/generated/core-v1.ts';
+import type { Container, LifecycleHandler } from '../../../api/generated/core-v1.ts';
 import type { Clock } from '../../../base/clock.ts';
-import { runHook, type HandlerTarget } from '../probes/handlers.ts';
+import { runHook, type HandlerAnswer, type HandlerTarget } from '../probes/handlers.ts';
 import type { ContainerRuntime } from '../runtime/runtime.ts';
 import { MOST_SERVED_MS } from './out-of-service.ts';
 import type { ContainerRecord } from './record.ts';
@@ -41,7 +41,7 @@ export async function stopContainer(record: ContainerRecord, options: StopOption
   const hook = container.lifecycle?.preStop;
   let leastMs = graceMs > 0 ? 0 : clock.nowMs() + FORCED_MS;
   if (hook !== undefined && graceMs > 0) {
-    const answer = await Promise.race([runHook(hook, options.target, graceMs), options.ended.then(() => ({ ok: true, message: '' }))]);
+    const answer = await runPreStop(hook, graceMs, options);
     if (!answer.ok) options.hookFailed(answer.message);
     leastMs = clock.nowMs() + LEAST_MS;
   }
@@ -60,16 +60,36 @@ export async function stopContainer(record: ContainerRecord, options: StopOption
   }
 }
 
+/** A hook has as long as the grace lasts, also where that is shortened meanwhile: what it then still does ends with the container. */
+async function runPreStop(hook: LifecycleHandler, graceMs: number, options: StopOptions): Promise<HandlerAnswer> {
+  const over = new AbortController();
+  const cutOff = async (): Promise<HandlerAnswer> => {
+    await hurried(options, over.signal);
+    const leftMs = noLongerThan(() => options.deadlineMs() - options.clock.nowMs());
+    while (!over.signal.aborted && leftMs() > 0) await endedWithin(leftMs(), options);
+    return { ok: false, message: 'not completed in the grace period, which was shortened' };
+  };
+  try {
+    return await Promise.race([runHook(hook, options.target, graceMs, over.signal), options.ended.then(() => ({ ok: true, message: '' })), cutOff()]);
+  } finally {
+    over.abort();
+  }
+}
+
 /** Settles when the pod is out of service, the time is over, or it is to end sooner than was said. */
 async function leftWithin(mostMs: number, outOfService: Promise<void>, options: StopOptions): Promise<void> {
   const abort = new AbortController();
-  const before = options.deadlineMs();
-  const hurried = async (): Promise<void> => { while (options.deadlineMs() >= before && !abort.signal.aborted) await options.changed(); };
   try {
-    await Promise.race([outOfService, options.ended, options.clock.sleep(mostMs, abort.signal), hurried()]);
+    await Promise.race([outOfService, options.ended, options.clock.sleep(mostMs, abort.signal), hurried(options, abort.signal)]);
   } finally {
     abort.abort();
   }
+}
+
+/** Settles when the grace ends sooner than it would now; once the signal has aborted, at the next change at the latest. */
+async function hurried(options: StopOptions, signal: AbortSignal): Promise<void> {
+  const before = options.deadlineMs();
+  while (options.deadlineMs() >= before && !signal.aborted) await options.changed();
 }
 
 /** At the end of the grace it is everybody's turn. Gives whether the container has ended meanwhile. */

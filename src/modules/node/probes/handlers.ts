@@ -1,6 +1,7 @@
 /** One try of a probe or a hook: exec, httpGet, tcpSocket (core/v1 ProbeHandler, LifecycleHandler). */
 import { connect } from 'node:net';
 import type { Container, HTTPGetAction, LifecycleHandler, ProbeHandler } from '../../../api/generated/core-v1.ts';
+import { realClock } from '../../../base/clock.ts';
 import type { ExecAnswer } from '../runtime/exec.ts';
 
 export interface HandlerTarget {
@@ -12,9 +13,13 @@ export interface HandlerTarget {
 /** `warning`: it went well, and there is something to tell all the same. `unknown`: it could not be tried, as with a command that does not exist: of probes this counts for nothing (pod lifecycle, "Probe outcome"). */
 export interface HandlerAnswer { ok: boolean; message: string; warning?: boolean; unknown?: boolean }
 
-/** Of hooks alone: whatever an HTTP server answers is an answer, and there is no tcpSocket (core/v1 LifecycleHandler). */
-export async function runHook(handler: LifecycleHandler, target: HandlerTarget, timeoutMs: number): Promise<HandlerAnswer> {
+/** Of hooks alone: whatever an HTTP server answers is an answer, and there is no tcpSocket (core/v1 LifecycleHandler). `signal`: the hook is waited for no longer, so that it need not sleep any more. */
+export async function runHook(handler: LifecycleHandler, target: HandlerTarget, timeoutMs: number, signal?: AbortSignal): Promise<HandlerAnswer> {
   if (handler.tcpSocket !== undefined) return { ok: false, message: 'tcpSocket is no handler of a hook: use exec, httpGet or sleep' };
+  if (handler.sleep !== undefined) {
+    await realClock.sleep(Math.min(Number(handler.sleep.seconds) * 1_000, timeoutMs), signal);
+    return { ok: true, message: '' };
+  }
   const answer = await runHandler(handler, target, timeoutMs);
   return handler.httpGet !== undefined && answer.status !== undefined ? { ok: true, message: answer.message } : answer;
 }
@@ -23,14 +28,13 @@ export async function runHook(handler: LifecycleHandler, target: HandlerTarget, 
 const MOST_TIMEOUT_MS = 2 ** 30;
 
 /** Whatever is asked, it takes no longer than some 12 days. */
-export async function runHandler(handler: ProbeHandler & LifecycleHandler, target: HandlerTarget, askedMs: number): Promise<HandlerAnswer & { status?: number }> {
+export async function runHandler(handler: ProbeHandler, target: HandlerTarget, askedMs: number): Promise<HandlerAnswer & { status?: number }> {
   const timeoutMs = Math.min(askedMs, MOST_TIMEOUT_MS);
   try {
     if (handler.exec !== undefined) return await runExec(handler.exec.command ?? [], target, timeoutMs);
     if (handler.httpGet !== undefined) return await runHttp(handler.httpGet, target, timeoutMs);
     if (handler.tcpSocket !== undefined) return await runTcp(handler.tcpSocket.host || target.podIp, portOf(target.container, handler.tcpSocket.port), timeoutMs);
     if (handler.grpc !== undefined) return await (await import('./grpc.ts')).runGrpc({ host: target.podIp, port: handler.grpc.port, service: handler.grpc.service ?? '' }, timeoutMs);
-    if (handler.sleep !== undefined) return await new Promise((resolve) => setTimeout(() => resolve({ ok: true, message: '' }), Math.min(Number(handler.sleep!.seconds) * 1_000, timeoutMs)));
     return { ok: false, unknown: true, message: 'missing probe handler' };
   } catch (error) {
     return { ok: false, unknown: true, message: (error as Error).message };
