@@ -16,6 +16,9 @@ interface Review { apiVersion: string; request: { uid: string; operation: string
 let world: World;
 let server: WebhookServer;
 const served: Module = { name: 'kinds', description: '', kinds: [Namespace, ConfigMap, Pod, Deployment, Service, EndpointSlice, ServiceAccount] as readonly unknown[] as readonly Kind[] };
+const CONFIGURED = [MutatingWebhookConfiguration, ValidatingWebhookConfiguration, MutatingAdmissionPolicy, MutatingAdmissionPolicyBinding, ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding] as readonly unknown[] as Kind[];
+/** What was configured before holds from now on, and what was deleted does not. */
+const inForce = (): Promise<void> => world.caughtUp(...CONFIGURED);
 const patch = (operations: unknown): object => ({ patchType: 'JSONPatch', patch: Buffer.from(JSON.stringify(operations)).toString('base64') });
 
 function answer(path: string, { apiVersion, request }: Review): unknown {
@@ -45,10 +48,10 @@ after(async () => {
   await server.stop();
 });
 afterEach(async () => {
-  for (const kind of [MutatingWebhookConfiguration, ValidatingWebhookConfiguration, MutatingAdmissionPolicy, MutatingAdmissionPolicyBinding, ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding] as readonly unknown[] as Kind[]) await world.client.deleteCollection(kind);
+  for (const kind of CONFIGURED) await world.client.deleteCollection(kind);
   await world.client.deleteCollection(ConfigMap, { namespace: 'default' });
   server.seen.splice(0);
-  await sleep(20);
+  await inForce();
 });
 
 function webhook(path: string, more: Partial<MutatingWebhook> = {}): MutatingWebhook {
@@ -61,7 +64,7 @@ function webhook(path: string, more: Partial<MutatingWebhook> = {}): MutatingWeb
 async function configure(kind: 'mutating' | 'validating', ...webhooks: MutatingWebhook[]): Promise<void> {
   const object = { metadata: { name: `c-${Math.random().toString(36).slice(2)}` }, webhooks };
   await world.client.create((kind === 'mutating' ? MutatingWebhookConfiguration : ValidatingWebhookConfiguration) as Kind, object as KubeObject);
-  await sleep(30);
+  await inForce();
 }
 
 const map = (name: string, data: Record<string, string> = {}, more: object = {}): ConfigMap => ({ metadata: { name, namespace: 'default', ...more }, data });
@@ -138,7 +141,7 @@ test('deletion is asked about, and webhook configurations are exempt', async () 
   await configure('validating', webhook('/deny', { rules: everything }));
   await assert.rejects(world.client.delete(ConfigMap, 'a', { namespace: 'default' }), refused(/denied the request/));
   await world.client.deleteCollection(ValidatingWebhookConfiguration);
-  await sleep(30);
+  await inForce();
   await world.client.delete(ConfigMap, 'a', { namespace: 'default' });
 });
 
@@ -158,7 +161,7 @@ test('failure policy, timeouts and answers that are none', async () => {
     if (expected === undefined) await create(map(`f${index}`));
     else await assert.rejects(create(map(`f${index}`)), refused(expected, 500));
     await world.client.deleteCollection(ValidatingWebhookConfiguration);
-    await sleep(30);
+    await inForce();
   }
 });
 
@@ -178,7 +181,7 @@ test('selectors, scopes and match conditions choose', async () => {
     if (expected) await assert.rejects(create(object), refused(/denied the request/), JSON.stringify(more));
     else await create(object);
     await world.client.deleteCollection(ValidatingWebhookConfiguration);
-    await sleep(30);
+    await inForce();
   }
 });
 
@@ -209,7 +212,7 @@ async function policy(spec: object, binding: object = {}): Promise<void> {
   const matchConstraints = { resourceRules: [{ apiGroups: ['*'], apiVersions: ['*'], resources: ['configmaps', 'deployments'], operations: ['CREATE', 'UPDATE'] }] };
   await world.client.create(ValidatingAdmissionPolicy, { metadata: { name: 'p.example.com' }, spec: { matchConstraints, ...spec } } as ValidatingAdmissionPolicy);
   await world.client.create(ValidatingAdmissionPolicyBinding, { metadata: { name: 'b.example.com' }, spec: { policyName: 'p.example.com', validationActions: ['Deny'], ...binding } } as ValidatingAdmissionPolicyBinding);
-  await sleep(30);
+  await inForce();
 }
 
 test('a policy refuses in the words of Kubernetes', async () => {
@@ -238,7 +241,7 @@ test('parameters', async () => {
   await policy(spec, { paramRef: { name: 'params', parameterNotFoundAction: 'Deny' } });
   await assert.rejects(create(map('a', { x: '1' })), refused(/failed to configure binding: no params found for policy binding with `Deny` parameterNotFoundAction$/));
   await world.client.deleteCollection(ValidatingAdmissionPolicy);
-  await sleep(30);
+  await inForce();
   await create(map('params', { max: '1' }));
   await world.client.deleteCollection(ValidatingAdmissionPolicyBinding);
   await policy(spec, { paramRef: { name: 'params', parameterNotFoundAction: 'Deny' } });
@@ -250,11 +253,11 @@ test('failure policy, conditions and bindings of policies', async () => {
   await policy({ validations: [{ expression: "object.data.missing == 'x'" }] });
   await assert.rejects(create(map('a', { b: 'c' })), refused(/denied request: expression 'object\.data\.missing == 'x'' resulted in error: no such key: missing$/, 422));
   await world.client.patch(ValidatingAdmissionPolicy, 'p.example.com', { type: 'merge', body: { spec: { failurePolicy: 'Ignore' } } });
-  await sleep(30);
+  await inForce();
   await create(map('a', { b: 'c' }));
   await world.client.patch(ValidatingAdmissionPolicy, 'p.example.com', { type: 'merge', body: { spec: { failurePolicy: 'Fail' } } });
   await world.client.patch(ValidatingAdmissionPolicyBinding, 'b.example.com', { type: 'merge', body: { spec: { matchResources: { namespaceSelector: { matchLabels: { watch: 'yes' } } } } } });
-  await sleep(30);
+  await inForce();
   await create(map('d', { b: 'c' }));
 });
 
@@ -292,6 +295,6 @@ test('what is made at a subresource is asked about as what it is', async () => {
   assert.deepEqual([request['operation'], request['subResource'], request['kind'], request['resource'], request.object.kind, request.object.metadata.name, request['oldObject']],
     ['CREATE', 'eviction', { group: 'policy', version: 'v1', kind: 'Eviction' }, { group: '', version: 'v1', resource: 'pods' }, 'Eviction', 'p', null]);
   await world.client.deleteCollection(ValidatingWebhookConfiguration);
-  await sleep(30);
+  await inForce();
   await evict();
 });

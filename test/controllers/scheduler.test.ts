@@ -81,7 +81,7 @@ test('gates, cordons and other schedulers hold a pod back', async () => {
   await create('gated', '1m', { schedulingGates: [{ name: 'example.com/quota' }] });
   await create('foreign', '1m', { schedulerName: 'mine' });
   await client.patch(Node, 'n1', { type: 'merge', body: { spec: { unschedulable: true } } });
-  await new Promise((resolve) => setTimeout(resolve, 30));
+  await world.caughtUp(Node);
   await create('late', '1m');
   await eventually('late says why', async () => podCondition(await get('late'), 'PodScheduled')?.message?.includes('1 node(s) were unschedulable') === true);
   assert.equal((await get('gated')).spec?.nodeName, undefined);

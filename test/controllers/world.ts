@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isApiError } from '../../src/api/errors.ts';
 import { Event } from '../../src/api/kinds.ts';
+import type { KubeObject } from '../../src/api/meta.ts';
 import { realClock } from '../../src/base/clock.ts';
 import { createLog, silentLog } from '../../src/base/log.ts';
 import { createApiServer, openIdentity, type ApiServer } from '../../src/kernel/apiserver/index.ts';
@@ -14,6 +15,7 @@ import { createEventRecorder } from '../../src/sdk/event-recorder.ts';
 import type { AccessAttributes, UserInfo } from '../../src/sdk/module.ts';
 import type { Admission, AggregatedVersion, Client, Kind, Module, ModuleContext, Route } from '../../src/sdk/index.ts';
 import { eventually as waitFor } from '../../src/sdk/testing/eventually.ts';
+import type { Cache, Caches } from '../../src/sdk/cache.ts';
 import { permitOfController, permitOfModule, restrictClient, rulesOf } from '../../src/sdk/permit.ts';
 
 export interface World {
@@ -22,6 +24,8 @@ export interface World {
   door: ApiServer;
   /** What the modules tell at /metrics. */
   metrics(): Promise<string>;
+  /** Settles when the caches of the modules have all that is stored of these kinds: what was written before holds from then on. */
+  caughtUp(...kinds: readonly Kind[]): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -34,10 +38,23 @@ export async function startWorld(modules: readonly Module[]): Promise<World> {
   const door = createApiServer({ store, identity, clock, log });
   const loader = createLoader({ host: hostOf(door), clock, log });
   const told = new Set<() => string | Promise<string>>();
+  const followed: { kind: Kind; cache: Cache }[] = [];
   await loader.load(modules);
+  const admin = door.client({ name: 'admin', groups: ['system:masters'] });
   return {
+    async caughtUp(...kinds) {
+      const versionsOf = (objects: readonly KubeObject[]): string => objects.map(({ metadata: { uid, resourceVersion } }) => `${uid} ${resourceVersion}`).sort().join();
+      for (const kind of kinds) {
+        const caches = followed.filter((each) => each.kind === kind);
+        if (caches.length === 0) throw new Error(`no module follows ${kind.plural}`);
+        await waitFor(async () => {
+          const stored = versionsOf((await admin.list(kind)).items);
+          return caches.every(({ cache }) => versionsOf(cache.list()) === stored);
+        }, { what: `caches have what is stored of ${kind.plural}`, everyMs: 1 });
+      }
+    },
     metrics: async () => (await Promise.all([...told].map((text) => text()))).join(''),
-    client: lastStatusCounts(door.client({ name: 'admin', groups: ['system:masters'] })), door,
+    client: lastStatusCounts(admin), door,
     async stop() {
       await loader.stop('stop');
       await door.close();
@@ -50,7 +67,14 @@ export async function startWorld(modules: readonly Module[]): Promise<World> {
     return {
       open(module, signal, report) {
         const whole = server.client({ name: `system:llmos:${module.name}`, groups: [] }, { rules: rulesOf(module) });
-        const caches = createCaches({ client: whole, log, signal, clock });
+        const own = createCaches({ client: whole, log, signal, clock });
+        const caches: Caches = {
+          of(kind) {
+            const cache = own.of(kind);
+            if (!followed.some((each) => each.cache === cache as unknown)) followed.push({ kind: kind as unknown as Kind, cache: cache as unknown as Cache });
+            return cache;
+          },
+        };
         const events = createEventRecorder({ client: whole, kind: Event, component: module.name, clock, log, signal });
         const undo: (() => void)[] = [];
         const keep = (release: () => void): (() => void) => (undo.push(release), release);
@@ -64,7 +88,7 @@ export async function startWorld(modules: readonly Module[]): Promise<World> {
         return {
           context, contextOf: (controller) => ({ ...context, client: restrictClient(whole, permitOfController(controller), controller.name) }),
           serve: (kind) => void context.serve(kind), admit: (admission) => void keep(server.admit(admission, context)), route: (route) => void context.route(route),
-          settled: () => caches.settled(), release: () => undo.reverse().forEach((release) => release()),
+          settled: () => own.settled(), release: () => undo.reverse().forEach((release) => release()),
         };
       },
     };

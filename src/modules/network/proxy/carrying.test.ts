@@ -3,9 +3,9 @@ import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import * as http2 from 'node:http2';
 import { after, before, describe, it } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Service } from '../../../api/generated/core-v1.ts';
 import type { EndpointSlice } from '../../../api/generated/discovery-v1.ts';
+import { eventually } from '../../../sdk/testing/eventually.ts';
 import { ask, HaproxyOnLoopback, net, PORT, type Asked } from '../testing/haproxy-on-loopback.ts';
 
 describe('HAProxy before servers that are well', { skip: existsSync('/usr/sbin/haproxy') ? false : 'needs haproxy' }, () => {
@@ -27,8 +27,13 @@ describe('HAProxy before servers that are well', { skip: existsSync('/usr/sbin/h
   });
 
   it('speaks HTTP/2 in the clear to those that know nothing else, and checks them by it', async () => {
+    const checks = new Map<number, number>();
     const both = await Promise.all([16, 17].map(async (last) => {
-      const server = http2.createServer().on('stream', (stream: http2.ServerHttp2Stream) => void (stream.respond({ ':status': 200 }), stream.end(String(last))));
+      const server = http2.createServer().on('stream', (stream: http2.ServerHttp2Stream, headers: http2.IncomingHttpHeaders) => {
+        if (headers[':path'] === '/healthz') checks.set(last, (checks.get(last) ?? 0) + 1);
+        stream.respond({ ':status': 200 });
+        stream.end(String(last));
+      });
       return new Promise<http2.Http2Server>((resolve) => server.listen(PORT, net(last), () => resolve(server)));
     }));
     const port = await haproxy.carry('ill', { 'load-balancing': 'least-connection', 'health-check': '/healthz', 'health-check-interval': '100ms' }, [net(16), net(17)], 'kubernetes.io/h2c');
@@ -38,7 +43,7 @@ describe('HAProxy before servers that are well', { skip: existsSync('/usr/sbin/h
         const stream = session.request({ ':path': '/' }).setEncoding('utf8');
         return (await stream.toArray()).join('');
       };
-      await sleep(500);
+      await eventually(async () => [16, 17].every((last) => (checks.get(last) ?? 0) >= 5), { what: 'both were checked often enough to be found ill' });
       assert.deepEqual([...new Set(await Promise.all(Array.from({ length: 10 }, one)))].sort(), ['16', '17']);
       assert.match(await haproxy.proxies.metrics(), /llmos_service_endpoints_well\{[^}]*service="ill"[^}]*\} 2\n/);
     } finally {
