@@ -100,7 +100,7 @@ test('a list that is one value may not be set in part', async () => {
 
 test('what is wrong with a policy is refused', async () => {
   const table: [Spec, RegExp][] = [
-    [{ mutations: [] }, /spec\.mutations: Required value/], [{ ...apply('Object{spec: Object.other{}}') }, /type mismatch: unexpected type name "Object\.other"/], [{ ...apply('"x"') }, /must evaluate to map/],
+    [{ mutations: [] }, /spec\.mutations: Required value/], [{ ...apply('Object{spec: Object.other{}}') }, /type mismatch: unexpected type name "Object\.other"/], [{ ...apply('"x"') }, /must evaluate to Object but got string/],
     [{ mutations: [{ patchType: 'JSONPatch', applyConfiguration: { expression: 'Object{}' } }] }, /jsonPatch: Required value.*must be specified when patchType is JSONPatch|applyConfiguration: Forbidden/],
     [{ mutations: [{ patchType: 'Other' as never }] }, /Unsupported value: "Other"/], [{ ...apply('Object{}'), reinvocationPolicy: undefined }, /spec\.reinvocationPolicy: Required value/],
     [{ ...apply('Object{}'), matchConstraints: { resourceRules: [{ apiGroups: [''], apiVersions: ['v1'], operations: ['DELETE'], resources: ['pods'] }] } }, /DELETE may not be matched/],

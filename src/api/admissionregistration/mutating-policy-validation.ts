@@ -3,8 +3,8 @@ import { cel } from '../cel/lazy.ts';
 import { forbidden, invalid, notSupported, required, type FieldError } from '../field-error.ts';
 import type { MutatingAdmissionPolicy, MutatingAdmissionPolicyBinding, Mutation } from '../generated/admissionregistration-v1.ts';
 import type { AdmissionVariables } from './expressions.ts';
-import { bindingReferenceErrors, matchErrors, paramKindErrors, variableErrors } from './policy-validation.ts';
-import { expressionErrors, matchConditionErrors } from './webhook-validation.ts';
+import { bindingReferenceErrors, checkedVariables, matchErrors, paramKindErrors } from './policy-validation.ts';
+import { checkedExpression, matchConditionErrors } from './webhook-validation.ts';
 
 const REINVOCATIONS = ['IfNeeded', 'Never'];
 const PATCH_TYPES = ['ApplyConfiguration', 'JSONPatch'];
@@ -12,12 +12,13 @@ const PATCH_TYPES = ['ApplyConfiguration', 'JSONPatch'];
 export function mutatingPolicyErrors({ spec }: MutatingAdmissionPolicy): FieldError[] {
   if (spec === undefined) return [required('spec.matchConstraints')];
   const errors: FieldError[] = [];
-  const available: AdmissionVariables = { params: spec.paramKind !== undefined, variables: true, mutates: true, known: new Set((spec.variables ?? []).map(({ name }) => name)) };
+  const params = spec.paramKind !== undefined;
+  const { errors: ofVariables, known } = checkedVariables(spec.variables, { params, variables: true, mutates: true }, (expression) => cel().withoutLiterals(expression, 'any'));
+  const available: AdmissionVariables = { params, variables: true, mutates: true, known };
   if (spec.failurePolicy !== undefined && !['Fail', 'Ignore'].includes(spec.failurePolicy)) errors.push(notSupported('spec.failurePolicy', spec.failurePolicy, ['Fail', 'Ignore']));
   if (spec.paramKind !== undefined) errors.push(...paramKindErrors(spec.paramKind, 'spec.paramKind'));
   errors.push(...constraintErrors(spec.matchConstraints));
-  errors.push(...variableErrors(spec.variables, available, (expression) => cel().withoutLiterals(expression, 'any')));
-  errors.push(...matchConditionErrors(spec.matchConditions ?? [], 'spec.matchConditions', { params: available.params, variables: true }));
+  errors.push(...matchConditionErrors(spec.matchConditions ?? [], 'spec.matchConditions', { params, variables: true }), ...ofVariables);
   if ((spec.mutations ?? []).length === 0) errors.push(required('spec.mutations', 'mutations must contain at least one item'));
   for (const [index, mutation] of (spec.mutations ?? []).entries()) errors.push(...mutationErrors(mutation, `spec.mutations[${index}]`, available));
   if (!spec.reinvocationPolicy) errors.push(required('spec.reinvocationPolicy'));
@@ -47,8 +48,11 @@ function mutationErrors({ patchType, applyConfiguration, jsonPatch }: Mutation, 
   if (!isApply && applyConfiguration !== undefined) errors.push(forbidden(`${at}.applyConfiguration`, 'must not be specified when patchType is JSONPatch'));
   if (own === undefined) return [...errors, required(`${at}.${key}`, `must be specified when patchType is ${patchType}`)];
   if (!own.expression?.trim()) return [...errors, required(`${at}.${key}.expression`, 'expression is not specified')];
-  const found = expressionErrors(own.expression, `${at}.${key}.expression`, available, [isApply ? 'map' : 'list'], (expression) => cel().withoutLiterals(expression, isApply ? 'Object' : 'JSONPatch'));
-  return [...errors, ...found];
+  const { errors: found, type } = checkedExpression(own.expression, `${at}.${key}.expression`, available, [], (expression) => cel().withoutLiterals(expression, isApply ? 'Object' : 'JSONPatch'));
+  errors.push(...found);
+  // Literals of objects are maps here.
+  if (type !== undefined && type.kind !== (isApply ? 'map' : 'list')) errors.push(invalid(`${at}.${key}.expression`, own.expression, `must evaluate to ${isApply ? 'Object' : 'list(JSONPatch)'} but got ${cel().declaredName(type)}`));
+  return errors;
 }
 
 export function mutatingBindingErrors({ spec }: MutatingAdmissionPolicyBinding): FieldError[] {

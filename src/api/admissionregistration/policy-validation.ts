@@ -2,17 +2,21 @@
 import { duplicate, forbidden, invalid, notSupported, required, type FieldError } from '../field-error.ts';
 import type { MatchResources, ParamKind, ParamRef, ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding, Validation, Variable } from '../generated/admissionregistration-v1.ts';
 import { dns1035LabelErrors, dns1123SubdomainErrors } from '../names.ts';
+import type { Type } from '../cel/index.ts';
+import { cel } from '../cel/lazy.ts';
 import type { AdmissionVariables } from './expressions.ts';
-import { expressionErrors, matchConditionErrors, ruleErrors, selectorErrors } from './webhook-validation.ts';
+import { checkedExpression, expressionErrors, matchConditionErrors, ruleErrors, selectorErrors } from './webhook-validation.ts';
 
-const REASONS = ['Forbidden', 'Invalid', 'RequestEntityTooLarge', 'Unauthorized'];
+const REASONS = ['Forbidden', 'Invalid', 'RequestEntityTooLarge'];
 const ACTIONS = ['Audit', 'Deny', 'Warn'];
 const MAX_AUDIT_ANNOTATIONS = 20;
 
 export function policyErrors({ spec, metadata }: ValidatingAdmissionPolicy): FieldError[] {
   if (spec === undefined) return [required('spec.matchConstraints')];
   const errors: FieldError[] = [];
-  const available: AdmissionVariables = { params: spec.paramKind !== undefined, variables: true, known: new Set((spec.variables ?? []).map(({ name }) => name)) };
+  const params = spec.paramKind !== undefined;
+  const { errors: ofVariables, known } = checkedVariables(spec.variables, { params, variables: true });
+  const available: AdmissionVariables = { params, variables: true, known };
   if (spec.failurePolicy !== undefined && !['Fail', 'Ignore'].includes(spec.failurePolicy)) errors.push(notSupported('spec.failurePolicy', spec.failurePolicy, ['Fail', 'Ignore']));
   if (spec.paramKind !== undefined) errors.push(...paramKindErrors(spec.paramKind, 'spec.paramKind'));
   if (spec.matchConstraints === undefined) errors.push(required('spec.matchConstraints'));
@@ -20,8 +24,7 @@ export function policyErrors({ spec, metadata }: ValidatingAdmissionPolicy): Fie
     errors.push(...matchErrors(spec.matchConstraints, 'spec.matchConstraints'));
     if ((spec.matchConstraints.resourceRules ?? []).length === 0) errors.push(required('spec.matchConstraints.resourceRules'));
   }
-  errors.push(...variableErrors(spec.variables, available));
-  errors.push(...matchConditionErrors(spec.matchConditions ?? [], 'spec.matchConditions', { params: available.params, variables: true }));
+  errors.push(...matchConditionErrors(spec.matchConditions ?? [], 'spec.matchConditions', { params, variables: true }), ...ofVariables);
   if ((spec.validations ?? []).length === 0 && (spec.auditAnnotations ?? []).length === 0) {
     for (const key of ['validations', 'auditAnnotations']) errors.push(required(`spec.${key}`, 'validations or auditAnnotations must contain at least one item'));
   }
@@ -32,7 +35,7 @@ export function policyErrors({ spec, metadata }: ValidatingAdmissionPolicy): Fie
     if (spec.auditAnnotations!.findIndex((each) => each.key === key) < index) errors.push(duplicate(`${at}.key`, key));
     if (!/^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$/.test(key ?? '')) errors.push(invalid(`${at}.key`, `${metadata.name ?? ''}/${key ?? ''}`, 'name part must consist of alphanumeric characters, \'-\', \'_\' or \'.\', and must start and end with an alphanumeric character'));
     if (!valueExpression?.trim()) errors.push(required(`${at}.valueExpression`, 'valueExpression is not specified'));
-    else errors.push(...expressionErrors(valueExpression, `${at}.valueExpression`, available, ['string', 'null']));
+    else errors.push(...expressionErrors(valueExpression, `${at}.valueExpression`, available, ['string', 'null_type']));
   }
   return errors;
 }
@@ -53,20 +56,27 @@ export function paramKindErrors({ apiVersion = '', kind = '' }: ParamKind, path:
   return errors;
 }
 
-export function variableErrors(variables: readonly Variable[] | undefined, available: AdmissionVariables, prepare: (expression: string) => string = (expression) => expression): FieldError[] {
+/** What is wrong with a policy's variables, and their types: one that is wrong itself may be anything. Each sees those before it. */
+export function checkedVariables(variables: readonly Variable[] | undefined, available: AdmissionVariables, prepare?: (expression: string) => string): { errors: FieldError[]; known?: ReadonlyMap<string, Type> } {
   const errors: FieldError[] = [];
-  const names = new Set<string>();
-  for (const [index, { name, expression }] of (variables ?? []).entries()) {
+  if (variables === undefined || variables.length === 0) return { errors };
+  const known = new Map<string, Type>();
+  for (const [index, { name, expression }] of variables.entries()) {
     const at = `spec.variables[${index}]`;
-    if (!name) errors.push(required(`${at}.name`, 'name is not specified'));
+    if (!name?.trim()) errors.push(required(`${at}.name`, 'name is not specified'));
     else if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) errors.push(invalid(`${at}.name`, name, 'name is not a valid CEL identifier'));
-    if (names.has(name)) errors.push(duplicate(`${at}.name`, name));
-    names.add(name);
-    if (!expression?.trim()) errors.push(required(`${at}.expression`, 'expression is not specified'));
-    // A variable sees those before it.
-    else errors.push(...expressionErrors(expression, `${at}.expression`, { ...available, known: new Set((variables ?? []).slice(0, index).map((each) => each.name)) }, [], prepare));
+    if (known.has(name)) errors.push(duplicate(`${at}.name`, name));
+    if (!expression?.trim()) {
+      errors.push(required(`${at}.expression`, 'expression is not specified'));
+      continue;
+    }
+    const checked = checkedExpression(expression, `${at}.expression`, { ...available, known: new Map(known) }, [], prepare);
+    errors.push(...checked.errors);
+    const { type = cel().DYN } = checked;
+    // Of objects and the types of libraries nothing is known once they are a variable's.
+    known.set(name, type.kind === 'simple' || type.kind === 'list' || type.kind === 'map' ? type : cel().DYN);
   }
-  return errors;
+  return { errors, known };
 }
 
 function validationErrors(validation: Validation, at: string, available: AdmissionVariables): FieldError[] {
@@ -75,7 +85,7 @@ function validationErrors(validation: Validation, at: string, available: Admissi
   if (expression.trim() === '') errors.push(required(`${at}.expression`, 'expression is not specified'));
   else errors.push(...expressionErrors(expression, `${at}.expression`, available, ['bool']));
   if (messageExpression !== '' && messageExpression.trim() === '') errors.push(invalid(`${at}.messageExpression`, messageExpression, 'must be non-empty if specified'));
-  else if (messageExpression !== '') errors.push(...expressionErrors(messageExpression, `${at}.messageExpression`, available, ['string']));
+  else if (messageExpression !== '') errors.push(...expressionErrors(messageExpression, `${at}.messageExpression`, { ...available, authorizer: false }, ['string']));
   if (message !== '' && message.trim() === '') errors.push(invalid(`${at}.message`, message, 'message must be non-empty if specified'));
   else if (/[\n\r]/.test(message.trim())) errors.push(invalid(`${at}.message`, message, 'message must not contain line breaks'));
   if (reason !== undefined && !REASONS.includes(reason)) errors.push(notSupported(`${at}.reason`, reason, REASONS));
@@ -104,7 +114,7 @@ export function bindingReferenceErrors(spec: { policyName?: string; paramRef?: P
 export function bindingErrors({ spec }: ValidatingAdmissionPolicyBinding): FieldError[] {
   const errors = bindingReferenceErrors(spec);
   const actions = spec?.validationActions ?? [];
-  if (actions.length === 0) errors.push(required('spec.validationActions'));
+  if (actions.length === 0) errors.push(required('spec.validationActions', 'at least one validation action is required'));
   for (const [index, action] of actions.entries()) {
     if (!ACTIONS.includes(action)) errors.push(notSupported(`spec.validationActions[${index}]`, action, ACTIONS));
     if (actions.indexOf(action) < index) errors.push(duplicate(`spec.validationActions[${index}]`, action));

@@ -5,14 +5,13 @@ import type { MatchCondition, MutatingWebhook, NamedRuleWithOperations, RuleWith
 import { dns1035LabelErrors, dns1123SubdomainErrors, labelKeyErrors, pathSegmentErrors } from '../names.ts';
 import { matcherOfSelector } from '../selector.ts';
 import type { LabelSelector } from '../meta.ts';
-import { admissionEnvironment, WEBHOOK_VARIABLES, type AdmissionVariables } from './expressions.ts';
+import type { Type } from '../cel/index.ts';
+import { admissionEnvironment, admissionScope, WEBHOOK_VARIABLES, type AdmissionVariables } from './expressions.ts';
 
 type Webhook = MutatingWebhook | ValidatingWebhook;
 const REVIEW_VERSIONS = ['v1', 'v1beta1'];
 const OPERATIONS = ['*', 'CONNECT', 'CREATE', 'DELETE', 'UPDATE'];
 const MAX_MATCH_CONDITIONS = 64;
-/** What expressions may read of `request` (AdmissionRequest without its objects and its uid). */
-const REQUEST_FIELDS = new Set(['kind', 'resource', 'subResource', 'requestKind', 'requestResource', 'requestSubResource', 'name', 'namespace', 'operation', 'userInfo', 'dryRun', 'options']);
 
 export function webhookErrors(configuration: { webhooks?: readonly Webhook[] }, old: { webhooks?: readonly Webhook[] } | undefined): FieldError[] {
   const errors: FieldError[] = [];
@@ -150,7 +149,7 @@ export function matchConditionErrors(conditions: readonly MatchCondition[], path
   for (const [index, { name = '', expression = '' }] of conditions.slice(0, MAX_MATCH_CONDITIONS).entries()) {
     const at = `${path}[${index}]`;
     if (expression.trim() === '') errors.push(required(`${at}.expression`));
-    else if (!known.has(expression)) errors.push(...expressionErrors(expression, `${at}.expression`, variables, ['bool']));
+    else if (!known.has(expression)) errors.push(...expressionErrors(expression.trim(), `${at}.expression`, variables, ['bool']));
     if (name === '') errors.push(required(`${at}.name`));
     else errors.push(...labelKeyErrors(name).map((text) => invalid(`${at}.name`, name, text)));
     if (names.has(name)) errors.push(duplicate(`${at}.name`, name));
@@ -159,20 +158,25 @@ export function matchConditionErrors(conditions: readonly MatchCondition[], path
   return errors;
 }
 
-/** `results` are the types that the expression may have beside any; `prepare` makes of it what the evaluator knows. */
-export function expressionErrors(expression: string, path: string, variables: AdmissionVariables, results: readonly string[], prepare: (expression: string) => string = (text) => text): FieldError[] {
+/** `results` are the types that the expression may have, default any; `prepare` makes of it what the evaluator knows. */
+export function expressionErrors(expression: string, path: string, variables: AdmissionVariables, results: readonly string[], prepare?: (expression: string) => string): FieldError[] {
+  return checkedExpression(expression, path, variables, results, prepare).errors;
+}
+
+/** The type of an expression that is right, in cel-go's words. */
+export function checkedExpression(expression: string, path: string, variables: AdmissionVariables, results: readonly string[], prepare: (expression: string) => string = (text) => text): { errors: FieldError[]; type?: Type } {
   const environment = admissionEnvironment(variables);
+  const wrong = (detail: string): { errors: FieldError[] } => ({ errors: [invalid(path, expression, detail)] });
   let prepared: string;
   try {
     prepared = prepare(expression);
-    const program = cel().compileExpression(environment, prepared);
-    const unknown = (variables.known && program.unknownField('variables', variables.known)) ?? program.unknownField('request', REQUEST_FIELDS);
-    if (unknown !== undefined) return [invalid(path, expression, unknown)];
+    cel().compileExpression(environment, prepared);
   } catch (error) {
-    return [invalid(path, expression, (error as Error).message)];
+    return wrong((error as Error).message);
   }
-  const { type = 'dyn' } = environment.check(prepared);
-  const certain = ['bool', 'string', 'int', 'double', 'uint', 'bytes', 'list', 'map', 'null'];
-  if (results.length === 0 || !certain.includes(type) || results.includes(type)) return [];
-  return [invalid(path, expression, results.length === 1 ? `must evaluate to ${results[0]}` : `must evaluate to one of [${results.join(' ')}]`)];
+  const { type, issues } = cel().checkExpression(environment, admissionScope(variables), prepared);
+  if (issues.length > 0) return wrong(`compilation failed: ${cel().showIssues(issues, prepared)}`);
+  const shown = cel().declaredName(type);
+  if (results.length === 0 || results.includes(shown)) return { errors: [], type };
+  return wrong(`${results.length === 1 ? `must evaluate to ${results[0]}` : `must evaluate to one of [${results.join(' ')}]`} but got ${shown}`);
 }

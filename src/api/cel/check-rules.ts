@@ -6,9 +6,11 @@ import { forbidden, invalid, notSupported, required, type FieldError } from '../
 import type { ValidationRule } from '../generated/apiextensions-v1.ts';
 import { resolveSchema, type Schema } from '../schema/schema.ts';
 import { cardinalityOf, costMessage, DEFINITION_LIMIT, elementsOf, estimateCost, EXPRESSION_LIMIT } from './cost.ts';
-import { Declarations, isCertain } from './declarations.ts';
+import { checkExpression, showIssues, type Scope } from './checker/check.ts';
+import { optionalOf, same, BOOL, STRING, type Type } from './checker/type.ts';
+import { Declarations } from './declarations.ts';
 import { createEnvironment, type Environment } from './environment.ts';
-import { checkTypes, compileExpression, compileMessage, EvaluationFailure } from './program.ts';
+import { compileExpression, EvaluationFailure } from './program.ts';
 
 const REASONS = ['FieldValueDuplicate', 'FieldValueForbidden', 'FieldValueInvalid', 'FieldValueRequired'];
 const MAX_MESSAGE_CHARACTERS = 2048;
@@ -61,14 +63,11 @@ function walk(schema: Schema, path: string, place: Place, errors: FieldError[]):
 }
 
 function checkRules(schema: Schema, path: string, place: Place, errors: FieldError[]): void {
-  const declared = new Declarations();
-  const type = declared.typeOf(schema, place.root);
-  const within = (optional: boolean): Environment => createEnvironment({ self: type, oldSelf: optional ? `optional<${type}>` : type }, (environment) => declared.register(environment));
-  const environments: { plain?: Environment; optional?: Environment } = {};
+  const type = new Declarations().typeOf(schema, place.root);
   for (const [index, rule] of (schema.xValidations as unknown as ValidationRule[]).entries()) {
     const at = `${path}.x-kubernetes-validations[${index}]`;
-    const typed = rule.optionalOldSelf === true ? (environments.optional ??= within(true)) : (environments.plain ??= within(false));
-    errors.push(...shapeErrors(rule, at), ...pathErrors(schema, rule, at), ...expressionErrors(typed, rule, { ...place, schema }, at));
+    const scope: Scope = { variables: new Map([['self', type], ['oldSelf', rule.optionalOldSelf === true ? optionalOf(type) : type]]) };
+    errors.push(...shapeErrors(rule, at), ...pathErrors(schema, rule, at), ...expressionErrors(scope, rule, { ...place, schema }, at));
   }
 }
 
@@ -104,17 +103,17 @@ function pathErrors(schema: Schema, { fieldPath }: ValidationRule, at: string): 
   return current === undefined ? [wrong('fieldPath must be a valid path')] : [];
 }
 
-function expressionErrors(typed: Environment, rule: ValidationRule, place: Place & { schema: Schema }, at: string): FieldError[] {
+function expressionErrors(scope: Scope, rule: ValidationRule, place: Place & { schema: Schema }, at: string): FieldError[] {
   if ((rule.rule ?? '').trim() === '') return [];
   const errors: FieldError[] = [];
   const untyped = createEnvironment({ self: 'dyn', oldSelf: 'dyn' });
-  const check = (key: 'rule' | 'messageExpression', result: string, wrong: string): void => {
+  const check = (key: 'rule' | 'messageExpression', result: Type, wrong: string): void => {
     const text = rule[key] ?? '';
-    const found = compileError(untyped, typed, text, result, wrong);
+    const found = compileError(untyped, scope, text, result, wrong);
     if (found !== undefined) errors.push(invalid(`${at}.${key}`, rule, found));
   };
-  check('rule', 'bool', 'cel expression must evaluate to a bool');
-  if (rule.messageExpression) check('messageExpression', 'string', 'messageExpression must evaluate to a string');
+  check('rule', BOOL, 'cel expression must evaluate to a bool');
+  if (rule.messageExpression) check('messageExpression', STRING, 'messageExpression must evaluate to a string');
   if (errors.length > 0) return errors;
   const { schema, total } = place;
   const times = place.times ?? cardinalityOf(schema);
@@ -126,15 +125,14 @@ function expressionErrors(typed: Environment, rule: ValidationRule, place: Place
   return errors;
 }
 
-/** The evaluator's types are coarser than cel-go's: only what is certain to be wrong is refused. */
-function compileError(untyped: Environment, typed: Environment, text: string, result: string, wrong: string): string | undefined {
+function compileError(untyped: Environment, scope: Scope, text: string, result: Type, wrong: string): string | undefined {
   try {
     compileExpression(untyped, text);
   } catch (error) {
     if (!(error instanceof EvaluationFailure)) throw error;
     return error.message;
   }
-  const checked = checkTypes(typed, text);
-  if (checked.valid) return checked.type === result || !['bool', 'string', 'int', 'double', 'bytes', 'list', 'map'].includes(checked.type ?? '') ? undefined : wrong;
-  return isCertain(checked.error) ? `compilation failed: ${compileMessage(checked.error, text)}` : undefined;
+  const { type, issues } = checkExpression(untyped, scope, text);
+  if (issues.length > 0) return `compilation failed: ${showIssues(issues, text)}`;
+  return same(type, result) ? undefined : wrong;
 }

@@ -8,3 +8,7 @@ export { Authorizer, LazyVariables, registerAdmission, type AccessQuestion, type
 export { withoutLiterals, withOptionalFields, type Outermost } from './literals.ts';
 export { registerJsonPatch } from './library/json-patch.ts';
 export { typeChecker } from './declarations.ts';
+export { checkExpression, showIssues, type Scope } from './checker/check.ts';
+export { PATCH_OVERLOADS } from './checker/overloads.ts';
+export { declaredName, DYN, objectOf, type Type } from './checker/type.ts';
+export { REQUEST_VARIABLES } from './request-types.ts';

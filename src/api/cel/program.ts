@@ -20,24 +20,6 @@ export class Budget {
   }
 }
 
-/** What the checker says of a text, with the fields that `has()` asks for, which it passes over by itself. */
-export function checkTypes(environment: Environment, text: string): ReturnType<Environment['check']> {
-  const parsed = environment.parse(withOptionalElements(text));
-  prepare(parsed.ast as unknown as Node);
-  forEachNode(parsed.ast, (value) => {
-    const macro = value.meta.macro as HasMacro | undefined;
-    if (value.op === 'call' && (value.args as unknown[])[0] === 'has' && macro !== undefined) {
-      const plain = macro.typeCheck;
-      macro.typeCheck = (checker, of, context) => {
-        const type = plain(checker, of, context);
-        checker.check(of.args[0], context);
-        return type;
-      };
-    }
-  });
-  return parsed.check();
-}
-
 /** Calls back for each node once, one before those beneath it, also in what macros hold. */
 function forEachNode(root: unknown, visit: (node: Node) => void): void {
   const seen = new Set<object>();
@@ -74,8 +56,6 @@ export interface Program {
   readonly text: string;
   /** Whether the expression names the variable. */
   uses(variable: string): boolean;
-  /** Why the expression cannot be where the variable has these fields alone: it reads another; undefined where it does not. */
-  unknownField(variable: string, fields: ReadonlySet<string>): string | undefined;
   /** The value in the evaluator's own terms. Throws EvaluationFailure. Takes what it costs from the budget. */
   evaluate(variables: Readonly<Record<string, unknown>>, budget: Budget): unknown;
 }
@@ -96,9 +76,6 @@ interface Operator extends Node {
 
 const REPLACED = new Map([['matches/1', 'matchesRe2'], ...REPLACED_COLLECTIONS, ...REPLACED_TIMES]);
 
-/** A field that is read from a variable. */
-interface Read { variable: string; field: string; node: Node }
-
 interface Meter { left: number }
 
 let meter: Meter = { left: 0 };
@@ -118,16 +95,12 @@ export function compileExpression(environment: Environment, text: string): Progr
 
 function compile(environment: Environment, text: string): Program {
   const parsed = environment.parse(withOptionalElements(text));
-  const { names, operators, reads } = prepare(parsed.ast as unknown as Node);
+  const { names, operators } = prepare(parsed.ast as unknown as Node);
   const checked = parsed.check();
   if (!checked.valid) throw checked.error instanceof RangeError ? checked.error : new EvaluationFailure('other', `compilation failed: ${compileMessage(checked.error, text)}`);
   // The check has chosen how operators are handled.
   for (const node of operators) node.handle = withListKinds(node.op as '+', node.handle);
-  const unknownField = (variable: string, fields: ReadonlySet<string>): string | undefined => {
-    const read = reads.find((each) => each.variable === variable && !fields.has(each.field));
-    return read && `compilation failed: ${compileMessage({ summary: `No such key: ${read.field}`, node: read.node }, text)}`;
-  };
-  return { text, uses: (variable) => names.has(variable), unknownField, evaluate: (variables, budget) => evaluate(parsed, variables, budget) };
+  return { text, uses: (variable) => names.has(variable), evaluate: (variables, budget) => evaluate(parsed, variables, budget) };
 }
 
 function evaluate(parsed: (context: object) => unknown, variables: Readonly<Record<string, unknown>>, budget: Budget): unknown {
@@ -152,13 +125,11 @@ function evaluate(parsed: (context: object) => unknown, variables: Readonly<Reco
 }
 
 /** Names the evaluator's own functions that ours replace, and puts meters on what may take long. Gives the variables that are named. */
-function prepare(root: Node): { names: Set<string>; operators: Operator[]; reads: Read[] } {
+function prepare(root: Node): { names: Set<string>; operators: Operator[] } {
   const names = new Set<string>();
-  const reads: Read[] = [];
   const operators: Operator[] = [];
   forEachNode(root, (value) => {
     if (value.op === 'id') names.add(value.args as string);
-    if (value.op === '.' && (value.args as [Node])[0].op === 'id') reads.push({ variable: (value.args as [Node])[0].args as string, field: (value.args as [Node, string])[1], node: value });
     if (value.op === 'rcall') replaceName(value.args as [string, Node, Node[]]);
     if (value.op === 'rcall' && (value.args as [string])[0] === 'value') ofAnyType(value);
     if (value.op === 'call' && (value.args as unknown[])[0] === 'has' && value.meta.macro !== undefined) allowAnyRoot(value.meta.macro as HasMacro);
@@ -167,7 +138,7 @@ function prepare(root: Node): { names: Set<string>; operators: Operator[]; reads
     if (value.op === '+' || value.op === 'call' || value.op === 'rcall') metered(value);
     for (const step of (value.meta.macro as { steps?: Node[] } | undefined)?.steps ?? []) metered(step);
   });
-  return { names, operators, reads };
+  return { names, operators };
 }
 
 /** The evaluator knows `has(a.b)`, whose path begins with a variable; upstream also has it begin with an element or a call: `has(self.matches[0].path)`. */

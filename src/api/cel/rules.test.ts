@@ -81,6 +81,10 @@ test('rules that cannot be compiled are refused with the definition', () => {
     [{ rule: 'self.free.size() == 1 || has(self.kept) && self.kept == oldSelf.kept' }, undefined],
     [{ rule: 'self.x == ' }, 'compilation failed: ERROR: <input>:1:11: Syntax error'],
     [{ rule: 'self.x + "a" == "b"' }, "found no matching overload for '_+_' applied to '(int, string)'"],
+    [{ rule: "self.l[0].a.startsWith('a')" }, "found no matching overload for 'startsWith' applied to 'int.(string)'"],
+    [{ rule: 'self.m.all(k, v, [k, v].size() == 2)' }, "expected type 'string' but found 'int'"],
+    [{ rule: 'self.l.map(e, string(e.a)).sum() == "1"' }, "found no matching overload for 'sum' applied to 'list(string).()'"],
+    [{ rule: 'self.p' }, 'cel expression must evaluate to a bool'],
     [{ rule: 'self.x' }, 'cel expression must evaluate to a bool'],
     [{ rule: 'self.x > 0', messageExpression: 'self.x' }, 'messageExpression must evaluate to a string'],
     [{ rule: 'self.l.all(i, i.z > 0)' }, "undefined field 'z'"],
@@ -141,19 +145,19 @@ test('values mean what their schema says', () => {
   const byName = { type: 'array', 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['name'], items: { type: 'object', properties: { name: { ...text, maxLength: 10 }, port: integer } } };
   const properties = {
     i: integer, n: { type: 'number' }, s: text, b: { type: 'string', format: 'byte' }, d: { type: 'string', format: 'duration' }, day: { type: 'string', format: 'date' }, t: { type: 'string', format: 'date-time' },
-    set, other: set, ports: { ...byName, maxItems: 10 }, before: byName, any: { 'x-kubernetes-int-or-string': true }, gone: { ...integer, nullable: true }, labels: { type: 'object', additionalProperties: text },
+    set, other: set, ports: { type: 'array', maxItems: 2, items: { ...byName, maxItems: 10 } }, any: { 'x-kubernetes-int-or-string': true }, gone: { ...integer, nullable: true }, labels: { type: 'object', additionalProperties: text },
   };
   const value = {
     i: 4, n: 2, s: 'naïve 🐙', b: 'aGk=', d: '90m', day: '2020-02-29', t: '2020-02-29T23:30:00.25+02:00', set: ['x', 'y'], other: ['y', 'x'],
-    ports: [{ name: 'a', port: 1 }, { name: 'b', port: 2 }], before: [{ name: 'b', port: 2 }, { name: 'a', port: 1 }], any: '10%', gone: null, labels: { 'a/b': 'c' },
+    ports: [[{ name: 'a', port: 1 }, { name: 'b', port: 2 }], [{ name: 'b', port: 2 }, { name: 'a', port: 1 }]], any: '10%', gone: null, labels: { 'a/b': 'c' },
   };
   const holds = [
     'type(self.n) == double && self.n == 2.0 && double(self.i) > self.n && self.i == int(self.n) * 2', 'size(self.s) == 7 && self.s.endsWith("🐙") && string(self.b) == "hi" && size(self.b) == 2',
     'self.d == duration("1h30m") && self.d.getMinutes() == 90 && string(self.d) == "5400s"', 'self.day.getDayOfMonth() == 28 && self.day.getMonth() == 1 && self.day.getDayOfYear() == 59',
     'self.t.getHours() == 21 && self.t.getHours("02:00") == 23 && self.t.getDate("+03:00") == 1 && self.t.getHours("Asia/Tokyo") == 6 && string(self.t) == "2020-02-29T21:30:00.25Z"',
-    'self.set == self.other && self.set == ["y", "x"] && size(self.set + ["y", "z"]) == 3 && self.set[0] in self.other', 'self.ports == self.before && size(self.ports + self.before) == 2 && self.ports != [self.ports[0]]',
+    'self.set == self.other && self.set == ["y", "x"] && size(self.set + ["y", "z"]) == 3 && self.set[0] in self.other', 'self.ports[0] == self.ports[1] && size(self.ports[0] + self.ports[1]) == 2 && self.ports[0] != [self.ports[0][0]]',
     'self.any == "10%" && self.any != 10 && self.any != ["10%"] && (type(self.any) == int ? false : self.any.endsWith("%"))', '!has(self.gone) && "a/b" in self.labels && self.labels["a/b"] == "c" && !has(self.labels.z)',
-    'self.ports.all(p, self.ports.exists_one(q, p.name == q.name)) && self.ports.map(p, p.port > 1, p.name) == ["b"]', '[has(self.i), has(self.gone)].filter(x, x).size() == 1',
+    'self.ports[0].all(p, self.ports[0].exists_one(q, p.name == q.name)) && self.ports[0].map(p, p.port > 1, p.name) == ["b"]', '[has(self.i), has(self.gone)].filter(x, x).size() == 1',
   ];
   for (const rule of holds) {
     const spec = { type: 'object', properties, 'x-kubernetes-validations': [{ rule }] };

@@ -101,7 +101,7 @@ function textToCel(format: string | undefined, text: string): Value {
 const UNIT_NANOS: Record<string, number> = { ns: 1, us: 1e3, µs: 1e3, μs: 1e3, ms: 1e6, s: 1e9, m: 60e9, h: 3600e9 };
 
 /** A Go duration: `1h30m`, `1.5s`. */
-function durationOf(text: string): Duration | undefined {
+export function durationOf(text: string): Duration | undefined {
   const match = /^([+-]?)((?:(?:\d+(?:\.\d*)?|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+|0)$/.exec(text);
   if (match === null) return undefined;
   let nanos = 0;

@@ -12,7 +12,7 @@ import { describeRequest, inVersion } from './review.ts';
 
 export type Bindings = Record<string, unknown>;
 
-/** What expressions see of a request whose object is looked at as `kind`; add params, variables and namespaceObject. */
+/** What expressions see of a request whose object is looked at as `kind`; of the namespace conditions of webhooks see nothing. */
 export async function bindingsOf(request: AdmissionRequest, kind: Kind): Promise<Bindings> {
   const { Authorizer, untypedToCel } = cel();
   const { decide, user, subresource, namespace, name } = request;
@@ -20,7 +20,7 @@ export async function bindingsOf(request: AdmissionRequest, kind: Kind): Promise
   const ask: Ask = ({ serviceAccount, ...attributes }) => decide?.(serviceAccount === undefined ? user : accountOf(serviceAccount), attributes) ?? { allowed: false, reason: '' };
   const seen = async (object: KubeObject | undefined): Promise<unknown> => (object === undefined ? null : untypedToCel(await inVersion(kind, request, object)));
   const { uid: _uid, ...described } = describeRequest(request, kind);
-  return { object: await seen(request.object), oldObject: await seen(request.oldObject), request: untypedToCel(described), authorizer: new Authorizer(ask, about) };
+  return { object: await seen(request.object), oldObject: await seen(request.oldObject), namespaceObject: null, request: untypedToCel(described), authorizer: new Authorizer(ask, about) };
 }
 
 function accountOf({ namespace, name }: { namespace: string; name: string }): UserInfo {
