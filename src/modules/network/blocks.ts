@@ -12,8 +12,10 @@ export interface Place {
 export interface Blocks {
   /** Room for so many endpoints of a chain; the same place as before as long as they fit. */
   place(chain: string, count: number): Place;
-  /** Gives back the places of chains that are gone, or need none any more. */
+  /** Gives back the places of chains that are gone, or need none any more; nobody has them before {@link settle}. */
   release(chains: Iterable<string>): void;
+  /** No rule leads to what was given back any more. Before that another chain's endpoints there would be met by who still goes by the rules of before. */
+  settle(): void;
 }
 
 const MAPS = 128;
@@ -28,13 +30,13 @@ export function createBlocks(): Blocks {
   const ends = new Map<string, number>();
   /** Given back, by map and size. */
   const free = new Map<string, number[]>();
+  const givenBack: Block[] = [];
 
   function release(chain: string): void {
     const block = blocks.get(chain);
     if (block === undefined) return;
     blocks.delete(chain);
-    const key = `${block.map} ${block.size}`;
-    free.set(key, [...(free.get(key) ?? []), block.base]);
+    givenBack.push(block);
   }
 
   return {
@@ -54,6 +56,14 @@ export function createBlocks(): Blocks {
     },
     release(chains) {
       for (const chain of chains) release(chain);
+    },
+    settle() {
+      for (const { map, size, base } of givenBack.splice(0)) {
+        const key = `${map} ${size}`;
+        const own = free.get(key);
+        if (own === undefined) free.set(key, [base]);
+        else own.push(base);
+      }
     },
   };
 }

@@ -48,7 +48,7 @@ export interface ServiceFragments {
   isAnyProxied(): boolean;
   /** Settles who is isolated from now on; gives the Services for which that makes a difference. `dirty`: those that are to be looked at in any case. */
   judge(dirty: Iterable<string>): string[];
-  /** What the Services want, undefined for those that are gone. Where the proxy cannot be had, the kernel shares in its place, until it can. */
+  /** What the Services want, undefined for those that are gone; to be asked for when what was wanted before is written. Where the proxy cannot be had, the kernel shares in its place, until it can. */
   of(keys: readonly string[]): Promise<Map<string, Fragment | undefined>>;
   /** The clients of whom no proxy may carry anything, by the last {@link judge}; undefined where there is no proxy. */
   confined(): Fragment | undefined;
@@ -126,6 +126,7 @@ export function createServiceFragments(input: FragmentSources): ServiceFragments
       return [...asking].filter((key) => before.egress.size > 0 !== judged.egress.size > 0 || isOther(slices.byIndex('service', key)));
     },
     async of(keys) {
+      blocks.settle();
       const found = new Map<string, Fragment | undefined>();
       for (const key of keys) found.set(key, await fragmentOf(key, { byProxy: true }));
       try {

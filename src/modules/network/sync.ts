@@ -54,6 +54,8 @@ const CONFINED = ' confined';
 /** Services in one transaction, so that the newest change does not wait for all of them. */
 const MOST_AT_ONCE = 2_500;
 const RETRY_FAILURE_MS = 1_000;
+/** When nothing else is written, what the last write left is taken out so soon. */
+const TIDY_MS = 200;
 
 export interface Sync {
   /** Settles when all changes seen so far are written, or nothing is written any more. */
@@ -114,10 +116,20 @@ export async function startSync(input: SyncInput): Promise<Sync> {
       gathering.schedule(RETRY_FAILURE_MS);
       return false;
     }
+    if (table.isUntidy) tidy();
     // No rule leads to what they carried before any more, so that it may wait.
     await input.proxies?.settle(family).catch((error: unknown) => log.warn('HAProxy still carries services that are not led there any more', { error }));
     await table.forgetFlows().catch((error: unknown) => log.warn('clients of UDP may still send to endpoints that are gone', { error }));
     return true;
+  }
+
+  let tidying: NodeJS.Timeout | undefined;
+
+  function tidy(): void {
+    tidying ??= setTimeout(() => {
+      tidying = undefined;
+      if (table.isUntidy && !signal.aborted) gathering.schedule();
+    }, TIDY_MS).unref();
   }
 
   /** A foreign 'nft flush ruleset' takes our table too. */
@@ -134,6 +146,7 @@ export async function startSync(input: SyncInput): Promise<Sync> {
   checking.unref();
   const stop = (): void => {
     clearInterval(checking);
+    clearTimeout(tidying);
     isolation.stop();
     unfollow();
     stopCounting?.();
