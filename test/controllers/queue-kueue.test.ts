@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { Deployment, Job, LimitRange, Namespace, Pod, RuntimeClass, StatefulSet } from '../../src/api/kinds.ts';
 import { ClusterQueue } from '../../src/api/kueue/cluster-queue.ts';
-import { AdmissionCheck, LocalQueue, ResourceFlavor } from '../../src/api/kueue/local-queue.ts';
+import { AdmissionCheck, LocalQueue, ResourceFlavor, WorkloadPriorityClass } from '../../src/api/kueue/local-queue.ts';
 import type { AdmissionCheckState } from '../../src/api/kueue/types.ts';
 import { Workload } from '../../src/api/kueue/workload.ts';
 import type { KubeObject } from '../../src/api/meta.ts';
@@ -117,6 +117,27 @@ describe('what serves', () => {
     await assert.rejects(client.patch(StatefulSet, 'db', { type: 'merge', body: { spec: { replicas: 3 } } }, NS), /cannot be changed but to and from 0/);
     await client.patch(StatefulSet, 'db', { type: 'merge', body: { spec: { replicas: 0 } } }, NS);
   });
+});
+
+test('who waits may go to another queue, and be more important there; what serves stays in one', async () => {
+  await team('0');
+  await client.create(WorkloadPriorityClass, { metadata: { name: 'urgent' }, value: 1_000 } as WorkloadPriorityClass);
+  await client.create(Pod, { metadata: { name: 'lone', ...NS, labels: { 'kueue.x-k8s.io/queue-name': 'nowhere' } }, spec: { containers: containers('1') } } as Pod);
+  await client.create(Deployment, app('web', 1) as Deployment);
+  await client.create(StatefulSet, app('db', 1) as StatefulSet);
+  await until('all wait', async () => (await all(Workload)).length === 3 && (await all(Workload)).every((each) => condition(each, 'QuotaReserved')?.status === 'False'));
+  assert.equal((await workloadOf('lone'))?.spec.queueName, 'nowhere');
+  await client.patch(Pod, 'lone', { type: 'merge', body: { metadata: { labels: { ...QUEUE, 'kueue.x-k8s.io/priority-class': 'urgent' } } } }, NS);
+  await until('its Workload says so', async () => {
+    const { queueName, priority, priorityClassName } = (await workloadOf('lone'))!.spec;
+    return queueName === 'team' && priority === 1_000 && priorityClassName === 'urgent';
+  });
+  for (const [kind, name] of [[Deployment, 'web'], [StatefulSet, 'db']] as readonly [Kind, string][]) {
+    const moved = (to: string | null): Promise<unknown> => client.patch(kind, name, { type: 'merge', body: { metadata: { labels: { 'kueue.x-k8s.io/queue-name': to } } } }, NS);
+    await assert.rejects(moved(null), /cannot be taken away/);
+    await moved('other');
+    await until('its pods and their Workload are there, too', async () => (await all(Pod)).some(({ metadata }) => metadata.name?.startsWith(name) === true && metadata.labels?.['kueue.x-k8s.io/queue-name'] === 'other') && (await all(Workload)).some(({ metadata, spec }) => metadata.name?.includes(`-${name}-`) === true && spec.queueName === 'other'));
+  }
 });
 
 describe('groups of pods', () => {

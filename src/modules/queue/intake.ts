@@ -114,6 +114,14 @@ export function warnWithoutQueue(request: AdmissionRequest, { metadata }: KubeOb
   if (caches.of(LocalQueue).get(`${namespace}/${name}`) === undefined) request.warnings?.push(`there is no LocalQueue ${name} in namespace ${namespace}: it waits until there is`);
 }
 
+/** What serves stays in its queue while pods of it are ready, and does not leave it for none. Source: Kueue, the webhooks of Deployments and StatefulSets. */
+function refuseMove({ metadata }: KubeObject, before: Deployment | StatefulSet | undefined): void {
+  const [was, is] = [before?.metadata.labels?.[QUEUE_NAME], metadata.labels?.[QUEUE_NAME]];
+  if (was === is || before === undefined) return;
+  if (is === undefined) throw new ApiError('Forbidden', `metadata.labels[${QUEUE_NAME}] cannot be taken away: what is in a queue may only go to another one`);
+  if ((before.status?.readyReplicas ?? 0) > 0) throw new ApiError('Forbidden', `metadata.labels[${QUEUE_NAME}] cannot be changed while pods of it are ready: scale it to 0 first`);
+}
+
 /** A Deployment's pods wait each for itself. Source: Kueue, the webhook of Deployments. */
 export const queuedDeployments: Admission = {
   name: 'queued-deployments', kinds: [Deployment], operations: ['CREATE', 'UPDATE'],
@@ -121,10 +129,8 @@ export const queuedDeployments: Admission = {
     const deployment = request.object as Deployment | undefined;
     if (deployment?.spec === undefined || (request.subresource ?? '') !== '') return;
     defaultQueue(request, deployment, context);
+    refuseMove(deployment, request.oldObject as Deployment | undefined);
     if (deployment.metadata.labels?.[QUEUE_NAME] === undefined) return;
-    const before = request.oldObject as Deployment | undefined;
-    const queueChanged = before !== undefined && before.metadata.labels?.[QUEUE_NAME] !== deployment.metadata.labels[QUEUE_NAME];
-    if (queueChanged && (before.status?.readyReplicas ?? 0) > 0) throw new ApiError('Forbidden', `metadata.labels[${QUEUE_NAME}] cannot be changed while pods of it are ready: scale it to 0 first`);
     markTemplate(deployment.spec.template, { labels: labelsFor(deployment), annotations: { [SUSPENDING_PARENT]: 'deployment' } });
     if (request.operation === 'CREATE') warnWithoutQueue(request, deployment, context);
   },
@@ -139,8 +145,9 @@ export const queuedStatefulSets: Admission = {
     // Those of LeaderWorkerSets make pods of groups.
     if (set.spec.template.metadata?.annotations?.[SUSPENDING_PARENT] === LEADER_WORKER_SET) return;
     defaultQueue(request, set, context);
-    if (set.metadata.labels?.[QUEUE_NAME] === undefined) return;
     const before = request.oldObject as StatefulSet | undefined;
+    refuseMove(set, before);
+    if (set.metadata.labels?.[QUEUE_NAME] === undefined) return;
     const [was, is] = [before?.spec?.replicas ?? 0, set.spec.replicas ?? 1];
     if (before?.metadata.labels?.[QUEUE_NAME] !== undefined && was !== is && was > 0 && is > 0) throw new ApiError('Forbidden', `spec.replicas of a StatefulSet in a queue cannot be changed but to and from 0, since its pods are admitted as one: scale it to 0 first`);
     const annotations = { [SUSPENDING_PARENT]: 'statefulset', [FAST_ADMISSION]: 'true', [SERVING]: 'true', ...(is > 0 && { [POD_GROUP_TOTAL]: String(is) }) };

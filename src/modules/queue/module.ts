@@ -1,4 +1,5 @@
 /** Queues: Jobs and pods wait for quota, in the order of a policy. Nothing of it is loaded until there is a queue. */
+import { StatefulSet } from '../../api/apps/stateful-set.ts';
 import { Job } from '../../api/batch/job.ts';
 import { JobSet } from '../../api/jobset/job-set.ts';
 import { LimitRange } from '../../api/core/limit-range.ts';
@@ -28,7 +29,7 @@ export default defineModule({
     Topology, TopologyV1beta2, TopologyV1alpha1,
   ],
   needs: [Job, Pod, Namespace, PriorityClass],
-  reads: [LimitRange, RuntimeClass, Node, ...FRAMEWORK_READS],
+  reads: [LimitRange, RuntimeClass, Node, StatefulSet, ...FRAMEWORK_READS],
   writes: [Workload, ClusterQueue, ResourceFlavor, Topology, AdmissionCheck, Cohort, LocalQueue, Job, JobSet, Pod, ...FRAMEWORK_KINDS],
   // It never binds.
   subresources: ['status'],

@@ -2,7 +2,7 @@
 import { Pod } from '../../api/core/pod.ts';
 import { isPodReady } from '../../api/pod-readiness.ts';
 import { equalJson } from '../../api/json.ts';
-import { ADMISSION_GATE, FAST_ADMISSION, IS_GROUP_WORKLOAD, MANAGED, POD_GROUP, POD_GROUP_TOTAL, PREBUILT, RETRIABLE_IN_GROUP, SERVING } from '../../api/kueue/names.ts';
+import { ADMISSION_GATE, FAST_ADMISSION, IS_GROUP_WORKLOAD, MANAGED, POD_GROUP, POD_GROUP_TOTAL, PREBUILT, PRIORITY_CLASS, RETRIABLE_IN_GROUP, SERVING } from '../../api/kueue/names.ts';
 import { Workload } from '../../api/kueue/workload.ts';
 import type { Json, OwnerReference } from '../../api/meta.ts';
 import { controllerOf, controllerReference } from '../../api/owner.ts';
@@ -10,7 +10,7 @@ import { ifThere } from '../../sdk/if-there.ts';
 import { splitKey, watching, type Caches, type Controller, type ReconcileContext } from '../../sdk/index.ts';
 import { conditionOf, is, isReserved } from './conditions.ts';
 import { finish, release, setPodsReady } from './owned.ts';
-import { queueNameOf, workloadFor, workloadName, type Order } from './owner.ts';
+import { priorityOf, queueNameOf, workloadFor, workloadName, type Order } from './owner.ts';
 import { isGated } from './pod-rules.ts';
 import { podSetsOf, setOf } from './pod-sets.ts';
 import { startInfoOf } from './start-info.ts';
@@ -73,7 +73,7 @@ async function reconcile(key: string, workload: Workload | undefined, pods: read
   const ended = endOf(pods, total, sumOf(done));
   if (ended !== undefined) return finish(workload, ended, ended === 'Succeeded' ? 'Pods succeeded' : 'Pods failed', pods[0]!, context);
   if (is(workload, 'Evicted') && isReserved(workload)) return evict(workload, pods, context);
-  const owned = await own(workload, living, context);
+  const owned = await follow(await own(workload, living, context), living, context);
   if (!is(owned, 'Admitted') || !isReserved(owned)) return;
   const [within, excess] = [living.slice(0, roomFor(done, total)), living.slice(roomFor(done, total)).filter(isGated)];
   for (const { pod, set, domain } of placesOf(owned, within)) await open(pod, owned, { set, domain, context });
@@ -117,6 +117,16 @@ async function own(workload: Workload, living: readonly Pod[], { client }: Recon
   const missing = living.filter(({ metadata }) => !ownerReferences.some(({ uid }) => uid === metadata.uid));
   if (missing.length === 0 || controllerOf(workload) !== undefined) return workload;
   return client.update(Workload, { ...workload, metadata: { ...workload.metadata, ownerReferences: [...ownerReferences.filter(({ kind, uid }) => kind !== 'Pod' || living.some(({ metadata }) => metadata.uid === uid)), ...missing.map(referenceTo)] } });
+}
+
+/** Who waits may go to another queue, and be more or less important there. Source: Kueue, jobframework, the pending Workload's queueName. */
+async function follow(workload: Workload, living: readonly Pod[], { client, caches }: ReconcileContext): Promise<Workload> {
+  const waiting = living.find(isGated);
+  if (waiting === undefined || isReserved(workload)) return workload;
+  const { queueName, priorityClassName, podSets } = workload.spec;
+  const wanted = waiting.metadata.labels?.[PRIORITY_CLASS] === undefined ? {} : priorityOf(waiting, podSets, caches);
+  const isSame = queueNameOf(waiting) === queueName && (wanted.priorityClassName ?? priorityClassName) === priorityClassName;
+  return isSame ? workload : client.update(Workload, { ...workload, spec: { ...workload.spec, queueName: queueNameOf(waiting), ...wanted } });
 }
 
 function referenceTo({ metadata }: Pod): OwnerReference {

@@ -1,4 +1,5 @@
 /** The module at work, from the first queue on. */
+import { StatefulSet } from '../../api/apps/stateful-set.ts';
 import { Job } from '../../api/batch/job.ts';
 import { Pod } from '../../api/core/pod.ts';
 import { JobSet } from '../../api/jobset/job-set.ts';
@@ -25,6 +26,7 @@ import { createOrder, queueNameOf, type Order } from './owner.ts';
 import { isManaged, podController } from './pods.ts';
 import { clusterQueueStatus, cohortStatus, localQueueStatus } from './queue-status.ts';
 import { servedOf } from './reckon.ts';
+import { statefulSetPods } from './stateful-sets.ts';
 import { workloadRetention } from './retention.ts';
 import { topologyPods } from './topology-pods.ts';
 import { VIEWED } from './view.ts';
@@ -33,6 +35,8 @@ import { visibilityRoutes } from './visibility.ts';
 const LATE_MS = 10_000;
 
 const servesJobSets = ({ kinds }: ModuleContext): boolean => kinds.find(JobSet.group, JobSet.kind) !== undefined;
+
+const servesStatefulSets = ({ kinds }: ModuleContext): boolean => kinds.find(StatefulSet.group, StatefulSet.kind) !== undefined;
 
 /** Settles when the signal has aborted and everything has ended. */
 export async function work(context: ModuleContext): Promise<void> {
@@ -59,7 +63,7 @@ export async function work(context: ModuleContext): Promise<void> {
   const engine = createEngine(context, configuration);
   const hasTopologies = context.kinds.find(Topology.group, Topology.kind) !== undefined;
   const frameworks = createFrameworks(context, order);
-  const controllers = [jobControllerOf(jobs, order, frameworks.isPart), podController(order), topologyPods, elasticPods, workloadLife(configuration.waitForPodsReady), clusterQueueStatus(engine.shareOf, { hasTopologies }), cohortStatus(engine.shareOf), localQueueStatus(configuration.useSharing), admissionCheckStatus, flavorInUse, ...(hasTopologies ? [topologyInUse] : []), ...(configuration.retention === undefined ? [] : [workloadRetention(configuration.retention)])] as unknown as readonly Controller[];
+  const controllers = [jobControllerOf(jobs, order, frameworks.isPart), podController(order), ...(servesStatefulSets(context) ? [statefulSetPods] : []), topologyPods, elasticPods, workloadLife(configuration.waitForPodsReady), clusterQueueStatus(engine.shareOf, { hasTopologies }), cohortStatus(engine.shareOf), localQueueStatus(configuration.useSharing), admissionCheckStatus, flavorInUse, ...(hasTopologies ? [topologyInUse] : []), ...(configuration.retention === undefined ? [] : [workloadRetention(configuration.retention)])] as unknown as readonly Controller[];
   stops.push(...visibilityRoutes(context, engine.pendingIn).map((route) => context.route(route)));
   await Promise.all([engine.run(), ...controllers.map((each) => runController(each, context)), queuedJobSets(context, order, frameworks), frameworks.run()]);
   for (const stop of stops) stop();
