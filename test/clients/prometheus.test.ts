@@ -8,6 +8,7 @@ import { after, before, describe, it } from 'node:test';
 import { clients, lacks } from '../fixtures/clients.ts';
 import { importTestImage, TEST_IMAGE } from '../fixtures/image.ts';
 import { bootInstance, eventually, type Instance } from '../fixtures/instance.ts';
+import { ok } from '../fixtures/kubectl-words.ts';
 
 const ROLES = ['node', 'pod', 'service', 'endpoints', 'endpointslice', 'ingress'];
 const PORT = 19_090;
@@ -41,11 +42,7 @@ describe('Prometheus', { timeout: 120_000, skip: lacks('prometheus') }, () => {
   let prometheus: ChildProcess | undefined;
   let log = '';
   const ask = async (path: string): Promise<Record<string, never>> => ((await (await fetch(`http://127.0.0.1:${PORT}/api/v1/${path}`)).json()) as { data: Record<string, never> }).data;
-  const kubectl = async (...args: string[]): Promise<string> => {
-    const { code, stdout, stderr } = await llmos.kubectl(...args);
-    assert.equal(code, 0, stderr);
-    return stdout;
-  };
+  const kubectl = (...args: string[]): Promise<string> => ok(llmos.kubectl(...args));
   /** The objects of a role that have become targets. */
   const found = async (role: string, label: string): Promise<string[]> =>
     ((await ask('targets?state=active')).activeTargets as unknown as Target[]).filter((each) => each.scrapePool === role).map((each) => each.discoveredLabels[label] ?? '');
@@ -94,8 +91,7 @@ describe('Prometheus', { timeout: 120_000, skip: lacks('prometheus') }, () => {
   });
 
   it('follows what comes and goes', async () => {
-    const { code, stderr } = await llmos.kubectlWith(OBJECTS, 'apply', '-f', '-');
-    assert.equal(code, 0, stderr);
+    await ok(llmos.kubectlWith(OBJECTS, 'apply', '-f', '-'));
     await comes('pod', '__meta_kubernetes_pod_name', 'web');
     await comes('service', '__meta_kubernetes_service_name', 'web');
     await comes('endpoints', '__meta_kubernetes_pod_name', 'web');

@@ -8,6 +8,7 @@ import { Deployment } from '../../src/api/apps/deployment.ts';
 import { ServiceAccount } from '../../src/api/core/service-account.ts';
 import { ScaledObject } from '../../src/api/keda/scaled-object.ts';
 import { bootInstance, eventually, type Instance } from '../fixtures/instance.ts';
+import { ok } from '../fixtures/kubectl-words.ts';
 
 const HOST = '192.0.2.21';
 const PORT = 26_443;
@@ -37,8 +38,7 @@ describe('event scaling on another cluster', () => {
     await eventually(async () => (await cluster.kubectl('get', 'scaledobjects')).code === 0 && (await cluster.client.list(ServiceAccount, NS)).items.length > 0, { what: 'the kinds' });
     attached = spawn(LAUNCHER, ['attach', '--kubeconfig', cluster.kubeconfig, '--serve', `${HOST}:${PORT}`, 'event-autoscaler'], { env: cluster.env, stdio: ['ignore', 'ignore', 'pipe'] });
     attached.stderr!.on('data', (chunk: Buffer) => (log += chunk.toString()));
-    const { code, stderr } = await cluster.kubectlWith(JSON.stringify({ apiVersion: 'v1', kind: 'List', items: [pods('work'), pods('worker'), SCALED] }), 'apply', '-f', '-');
-    assert.equal(code, 0, stderr);
+    await ok(cluster.kubectlWith(JSON.stringify({ apiVersion: 'v1', kind: 'List', items: [pods('work'), pods('worker'), SCALED] }), 'apply', '-f', '-'));
   });
   after(async () => {
     if (attached.exitCode === null) attached.kill('SIGKILL');

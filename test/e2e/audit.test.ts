@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { bootInstance, eventually, type Instance } from '../fixtures/instance.ts';
+import { ok } from '../fixtures/kubectl-words.ts';
 import { startWebhookServer } from '../fixtures/webhook-server.ts';
 
 // Events of all shapes.
@@ -26,10 +27,7 @@ describe('audit log', { timeout: 120_000 }, () => {
   const file = (): string => join(instance.state, 'audit', 'audit.log');
   const events = (): Event[] => readFileSync(file(), 'utf8').split('\n').filter((line) => line !== '').map((line) => JSON.parse(line));
   const told = (holds: (event: Event) => boolean): Promise<Event> => eventually(async () => events().find(holds), { what: holds.toString() });
-  const apply = async (manifest: string): Promise<void> => {
-    const { code, stderr } = await instance.kubectlWith(manifest, 'apply', '-f', '-');
-    assert.equal(code, 0, stderr);
-  };
+  const apply = (manifest: string): Promise<string> => ok(instance.kubectlWith(manifest, 'apply', '-f', '-'));
 
   before(async () => {
     folder = mkdtempSync(join(tmpdir(), 'llmos-audit-'));

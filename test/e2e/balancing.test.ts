@@ -7,6 +7,7 @@ import { after, before, describe, it } from 'node:test';
 import { isRunning } from '../../src/base/sys/is-running.ts';
 import { importTestImage } from '../fixtures/image.ts';
 import { bootInstance, eventually, type Instance } from '../fixtures/instance.ts';
+import { applyTo, ok } from '../fixtures/kubectl-words.ts';
 import { PATIENCE } from '../fixtures/patience.ts';
 import { serverOf } from '../conformance/network/servers.ts';
 
@@ -48,13 +49,11 @@ describe('least connection', { timeout: 120_000 * PATIENCE }, () => {
   }
 
   async function apply(...objects: object[]): Promise<void> {
-    const { code, stderr } = await llmos.kubectlWith(objects.map((each) => JSON.stringify(each)).join('\n'), 'apply', '-f', '-');
-    assert.equal(code, 0, stderr);
+    await applyTo(llmos, ...objects);
   }
 
   async function ready(): Promise<void> {
-    const { code, stderr } = await llmos.kubectl('wait', '--for=condition=Ready', 'pod', '--all', '--timeout=60s');
-    assert.equal(code, 0, stderr);
+    await ok(llmos.kubectl('wait', '--for=condition=Ready', 'pod', '--all', '--timeout=60s'));
   }
 
   async function endpoints(name: string, count: number): Promise<void> {

@@ -11,6 +11,7 @@ import { ServiceAccount } from '../../src/api/core/service-account.ts';
 import { clockEnvironment, turnClock } from '../fixtures/clock.ts';
 import { importTestImage, TEST_IMAGE } from '../fixtures/image.ts';
 import { bootInstance, eventually, type Instance } from '../fixtures/instance.ts';
+import { ok } from '../fixtures/kubectl-words.ts';
 import { PATIENCE } from '../fixtures/patience.ts';
 
 const DAY_SECONDS = 86_400;
@@ -62,8 +63,7 @@ describe('a clock that jumps', { timeout: 200_000 * PATIENCE, skip: turned === u
 
   const token = async (): Promise<string> => (await llmos.kubectl('exec', 'steady', '--', 'cat', '/var/run/secrets/kubernetes.io/serviceaccount/token')).stdout;
   const tokenWorks = (): Promise<boolean> => eventually(async () => {
-    const { code, stderr } = await llmos.kubectl('--kubeconfig=/dev/null', `--server=https://127.0.0.1:6443`, `--certificate-authority=${join(llmos.state, 'pki/ca.crt')}`, '--token', await token(), 'get', '--raw', '/api');
-    assert.equal(code, 0, stderr);
+    await ok(llmos.kubectl('--kubeconfig=/dev/null', `--server=https://127.0.0.1:6443`, `--certificate-authority=${join(llmos.state, 'pki/ca.crt')}`, '--token', await token(), 'get', '--raw', '/api'));
     return true;
   }, { what: 'the token of the pod is good', timeoutMs: 70_000, everyMs: 500 });
 

@@ -7,6 +7,7 @@ import { isRunning } from '../../src/base/sys/is-running.ts';
 import { startFaultyRegistry, type FaultyRegistry } from '../fixtures/faulty-registry.ts';
 import { TEST_IMAGE } from '../fixtures/image.ts';
 import { eventually, type Instance } from '../fixtures/instance.ts';
+import { ok } from '../fixtures/kubectl-words.ts';
 import { bootForPods } from '../fixtures/pods.ts';
 import { comesBackTo, holdingsAtRest, type Holdings } from '../fixtures/leaks.ts';
 import { PATIENCE } from '../fixtures/patience.ts';
@@ -36,10 +37,7 @@ describe('a dead registry', { timeout: 200_000 * PATIENCE }, () => {
   const waiting = async (name: string) => (await llmos.client.get(Pod, name, { namespace })).status?.containerStatuses?.[0]?.state?.waiting;
   const runs = (name: string): Promise<boolean> => eventually(async () => (await llmos.client.get(Pod, name, { namespace })).status?.phase === 'Running', { timeoutMs: 90_000, what: `${name} runs` });
   const isAsked = (repository: string): Promise<boolean> => eventually(async () => (registry.asked.get(repository) ?? 0) > 0, { what: `the registry is asked for ${repository}` });
-  const end = async (name: string): Promise<void> => {
-    const { code, stderr } = await llmos.kubectl('delete', 'pod', name, '--timeout=60s');
-    assert.equal(code, 0, stderr);
-  };
+  const end = (name: string): Promise<string> => ok(llmos.kubectl('delete', 'pod', name, '--timeout=60s'));
   const failsWith = (name: string, message: RegExp): Promise<boolean> => eventually(async () => {
     const { reason = '', message: said = '' } = (await waiting(name)) ?? {};
     assert.match(`${reason}: ${said}`, message);

@@ -15,6 +15,7 @@ import { ScaledObject } from '../../src/api/keda/scaled-object.ts';
 import { decode, encode } from '../../src/sdk/grpc/message.ts';
 import { GetMetricSpecResponse, GetMetricsResponse, IsActiveResponse, ScaledObjectRef } from '../../src/modules/event-autoscaler/triggers/external.ts';
 import { bootInstance, eventually, type Instance } from '../fixtures/instance.ts';
+import { applyTo, ok } from '../fixtures/kubectl-words.ts';
 
 const NS = { namespace: 'default' };
 /** Pods that nobody runs: it is replicas that are looked at. */
@@ -44,10 +45,7 @@ describe('what triggers authenticate with', { timeout: 180_000 }, () => {
   let told: unknown;
   const asked: string[] = [];
   const portOf = (server: Server | Http2Server): number => (server.address() as AddressInfo).port;
-  const apply = async (...items: object[]): Promise<void> => {
-    const { code, stderr } = await llmos.kubectlWith(JSON.stringify({ apiVersion: 'v1', kind: 'List', items }), 'apply', '-f', '-');
-    assert.equal(code, 0, stderr);
-  };
+  const apply = (...items: object[]): Promise<string> => applyTo(llmos, ...items);
   const ready = async (name: string): Promise<string> => (await llmos.client.get(ScaledObject, name, NS)).status?.conditions?.filter(({ type }) => type === 'Ready').map(({ status, message }) => `${status}: ${message}`).join() ?? '';
   const replicas = async (name: string): Promise<number | undefined> => (await llmos.client.get(Deployment, name, NS)).spec?.replicas;
   const wakes = (name: string): Promise<unknown> => eventually(async () => (await replicas(name))! > 0, { timeoutMs: 60_000, what: `${name} wakes` }).catch(async (error: unknown) => assert.fail(`${String(error)}\n${await ready(name)}\n${asked.join('\n')}`));
@@ -171,11 +169,7 @@ describe('what triggers authenticate with', { timeout: 180_000 }, () => {
   });
 
   it('a person is told what each trigger says, and what follows', async () => {
-    const explained = async (subject: string): Promise<string> => {
-      const { code, stdout, stderr } = await llmos.llmos('scale', 'explain', subject);
-      assert.equal(code, 0, stderr);
-      return stdout;
-    };
+    const explained = (subject: string): Promise<string> => ok(llmos.llmos('scale', 'explain', subject));
     const text = await explained('so/oauth');
     for (const part of [/Deployment\/oauth is scaled by ScaledObject oauth, by events; from one replica on by HorizontalPodAutoscaler keda-hpa-oauth/, /Ready: True/, /Active: True, ScalerActive/, /s0-metric-api-waiting\s+3\s+2\s+0/]) assert.match(text, part);
     assert.match(await explained('deploy/oauth'), /is scaled by ScaledObject oauth/);

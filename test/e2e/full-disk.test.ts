@@ -10,6 +10,7 @@ import { isApiError } from '../../src/api/errors.ts';
 import { startFaultyRegistry, type FaultyRegistry } from '../fixtures/faulty-registry.ts';
 import { TEST_IMAGE } from '../fixtures/image.ts';
 import { eventually, type Instance } from '../fixtures/instance.ts';
+import { applyTo, ok } from '../fixtures/kubectl-words.ts';
 import { bootForPods } from '../fixtures/pods.ts';
 import { comesBackTo, holdingsAtRest, type Holdings } from '../fixtures/leaks.ts';
 import { PATIENCE } from '../fixtures/patience.ts';
@@ -45,10 +46,7 @@ describe('pods on a full disk', { timeout: 170_000 * PATIENCE }, () => {
     const pod = await llmos.client.get(Pod, name, { namespace: 'default' });
     return pod.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') === true && pod;
   }, { what: `${name} is ready`, timeoutMs: 60_000 });
-  const end = async (name: string): Promise<void> => {
-    const { code, stderr } = await llmos.kubectl('delete', 'pod', name, '--timeout=60s');
-    assert.equal(code, 0, stderr);
-  };
+  const end = (name: string): Promise<string> => ok(llmos.kubectl('delete', 'pod', name, '--timeout=60s'));
   const allIsCalm = (): Promise<void> => comesBackTo(calm, llmos);
   const untilFull = (step: (index: number) => void): void => {
     for (let index = 0; ; index += 1) try { step(index); } catch (error) { return assert.equal((error as NodeJS.ErrnoException).code, 'ENOSPC'); }
@@ -138,10 +136,7 @@ describe('pods on a full disk', { timeout: 170_000 * PATIENCE }, () => {
     const template = { metadata: { labels: { app: 'hoard' } }, spec: { terminationGracePeriodSeconds: 1, volumes: [{ name: 'data', emptyDir: {} }], containers: [container] } };
     const kept = Array.from({ length: 20 }, (_, index) => `kept-${index}`);
     for (const name of kept) await llmos.client.create(ConfigMap, { metadata: { name, namespace: 'default' }, data: { name } } as ConfigMap);
-    const apply = async (...objects: object[]): Promise<void> => {
-      const { code, stderr } = await llmos.kubectlWith(JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects }), 'apply', '-f', '-');
-      assert.equal(code, 0, stderr);
-    };
+    const apply = (...objects: object[]): Promise<string> => applyTo(llmos, ...objects);
     // Taken back at once where there is room: it is not to fill the disk.
     const grow = async (): Promise<unknown> => {
       try {
@@ -156,10 +151,7 @@ describe('pods on a full disk', { timeout: 170_000 * PATIENCE }, () => {
       return isApiError(refusal) && /the disk of the store is full: .*free some space/.test(refusal.message);
     }, { what: 'the door says that there is no room', timeoutMs: 60_000, everyMs: 50 });
     const isRoomy = (): Promise<unknown> => eventually(async () => (await grow()) === undefined, { what: 'what grows is written again', timeoutMs: 60_000 });
-    const isGone = async (...what: string[]): Promise<void> => {
-      const { code, stderr } = await llmos.kubectl('delete', ...what, '--timeout=90s');
-      assert.equal(code, 0, stderr);
-    };
+    const isGone = (...what: string[]): Promise<string> => ok(llmos.kubectl('delete', ...what, '--timeout=90s'));
 
     await apply({ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'hoard', namespace: 'default' }, spec: { ...template.spec, restartPolicy: 'Never' } });
     await isFull();

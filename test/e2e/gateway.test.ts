@@ -9,6 +9,7 @@ import { after, before, describe, it } from 'node:test';
 import { connect } from 'node:tls';
 import { startAcmeServer, type AcmeServer } from '../fixtures/acme-server.ts';
 import { bootInstance, eventually, type Instance } from '../fixtures/instance.ts';
+import { applyTo } from '../fixtures/kubectl-words.ts';
 import { PATIENCE } from '../fixtures/patience.ts';
 
 describe('certificates, traces and the log of the gateway', { timeout: 180_000 * PATIENCE }, () => {
@@ -42,8 +43,7 @@ describe('certificates, traces and the log of the gateway', { timeout: 180_000 *
   });
 
   async function apply(object: object): Promise<void> {
-    const { code, stderr } = await llmos.kubectlWith(JSON.stringify(object), 'apply', '-f', '-');
-    assert.equal(code, 0, stderr);
+    await applyTo(llmos, object);
   }
 
   async function text(...args: string[]): Promise<string> {

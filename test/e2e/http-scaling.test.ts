@@ -6,6 +6,7 @@ import { Deployment } from '../../src/api/apps/deployment.ts';
 import { UsageRecord } from '../../src/api/metering/usage-record.ts';
 import { TEST_IMAGE } from '../fixtures/image.ts';
 import { eventually, type Instance } from '../fixtures/instance.ts';
+import { ok } from '../fixtures/kubectl-words.ts';
 import { bootForPods } from '../fixtures/pods.ts';
 
 const NS = { namespace: 'default' };
@@ -63,8 +64,7 @@ describe('a service that sleeps', { timeout: 240_000 }, () => {
 
   before(async () => {
     llmos = await bootForPods({ config: 'modules:\n  metering: {everySeconds: 1}\n' });
-    const { code, stderr } = await llmos.kubectlWith(MANIFEST, 'apply', '-f', '-');
-    assert.equal(code, 0, stderr);
+    await ok(llmos.kubectlWith(MANIFEST, 'apply', '-f', '-'));
     await eventually(async () => (address = (await llmos.kubectl('get', 'gateway', 'edge', '-o', 'jsonpath={.status.addresses[0].value}')).stdout) !== '', { what: 'an address' });
   });
   after(() => llmos?.destroy());

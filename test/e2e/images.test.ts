@@ -12,6 +12,7 @@ import { Event } from '../../src/api/core/event.ts';
 import { Pod } from '../../src/api/core/pod.ts';
 import { importTestImage, largeImageLayout, testImageLayout } from '../fixtures/image.ts';
 import { bootInstance, eventually, type Instance } from '../fixtures/instance.ts';
+import { applyTo, ok } from '../fixtures/kubectl-words.ts';
 import { startRegistry, type TestRegistry } from '../fixtures/registry.ts';
 
 // oxlint-disable-next-line typescript/no-explicit-any
@@ -23,24 +24,15 @@ let providers: string;
 let slow: SlowDoor;
 const LAUNCHER = resolve(import.meta.dirname, '../../llmos');
 
-const kubectl = async (...args: string[]): Promise<string> => {
-  const { code, stdout, stderr } = await instance.kubectl(...args);
-  assert.equal(code, 0, stderr);
-  return stdout;
-};
-const llmos = async (...args: string[]): Promise<string> => {
-  const { code, stdout, stderr } = await instance.llmos(...args);
-  assert.equal(code, 0, stderr);
-  return stdout;
-};
+const kubectl = (...args: string[]): Promise<string> => ok(instance.kubectl(...args));
+const llmos = (...args: string[]): Promise<string> => ok(instance.llmos(...args));
 // Without kubectl, whose start costs more than the answer.
 const podNow = (name: string): Promise<Body> => instance.client.get(Pod, name, { namespace: 'default' });
 const eventsOf = async (name: string): Promise<Body[]> => [...(await instance.client.list(Event, { namespace: 'default', fieldSelector: `involvedObject.name=${name}` })).items];
 
 async function runPod(name: string, image: string, more: object = {}, container: object = {}): Promise<void> {
   const pod = { apiVersion: 'v1', kind: 'Pod', metadata: { name }, spec: { terminationGracePeriodSeconds: 0, containers: [{ name: 'main', image, command: ['sleep', '1000000'], ...container }], ...more } };
-  const { code, stderr } = await instance.kubectlWith(JSON.stringify(pod), 'apply', '-f', '-');
-  assert.equal(code, 0, stderr);
+  await applyTo(instance, pod);
 }
 const told = async (name: string, error: Error): Promise<never> => {
   throw new Error(`${error.message}: ${JSON.stringify([(await podNow(name)).status.containerStatuses, (await eventsOf(name)).map((each) => each.message)])}`);

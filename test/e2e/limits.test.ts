@@ -8,6 +8,7 @@ import { Pod } from '../../src/api/core/pod.ts';
 import { CGROUP_VERSION, cpuUsedNs, groupField, groupsOf } from '../fixtures/cgroups.ts';
 import { TEST_IMAGE } from '../fixtures/image.ts';
 import { eventually, type Instance } from '../fixtures/instance.ts';
+import { ok } from '../fixtures/kubectl-words.ts';
 import { bootForPods } from '../fixtures/pods.ts';
 import { PATIENCE } from '../fixtures/patience.ts';
 
@@ -154,8 +155,7 @@ describe(`limits (cgroup ${CGROUP_VERSION})`, { timeout: 300_000 * PATIENCE }, (
   it('a pod that is gone leaves no group', async () => {
     const names = ['forks', 'shares', 'busy', 'hungry', 'holds'];
     const pods = await Promise.all(names.map(get));
-    const { code, stderr } = await llmos.kubectl('delete', 'pod', '--wait', ...names);
-    assert.equal(code, 0, stderr);
+    await ok(llmos.kubectl('delete', 'pod', '--wait', ...names));
     await eventually(async () => pods.every((pod) => (['cpu', 'memory', 'pids'] as const).every((controller) => groups(pod, controller).length === 0)), { what: 'their groups are gone' });
     await neighbourLives();
   });

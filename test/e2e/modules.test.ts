@@ -6,6 +6,7 @@ import { join, resolve } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { ConfigMap } from '../../src/api/core/config-map.ts';
 import { bootInstance, eventually, type Instance } from '../fixtures/instance.ts';
+import { ok } from '../fixtures/kubectl-words.ts';
 
 const EXAMPLE = resolve(import.meta.dirname, '../../examples/module');
 const GREETER = resolve(import.meta.dirname, '../fixtures/modules/greeter.ts');
@@ -67,8 +68,7 @@ describe('modules from files', { timeout: 120_000 }, () => {
         return stdout;
       };
       before(async () => {
-        const { code, stderr } = await llmos.llmos('module', 'load', `${EXAMPLE}/page.ts`);
-        assert.equal(code, 0, stderr);
+        await ok(llmos.llmos('module', 'load', `${EXAMPLE}/page.ts`));
       });
 
       it('writes the ConfigMap of a page, and again when it changes or is deleted', async () => {

@@ -5,6 +5,7 @@ import { after, before, describe, it } from 'node:test';
 import { serverOf } from '../conformance/network/servers.ts';
 import { importTestImage } from '../fixtures/image.ts';
 import { bootInstance, eventually, type Instance } from '../fixtures/instance.ts';
+import { applyTo } from '../fixtures/kubectl-words.ts';
 import { PATIENCE } from '../fixtures/patience.ts';
 
 /** A name server that knows one name. */
@@ -29,10 +30,7 @@ describe('names keep what is promised', { timeout: 300_000 * PATIENCE }, () => {
     assert.equal(code, 0, stderr);
     return stdout.trim();
   };
-  const apply = async (...items: object[]): Promise<void> => {
-    const { code, stderr } = await llmos.kubectlWith(JSON.stringify({ apiVersion: 'v1', kind: 'List', items }), 'apply', '-f', '-');
-    assert.equal(code, 0, stderr);
-  };
+  const apply = (...items: object[]): Promise<string> => applyTo(llmos, ...items);
   const field = (path: string, ...what: string[]): Promise<string> => kubectl('get', ...what, '-o', `jsonpath={${path}}`);
   const pod = (name: string, spec: object = {}, script = SLEEPS): object => ({ apiVersion: 'v1', kind: 'Pod', ...serverOf(name, { labels: { app: name }, spec: { terminationGracePeriodSeconds: 0, ...spec }, container: { command: ['/node/node', '-e', script], readinessProbe: undefined } }) });
   const service = (name: string, spec: object): object => ({ apiVersion: 'v1', kind: 'Service', metadata: { name }, spec: { selector: { app: name }, ports: [{ name: 'http', port: 80 }], ...spec } });

@@ -11,6 +11,7 @@ import { Pod } from '../../src/api/core/pod.ts';
 import { RuntimeClass } from '../../src/api/node/runtime-class.ts';
 import { TEST_IMAGE } from '../fixtures/image.ts';
 import { eventually, type Instance } from '../fixtures/instance.ts';
+import { ok } from '../fixtures/kubectl-words.ts';
 import { bootForPods } from '../fixtures/pods.ts';
 
 type Container = NonNullable<Pod['spec']>['containers'][number];
@@ -46,11 +47,7 @@ describe('the resources of the node', () => {
     const pod = await get(name);
     return pod.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') === true && pod;
   });
-  const raw = async (path: string): Promise<string> => {
-    const { code, stdout, stderr } = await llmos.kubectl('get', '--raw', path);
-    assert.equal(code, 0, stderr);
-    return stdout;
-  };
+  const raw = (path: string): Promise<string> => ok(llmos.kubectl('get', '--raw', path));
 
   it('are shown as they are used', async () => {
     await create('busy', { command: ['sh', '-c', 'while true; do :; done'], resources: { limits: { cpu: '200m', memory: '64Mi' } } });

@@ -10,6 +10,7 @@ import { Pod } from '../../src/api/core/pod.ts';
 import { runAny } from '../../src/base/sys/run.ts';
 import { importTestImage, TEST_IMAGE } from '../fixtures/image.ts';
 import { eventually, type Instance } from '../fixtures/instance.ts';
+import { ok } from '../fixtures/kubectl-words.ts';
 import { bootForPods } from '../fixtures/pods.ts';
 
 type Container = NonNullable<Pod['spec']>['containers'][number];
@@ -174,9 +175,7 @@ describe('the node', () => {
   it('a copy of a pod and the node itself are debugged; what ends before somebody is attached is told from its log', async () => {
     const debug = async (...args: string[]): Promise<string> => {
       const flag = args.indexOf('--');
-      const { code, stdout, stderr } = await llmos.kubectl('debug', ...args.slice(0, flag), `--image=${TEST_IMAGE}`, '--image-pull-policy=Never', '--profile=general', '--attach', ...args.slice(flag));
-      assert.equal(code, 0, stderr);
-      return stdout;
+      return ok(llmos.kubectl('debug', ...args.slice(0, flag), `--image=${TEST_IMAGE}`, '--image-pull-policy=Never', '--profile=general', '--attach', ...args.slice(flag)));
     };
     assert.match(await debug('shared', '--copy-to=copy', '--share-processes', '-c', 'look', '--', 'sh', '-c', 'sleep 1; ps'), /sleep 1001/);
     assert.match(await debug('node/node1', '--', 'cat', '/host/proc/sys/kernel/ostype'), /^Linux$/m);

@@ -11,21 +11,15 @@ import type { Kind } from '../../src/api/kind.ts';
 import { quantityMillis } from '../../src/api/quantity.ts';
 import { importTestImage, TEST_IMAGE } from '../fixtures/image.ts';
 import { bootInstance, eventually, type Instance } from '../fixtures/instance.ts';
+import { applyTo, ok } from '../fixtures/kubectl-words.ts';
 
 // oxlint-disable-next-line typescript/no-explicit-any
 type Body = any;
 
 let instance: Instance;
 
-const kubectl = async (...args: string[]): Promise<string> => {
-  const { code, stdout, stderr } = await instance.kubectl(...args);
-  assert.equal(code, 0, stderr);
-  return stdout;
-};
-const apply = async (object: Body): Promise<void> => {
-  const { code, stderr } = await instance.kubectlWith(JSON.stringify(object), 'apply', '-f', '-');
-  assert.equal(code, 0, stderr);
-};
+const kubectl = (...args: string[]): Promise<string> => ok(instance.kubectl(...args));
+const apply = (object: Body): Promise<string> => applyTo(instance, object);
 /** Without kubectl, whose start costs more than the answer. */
 const list = async (kind: Kind, labelSelector?: string): Promise<Body[]> => [...(await instance.client.list(kind, { namespace: kind === Node ? undefined : kind === Lease ? 'kube-node-lease' : 'default', labelSelector })).items];
 const podsOf = (app: string): Promise<Body[]> => list(Pod, `app=${app}`);
@@ -127,7 +121,7 @@ describe('further nodes', { timeout: 300_000 }, () => {
     });
 
     it('pods are led to what is meant for their node, or its zone', async () => {
-      const to = (name: string, spec: object, annotations: object = {}): Promise<void> => apply({ apiVersion: 'v1', kind: 'Service', metadata: { name, annotations }, spec: { selector: { app: 'web' }, ports: [{ port: 80, targetPort: 8080 }], ...spec } });
+      const to = (name: string, spec: object, annotations: object = {}): Promise<string> => apply({ apiVersion: 'v1', kind: 'Service', metadata: { name, annotations }, spec: { selector: { app: 'web' }, ports: [{ port: 80, targetPort: 8080 }], ...spec } });
       const byProxy = { 'llmos.dev/load-balancing': 'least-connection' };
       for (const [node, zone] of [['node1', 'east'], ['node1-2', 'west'], ['node1-3', 'west']] as const) await kubectl('label', 'node', node, `topology.kubernetes.io/zone=${zone}`, '--overwrite');
       await Promise.all([to('same-node', { trafficDistribution: 'PreferSameNode' }), to('same-zone', { trafficDistribution: 'PreferSameZone' }), to('close', { trafficDistribution: 'PreferClose' }), to('own', { internalTrafficPolicy: 'Local' }),

@@ -9,6 +9,7 @@ import { Service } from '../../src/api/core/service.ts';
 import { serverOf } from '../conformance/network/servers.ts';
 import { TEST_IMAGE } from '../fixtures/image.ts';
 import { eventually, type Instance } from '../fixtures/instance.ts';
+import { ok } from '../fixtures/kubectl-words.ts';
 import { PATIENCE } from '../fixtures/patience.ts';
 import { bootForPods } from '../fixtures/pods.ts';
 
@@ -47,11 +48,7 @@ describe('a pod at its edges', { timeout: 170_000 * PATIENCE, concurrency: true 
   }, { what: `${name} ${what}`, timeoutMs: 60_000 });
   const condition = (pod: Pod, type: string): string | undefined => pod.status?.conditions?.find((each) => each.type === type)?.status;
   const ready = (name: string): Promise<Pod> => until(name, 'is ready', (pod) => condition(pod, 'Ready') === 'True');
-  const inside = async (name: string, command: string): Promise<string> => {
-    const { code, stdout, stderr } = await llmos.kubectl('exec', name, '--', 'sh', '-c', command);
-    assert.equal(code, 0, stderr);
-    return stdout;
-  };
+  const inside = (name: string, command: string): Promise<string> => ok(llmos.kubectl('exec', name, '--', 'sh', '-c', command));
   const says = (name: string, reason: string, message: RegExp): Promise<unknown> => eventually(async () =>
     (await llmos.client.list(Event, { namespace: 'default', fieldSelector: `involvedObject.name=${name}` })).items.some((each) => each.reason === reason && message.test(each.message ?? '')), { what: `${name} is said to be ${reason}: ${message}`, timeoutMs: 60_000 });
 

@@ -10,6 +10,7 @@ import { RuntimeClass } from '../../src/api/node/runtime-class.ts';
 import { groupsOf } from '../fixtures/cgroups.ts';
 import { TEST_IMAGE } from '../fixtures/image.ts';
 import { eventually, type Instance } from '../fixtures/instance.ts';
+import { ok } from '../fixtures/kubectl-words.ts';
 import { bootForPods } from '../fixtures/pods.ts';
 import { comesBackTo, holdingsAtRest, type Holdings } from '../fixtures/leaks.ts';
 import { PATIENCE } from '../fixtures/patience.ts';
@@ -79,10 +80,7 @@ describe('pods among faults', { timeout: 480_000 * PATIENCE }, () => {
   }, { what: `${name} is ready`, timeoutMs: 60_000 });
   const fail = (verb: string, how: 'once' | 'always' | 'slow' | 'hang' | 'garbage'): void => writeFileSync(join(folder, `${verb}.${how}`), '');
   const failures = (): string[] => (existsSync(join(folder, 'failed')) ? readFileSync(join(folder, 'failed'), 'utf8').trim().split('\n') : []);
-  const end = async (name: string): Promise<void> => {
-    const { code, stderr } = await llmos.kubectl('delete', 'pod', name, '--wait', '--timeout=60s');
-    assert.equal(code, 0, stderr);
-  };
+  const end = (name: string): Promise<string> => ok(llmos.kubectl('delete', 'pod', name, '--wait', '--timeout=60s'));
 
   /** Control groups of the pod's containers that run. */
   const runningGroups = (uid: string): string[] => groupsOf(llmos.name, uid, 'pids').filter((group) => {

@@ -9,6 +9,7 @@ import { Node } from '../../src/api/core/node.ts';
 import { Pod } from '../../src/api/core/pod.ts';
 import { importImageWith, TEST_IMAGE } from '../fixtures/image.ts';
 import { eventually, type Instance } from '../fixtures/instance.ts';
+import { applyTo, ok } from '../fixtures/kubectl-words.ts';
 import { bootForPods } from '../fixtures/pods.ts';
 import { PATIENCE } from '../fixtures/patience.ts';
 
@@ -27,15 +28,10 @@ describe('a pod, as it is promised', { timeout: 170_000 * PATIENCE }, () => {
     rmSync(notes, { recursive: true, force: true });
   });
 
-  const kubectl = async (...args: string[]): Promise<string> => {
-    const { code, stdout, stderr } = await llmos.kubectl(...args);
-    assert.equal(code, 0, stderr);
-    return stdout;
-  };
+  const kubectl = (...args: string[]): Promise<string> => ok(llmos.kubectl(...args));
   async function apply(name: string, script: string, container: object = {}, spec: object = {}): Promise<void> {
     const pod = { apiVersion: 'v1', kind: 'Pod', metadata: { name, namespace: 'default' }, spec: { terminationGracePeriodSeconds: 1, containers: [{ name: 'main', image: TEST_IMAGE, imagePullPolicy: 'Never', command: ['sh', '-c', script], ...container }], ...spec } };
-    const { code, stderr } = await llmos.kubectlWith(JSON.stringify(pod), 'apply', '-f', '-');
-    assert.equal(code, 0, stderr);
+    await applyTo(llmos, pod);
   }
   const get = (name: string): Promise<Pod> => llmos.client.get(Pod, name, { namespace: 'default' });
   const status = async (name: string) => (await get(name)).status?.containerStatuses?.[0];
@@ -157,11 +153,7 @@ describe('a pod, as it is promised', { timeout: 170_000 * PATIENCE }, () => {
 
   it('has an image that was carried from one file to another name', async () => {
     const file = join(notes, 'test.tar');
-    const command = async (...args: string[]): Promise<string> => {
-      const { code, stdout, stderr } = await llmos.llmos('image', ...args);
-      assert.equal(code, 0, stderr);
-      return stdout;
-    };
+    const command = (...args: string[]): Promise<string> => ok(llmos.llmos('image', ...args));
     await command('export', TEST_IMAGE, file);
     await command('import', file, 'example.com/carried:1');
     assert.match(await command('ls'), /example\.com\/carried/);

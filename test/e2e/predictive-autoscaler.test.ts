@@ -12,6 +12,7 @@ import { PREDICTIVE_ANNOTATION, PredictiveAutoscaler, ScalingHistory } from '../
 import { makeAuthority, makeLeaf } from '../../src/kernel/apiserver/identity/certificates.ts';
 import { TEST_IMAGE } from '../fixtures/image.ts';
 import { eventually, type Instance } from '../fixtures/instance.ts';
+import { applyTo, ok } from '../fixtures/kubectl-words.ts';
 import { bootForPods } from '../fixtures/pods.ts';
 
 const HOST = '192.0.2.20';
@@ -26,8 +27,7 @@ const REST = 'trap "exit 0" TERM; while true; do sleep 0.2; done';
 
 async function applied(llmos: Instance, ...objects: object[]): Promise<void> {
   for (const object of objects) {
-    const { code, stderr } = await llmos.kubectlWith(JSON.stringify(object), 'apply', '-f', '-');
-    assert.equal(code, 0, stderr);
+    await applyTo(llmos, object);
   }
 }
 
@@ -104,8 +104,7 @@ describe('a predictive autoscaler', () => {
     assert.match(await refused({ objective: { underProvisioned: 2 } }), /spec.objective.underProvisioned: Invalid value: 2/);
     assert.match(await refused({ maxReplicas: 0 }), /spec.maxReplicas/);
     assert.match(await refused({ objective: { underProvisioned: 0.01, prise: 3 } }), /unknown field "(spec.objective.)?prise"/);
-    const { code, stderr } = await llmos.kubectlWith(JSON.stringify({ apiVersion: 'llmos.dev/v1alpha1', kind: 'PredictiveAutoscaler', metadata: { name: 'whole', ...NS }, spec: { ...spec('web', CPU), limitUtilization: 70, objective: { price: 3 }, history: { prometheus: { serverAddress: 'http://127.0.0.1:9', query: 'up' } } } }), 'create', '--dry-run=server', '-f', '-');
-    assert.equal(code, 0, stderr);
+    await ok(llmos.kubectlWith(JSON.stringify({ apiVersion: 'llmos.dev/v1alpha1', kind: 'PredictiveAutoscaler', metadata: { name: 'whole', ...NS }, spec: { ...spec('web', CPU), limitUtilization: 70, objective: { price: 3 }, history: { prometheus: { serverAddress: 'http://127.0.0.1:9', query: 'up' } } } }), 'create', '--dry-run=server', '-f', '-'));
   });
 });
 

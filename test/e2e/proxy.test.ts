@@ -8,6 +8,7 @@ import { WebSocket } from 'ws';
 import { findCluster } from '../../src/sdk/client/kubeconfig.ts';
 import { importTestImage } from '../fixtures/image.ts';
 import { bootInstance, eventually, type Instance } from '../fixtures/instance.ts';
+import { applyTo } from '../fixtures/kubectl-words.ts';
 import { PATIENCE } from '../fixtures/patience.ts';
 import { porterOf } from '../conformance/network/porter.ts';
 
@@ -49,8 +50,7 @@ describe('the proxy subresources', { timeout: 120_000 * PATIENCE }, () => {
       { apiVersion: 'v1', kind: 'Service', metadata: { name: 'hand' }, spec: { ports: [{ port: 80 }] } },
       { apiVersion: 'v1', kind: 'Endpoints', metadata: { name: 'hand' }, subsets: [{ addresses: [{ ip: '192.0.2.1' }], ports: [{ port: 80 }] }] },
     ];
-    const { code, stderr } = await llmos.kubectlWith(objects.map((each) => JSON.stringify(each)).join('\n'), 'apply', '-f', '-');
-    assert.equal(code, 0, stderr);
+    await applyTo(llmos, ...objects);
     assert.equal((await llmos.kubectl('wait', '--for=condition=Ready', 'pod', '--all', '--timeout=60s')).code, 0);
     proxy = spawn('kubectl', ['proxy', '--port=0'], { env: { ...process.env, KUBECONFIG: llmos.kubeconfig }, stdio: ['ignore', 'pipe', 'inherit'] });
     let said = '';

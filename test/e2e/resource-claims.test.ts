@@ -9,6 +9,7 @@ import { ResourceClaim } from '../../src/api/resource/resource-claim.ts';
 import { startClaimDriver, type ClaimDriver } from '../fixtures/claim-driver.ts';
 import { TEST_IMAGE } from '../fixtures/image.ts';
 import { eventually, type Instance } from '../fixtures/instance.ts';
+import { ok } from '../fixtures/kubectl-words.ts';
 import { bootForPods } from '../fixtures/pods.ts';
 
 const DRIVER = 'bells.example.com';
@@ -55,8 +56,7 @@ describe('devices of claims', () => {
   const start = async (): Promise<ClaimDriver> => startClaimDriver({ kubelet: join(llmos.run, 'node/kubelet'), name: DRIVER, cdiFolder: cdi });
   before(async () => {
     llmos = await bootForPods({ config: `modules: { node: { readySandboxes: 4, cdiFolders: [${cdi}] } }` });
-    const { code, stderr } = await llmos.kubectlWith(CLUSTER, 'apply', '-f', '-');
-    assert.equal(code, 0, stderr);
+    await ok(llmos.kubectlWith(CLUSTER, 'apply', '-f', '-'));
   });
   after(async () => {
     await driver?.close();

@@ -6,6 +6,7 @@ import { after, before, describe, it } from 'node:test';
 import { CLIENT, serverOf } from '../conformance/network/servers.ts';
 import { importTestImage } from '../fixtures/image.ts';
 import { bootInstance, eventually, type Instance } from '../fixtures/instance.ts';
+import { applyTo, ok } from '../fixtures/kubectl-words.ts';
 import { PATIENCE } from '../fixtures/patience.ts';
 
 /** Says its name, the port it was asked at and who asked; by UDP what it was sent, too. Told to end it goes on. */
@@ -23,15 +24,8 @@ s.bind(0, () => setInterval(() => s.send(text, Number(port), host, () => {}), 10
 
 describe('services keep what is promised', { timeout: 300_000 * PATIENCE }, () => {
   let llmos: Instance;
-  const kubectl = async (...args: string[]): Promise<string> => {
-    const { code, stdout, stderr } = await llmos.kubectl(...args);
-    assert.equal(code, 0, stderr);
-    return stdout;
-  };
-  const apply = async (...items: object[]): Promise<void> => {
-    const { code, stderr } = await llmos.kubectlWith(JSON.stringify({ apiVersion: 'v1', kind: 'List', items }), 'apply', '-f', '-');
-    assert.equal(code, 0, stderr);
-  };
+  const kubectl = (...args: string[]): Promise<string> => ok(llmos.kubectl(...args));
+  const apply = (...items: object[]): Promise<string> => applyTo(llmos, ...items);
   const field = (path: string, ...what: string[]): Promise<string> => kubectl('get', ...what, '-o', `jsonpath={${path}}`);
   const pod = (name: string, app: string, more: { spec?: object; container?: object; base?: number } = {}): object => ({ apiVersion: 'v1', kind: 'Pod', ...serverOf(name, { labels: { app }, spec: { terminationGracePeriodSeconds: 0, ...more.spec }, container: { command: ['/node/node', '-e', SERVER, String(more.base ?? 80)], ...more.container } }) });
   const service = (name: string, spec: object): object => ({ apiVersion: 'v1', kind: 'Service', metadata: { name }, spec: { selector: { app: name }, ports: [{ port: 80 }], ...spec } });
@@ -105,8 +99,7 @@ describe('services keep what is promised', { timeout: 300_000 * PATIENCE }, () =
     await apply(service('2nd', { selector: { app: 'web' }, type: 'NodePort', ports: ports(80, 81) }));
     await until('its name leads to the pod', async () => (await ask('2nd'))[0]!.startsWith('web 80 ') && (await ask('2nd', { port: 81 }))[0]!.startsWith('web 81 '));
     const before = await field('.spec.ports[*].nodePort', 'service', '2nd');
-    const { code, stderr } = await llmos.kubectlWith(JSON.stringify({ apiVersion: 'v1', kind: 'Service', ...service('2nd', { selector: { app: 'web' }, type: 'NodePort', ports: ports(81, 80) }) }), 'replace', '-f', '-');
-    assert.equal(code, 0, stderr);
+    await ok(llmos.kubectlWith(JSON.stringify({ apiVersion: 'v1', kind: 'Service', ...service('2nd', { selector: { app: 'web' }, type: 'NodePort', ports: ports(81, 80) }) }), 'replace', '-f', '-'));
     assert.equal(await field('.spec.ports[*].nodePort', 'service', '2nd'), before);
     await until('the numbers are exchanged', async () => (await ask('2nd'))[0]!.startsWith('web 81 ') && (await ask('2nd', { port: 81 }))[0]!.startsWith('web 80 '));
     await kubectl('delete', 'service', '2nd');

@@ -7,21 +7,15 @@ import { after, before, describe, it } from 'node:test';
 import { serverOf } from '../conformance/network/servers.ts';
 import { importTestImage } from '../fixtures/image.ts';
 import { bootInstance, eventually, type Instance } from '../fixtures/instance.ts';
+import { applyTo, ok } from '../fixtures/kubectl-words.ts';
 import { PATIENCE } from '../fixtures/patience.ts';
 
 const SERVER = "require('node:http').createServer((q, r) => r.setHeader('connection', 'close').end(require('node:os').hostname())).listen(80)";
 
 describe('ranges of Services', { timeout: 200_000 * PATIENCE }, () => {
   let llmos: Instance;
-  const kubectl = async (...args: string[]): Promise<string> => {
-    const { code, stdout, stderr } = await llmos.kubectl(...args);
-    assert.equal(code, 0, stderr);
-    return stdout;
-  };
-  const apply = async (...items: object[]): Promise<void> => {
-    const { code, stderr } = await llmos.kubectlWith(JSON.stringify({ apiVersion: 'v1', kind: 'List', items }), 'apply', '-f', '-');
-    assert.equal(code, 0, stderr);
-  };
+  const kubectl = (...args: string[]): Promise<string> => ok(llmos.kubectl(...args));
+  const apply = (...items: object[]): Promise<string> => applyTo(llmos, ...items);
   const range = (name: string, cidr: string): object => ({ apiVersion: 'networking.k8s.io/v1', kind: 'ServiceCIDR', metadata: { name }, spec: { cidrs: [cidr] } });
   const service = (name: string, clusterIP: string): object => ({ apiVersion: 'v1', kind: 'Service', metadata: { name }, spec: { clusterIP, selector: { app: 'web' }, ports: [{ port: 80 }] } });
   const until = (what: string, holds: () => Promise<boolean>): Promise<unknown> => eventually(holds, { what, timeoutMs: 60_000 * PATIENCE });

@@ -6,6 +6,7 @@ import { Pod } from '../../src/api/core/pod.ts';
 import { quantityMillis } from '../../src/api/quantity.ts';
 import { TEST_IMAGE } from '../fixtures/image.ts';
 import { eventually, type Instance } from '../fixtures/instance.ts';
+import { ok } from '../fixtures/kubectl-words.ts';
 import { bootForPods } from '../fixtures/pods.ts';
 
 const NS = { namespace: 'default' };
@@ -34,11 +35,7 @@ describe('a vertical pod autoscaler', { timeout: 180_000 }, () => {
   let llmos: Instance;
   const pods = async (): Promise<Pod[]> => (await llmos.client.list(Pod, { ...NS, labelSelector: 'app=busy' })).items.filter(({ metadata, status }) => metadata.deletionTimestamp === undefined && status?.phase === 'Running');
   const cpuOf = (pod: Pod | undefined): string | undefined => pod?.spec?.containers[0]?.resources?.requests?.['cpu'];
-  const ok = async (...args: string[]): Promise<string> => {
-    const { code, stdout, stderr } = await llmos.kubectl(...args);
-    assert.equal(code, 0, stderr);
-    return stdout;
-  };
+  const kubectl = (...args: string[]): Promise<string> => ok(llmos.kubectl(...args));
   before(async () => {
     llmos = await bootForPods({ config: 'modules:\n  vertical-pod-autoscaler: {everySeconds: 1}\n' });
     assert.equal((await llmos.kubectlWith(MANIFEST, 'apply', '-f', '-')).code, 0);
@@ -47,13 +44,13 @@ describe('a vertical pod autoscaler', { timeout: 180_000 }, () => {
 
   it('recommends, and touches nothing when it is off', async () => {
     await eventually(async () => quantityMillis((await llmos.client.get(VerticalPodAutoscaler, 'busy', NS)).status?.recommendation?.containerRecommendations?.[0]?.target['cpu'] ?? '0') >= 30, { what: 'a recommendation', timeoutMs: 60_000 });
-    assert.match(await ok('get', 'vpa'), /^busy\s+Off\s+\d+m\s+True/m);
+    assert.match(await kubectl('get', 'vpa'), /^busy\s+Off\s+\d+m\s+True/m);
     assert.equal(cpuOf((await pods())[0]), '10m');
   });
 
   it('changes a running pod in place', async () => {
     const [before] = await pods();
-    await ok('patch', 'vpa', 'busy', '--type=merge', '-p', '{"spec":{"updatePolicy":{"updateMode":"InPlaceOrRecreate"},"resourcePolicy":{"containerPolicies":[{"containerName":"*","controlledResources":["cpu"],"controlledValues":"RequestsOnly","minAllowed":{"cpu":"60m"},"maxAllowed":{"cpu":"150m"}}]}}}');
+    await kubectl('patch', 'vpa', 'busy', '--type=merge', '-p', '{"spec":{"updatePolicy":{"updateMode":"InPlaceOrRecreate"},"resourcePolicy":{"containerPolicies":[{"containerName":"*","controlledResources":["cpu"],"controlledValues":"RequestsOnly","minAllowed":{"cpu":"60m"},"maxAllowed":{"cpu":"150m"}}]}}}');
     await eventually(async () => quantityMillis(cpuOf((await pods())[0]) ?? '0') >= 60, { what: 'more is asked for', timeoutMs: 60_000 });
     const [now] = await pods();
     assert.deepEqual([now?.metadata.uid, now?.status?.containerStatuses?.[0]?.restartCount], [before?.metadata.uid, 0]);
@@ -62,7 +59,7 @@ describe('a vertical pod autoscaler', { timeout: 180_000 }, () => {
 
   it('gives a new pod what is recommended from the start', async () => {
     const [before] = await pods();
-    await ok('delete', 'pod', before?.metadata.name ?? '', '--grace-period=0', '--force');
+    await kubectl('delete', 'pod', before?.metadata.name ?? '', '--grace-period=0', '--force');
     await eventually(async () => (await pods()).some(({ metadata }) => metadata.uid !== before?.metadata.uid), { timeoutMs: 60_000 });
     const made = (await pods()).find(({ metadata }) => metadata.uid !== before?.metadata.uid);
     assert.ok(quantityMillis(cpuOf(made) ?? '0') >= 60, JSON.stringify(made?.spec?.containers[0]?.resources));
@@ -71,23 +68,23 @@ describe('a vertical pod autoscaler', { timeout: 180_000 }, () => {
   });
 
   it('leaves a pod alone that only has the labels, and says whose target is another one\'s', async () => {
-    const [replicaSet = ''] = (await ok('get', 'rs', '-l', 'app=busy', '-o', 'jsonpath={.items[*].metadata.name}')).split(' ');
+    const [replicaSet = ''] = (await kubectl('get', 'rs', '-l', 'app=busy', '-o', 'jsonpath={.items[*].metadata.name}')).split(' ');
     const inner = { apiVersion: 'autoscaling.k8s.io/v1', kind: 'VerticalPodAutoscaler', metadata: { name: 'inner' }, spec: { targetRef: { apiVersion: 'apps/v1', kind: 'ReplicaSet', name: replicaSet } } };
     const bare = { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'bare', labels: { app: 'busy' } }, spec: { containers: [{ name: 'main', image: TEST_IMAGE, imagePullPolicy: 'Never', resources: { requests: { cpu: '10m' } } }], nodeSelector: { none: 'there' } } };
     for (const each of [inner, bare]) assert.equal((await llmos.kubectlWith(JSON.stringify(each), 'create', '-f', '-')).code, 0);
     const made = await llmos.client.get(Pod, 'bare', NS);
     assert.deepEqual([cpuOf(made), made.metadata.annotations?.['vpaUpdates']], ['10m', undefined]);
     await eventually(async () => (await llmos.client.get(VerticalPodAutoscaler, 'inner', NS)).status?.conditions?.some(({ type, message }) => type === 'ConfigUnsupported' && message.startsWith('The targetRef controller has a parent')), { what: 'the condition', timeoutMs: 30_000 });
-    await ok('delete', 'vpa/inner', 'pod/bare', '--grace-period=0', '--force');
+    await kubectl('delete', 'vpa/inner', 'pod/bare', '--grace-period=0', '--force');
   });
 
   it('keeps to the LimitRange of the namespace, which would refuse the pod', async () => {
     const range = { apiVersion: 'v1', kind: 'LimitRange', metadata: { name: 'small' }, spec: { limits: [{ type: 'Container', max: { cpu: '1' } }] } };
     assert.equal((await llmos.kubectlWith(JSON.stringify(range), 'apply', '-f', '-')).code, 0);
     // Limits follow, twenty times the request: 50m is all that a limit of 1 leaves.
-    await ok('patch', 'vpa', 'busy', '--type=merge', '-p', '{"spec":{"updatePolicy":{"updateMode":"Initial"},"resourcePolicy":{"containerPolicies":[{"containerName":"*","controlledResources":["cpu"],"controlledValues":"RequestsAndLimits"}]}}}');
+    await kubectl('patch', 'vpa', 'busy', '--type=merge', '-p', '{"spec":{"updatePolicy":{"updateMode":"Initial"},"resourcePolicy":{"containerPolicies":[{"containerName":"*","controlledResources":["cpu"],"controlledValues":"RequestsAndLimits"}]}}}');
     await eventually(async () => {
-      await ok('delete', 'pods', '-l', 'app=busy', '--grace-period=0', '--force');
+      await kubectl('delete', 'pods', '-l', 'app=busy', '--grace-period=0', '--force');
       const [made] = (await llmos.client.list(Pod, { ...NS, labelSelector: 'app=busy' })).items.filter(({ metadata }) => metadata.deletionTimestamp === undefined);
       const { requests, limits } = made?.spec?.containers[0]?.resources ?? {};
       return quantityMillis(requests?.['cpu'] ?? '0') === 50 && quantityMillis(limits?.['cpu'] ?? '0') === 1_000;

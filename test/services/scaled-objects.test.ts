@@ -7,6 +7,7 @@ import { Job } from '../../src/api/batch/job.ts';
 import { ScaledObject } from '../../src/api/keda/scaled-object.ts';
 import { TEST_IMAGE } from '../fixtures/image.ts';
 import { eventually, type Instance } from '../fixtures/instance.ts';
+import { ok } from '../fixtures/kubectl-words.ts';
 import { bootForPods } from '../fixtures/pods.ts';
 import { lacksService, startService, type Service } from '../fixtures/services.ts';
 
@@ -77,15 +78,8 @@ describe('event scaling', { skip: lacksService('redis', 'postgres'), timeout: 30
   const scaled = async (): Promise<ScaledObject> => llmos.client.get(ScaledObject, 'worker', NS);
   const condition = async (type: string): Promise<string> => (await scaled()).status?.conditions?.filter((each) => each.type === type).map(({ status, reason, message }) => `${status} ${reason} ${message}`).join() ?? '';
   const reaches = (wanted: number): Promise<unknown> => eventually(async () => (await replicas()) === wanted, { what: `${wanted} replicas`, timeoutMs: 60_000 }).catch(async (error: Error) => assert.fail(`${error.message}\n${(await llmos.kubectl('describe', 'hpa')).stdout}\n${JSON.stringify((await scaled()).status)}\n${(await llmos.kubectl('get', '--raw', '/apis/external.metrics.k8s.io/v1beta1/namespaces/default/s0-redis-jobs?labelSelector=scaledobject.keda.sh%2Fname%3Dworker')).stdout}`));
-  const ok = async (...args: string[]): Promise<string> => {
-    const { code, stdout, stderr } = await llmos.kubectl(...args);
-    assert.equal(code, 0, stderr);
-    return stdout;
-  };
-  const apply = async (text: string): Promise<void> => {
-    const { code, stderr } = await llmos.kubectlWith(text, 'apply', '-f', '-');
-    assert.equal(code, 0, stderr);
-  };
+  const kubectl = (...args: string[]): Promise<string> => ok(llmos.kubectl(...args));
+  const apply = (text: string): Promise<string> => ok(llmos.kubectlWith(text, 'apply', '-f', '-'));
 
   before(async () => {
     redis = await startService('redis', 26_379);
@@ -101,7 +95,7 @@ describe('event scaling', { skip: lacksService('redis', 'postgres'), timeout: 30
     await eventually(async () => (await condition('Ready')).startsWith('True ScaledObjectReady'), { what: 'ready' });
     assert.match(await condition('Active'), /^False ScalerNotActive/);
     assert.equal(await replicas(), 0);
-    assert.match(await ok('get', 'so'), /worker\s+apps\/v1\.Deployment\s+worker\s+4\s+True\s+False\s+False\s+False\s+redis/);
+    assert.match(await kubectl('get', 'so'), /worker\s+apps\/v1\.Deployment\s+worker\s+4\s+True\s+False\s+False\s+False\s+redis/);
   });
 
   it('wakes, and grows with the work', async () => {
@@ -109,8 +103,8 @@ describe('event scaling', { skip: lacksService('redis', 'postgres'), timeout: 30
     await reaches(3); // 13 over 5
     cli('rpush', 'jobs', ...Array.from({ length: 100 }, String));
     await reaches(4); // no more than the most
-    await eventually(async () => /Deployment\/worker\s+\S+\/5 \(avg\)\s+1\s+4\s+4/.test(await ok('get', 'hpa', 'keda-hpa-worker')), { what: 'the autoscaler says it' });
-    const { items } = JSON.parse(await ok('get', '--raw', '/apis/external.metrics.k8s.io/v1beta1/namespaces/default/s0-redis-jobs?labelSelector=scaledobject.keda.sh%2Fname%3Dworker')) as { items: { value: string }[] };
+    await eventually(async () => /Deployment\/worker\s+\S+\/5 \(avg\)\s+1\s+4\s+4/.test(await kubectl('get', 'hpa', 'keda-hpa-worker')), { what: 'the autoscaler says it' });
+    const { items } = JSON.parse(await kubectl('get', '--raw', '/apis/external.metrics.k8s.io/v1beta1/namespaces/default/s0-redis-jobs?labelSelector=scaledobject.keda.sh%2Fname%3Dworker')) as { items: { value: string }[] };
     assert.equal(items[0]?.value, '113');
     assert.equal((await llmos.client.get(HorizontalPodAutoscaler, 'keda-hpa-worker', NS)).metadata.ownerReferences?.[0]?.name, 'worker');
   });
@@ -120,14 +114,14 @@ describe('event scaling', { skip: lacksService('redis', 'postgres'), timeout: 30
     await eventually(async () => /^False TriggerError .*redis at 127\.0\.0\.1:26379/.test(await condition('Ready')), { what: 'the condition', timeoutMs: 30_000 });
     await new Promise((settled) => setTimeout(settled, 4_000)); // longer than the cooldown
     assert.equal(await replicas(), 4);
-    await eventually(async () => /FailedGetExternalMetric/.test(await ok('describe', 'hpa', 'keda-hpa-worker')), { what: 'the autoscaler says it, too' });
+    await eventually(async () => /FailedGetExternalMetric/.test(await kubectl('describe', 'hpa', 'keda-hpa-worker')), { what: 'the autoscaler says it, too' });
     await redis.start();
     await eventually(async () => (await condition('Ready')).startsWith('True'), { what: 'ready again', timeoutMs: 30_000 });
     assert.equal(await replicas(), 4);
   });
 
   it('falls back to what was agreed when the source stays away', async () => {
-    await ok('patch', 'so', 'worker', '--type=merge', '-p', '{"spec":{"fallback":{"failureThreshold":1,"replicas":2}}}');
+    await kubectl('patch', 'so', 'worker', '--type=merge', '-p', '{"spec":{"fallback":{"failureThreshold":1,"replicas":2}}}');
     await redis.kill();
     await eventually(async () => (await condition('Fallback')).startsWith('True FallbackExists'), { what: 'the fallback', timeoutMs: 30_000 });
     await reaches(2);
@@ -137,25 +131,25 @@ describe('event scaling', { skip: lacksService('redis', 'postgres'), timeout: 30
   });
 
   it('rests while it is paused', async () => {
-    await ok('annotate', 'so', 'worker', 'autoscaling.keda.sh/paused-replicas=1');
+    await kubectl('annotate', 'so', 'worker', 'autoscaling.keda.sh/paused-replicas=1');
     await reaches(1);
     await eventually(async () => (await condition('Paused')).startsWith('True ScaledObjectPaused'), { what: 'it says so' });
-    await ok('annotate', '--overwrite', 'so', 'worker', 'autoscaling.keda.sh/paused-replicas=many');
+    await kubectl('annotate', '--overwrite', 'so', 'worker', 'autoscaling.keda.sh/paused-replicas=many');
     await eventually(async () => /^False ScaledObjectCheckFailed .*paused-replicas must be a whole number of replicas, not "many"/.test(await condition('Ready')), { what: 'that is no number' });
     assert.equal(await replicas(), 1);
-    await ok('annotate', 'so', 'worker', 'autoscaling.keda.sh/paused-replicas-');
+    await kubectl('annotate', 'so', 'worker', 'autoscaling.keda.sh/paused-replicas-');
     await reaches(4);
   });
 
   it('goes to sleep again, and takes its autoscaler with it when it goes', async () => {
     cli('del', 'jobs');
     await reaches(0);
-    await ok('delete', 'so', 'worker');
+    await kubectl('delete', 'so', 'worker');
     await eventually(async () => (await llmos.client.list(HorizontalPodAutoscaler, NS)).items.length === 0, { what: 'no autoscaler' });
   });
 
   it('counts what a formula makes of its triggers, and gives back the replicas from before', async () => {
-    await ok('scale', 'deployment', 'worker', '--replicas=2');
+    await kubectl('scale', 'deployment', 'worker', '--replicas=2');
     cli('rpush', 'jobs', '1', '2', '3');
     cli('rpush', 'more', '1', '2', '3', '4');
     const formula = MANIFEST.slice(MANIFEST.lastIndexOf('---')).replace('triggers:', "advanced: {restoreToOriginalReplicaCount: true, scalingModifiers: {formula: 'max(jobs, more) * 2', target: '2', activationTarget: '5'}}\n  triggers:")
@@ -166,31 +160,31 @@ describe('event scaling', { skip: lacksService('redis', 'postgres'), timeout: 30
     assert.deepEqual([metrics!.map(({ external }) => external?.metric.name), limits.maxReplicas], [['composite-metric'], 4]);
     cli('del', 'more', 'jobs');
     await reaches(0);
-    await ok('delete', 'so', 'worker');
+    await kubectl('delete', 'so', 'worker');
     await reaches(2);
-    await ok('scale', 'deployment', 'worker', '--replicas=0');
+    await kubectl('scale', 'deployment', 'worker', '--replicas=0');
   });
 
   it('one workload has one scaler: an autoscaler that is there is taken over, where that is asked for', async () => {
-    await ok('autoscale', 'deployment', 'worker', '--name=by-hand', '--min=1', '--max=2', '--cpu-percent=50');
+    await kubectl('autoscale', 'deployment', 'worker', '--name=by-hand', '--min=1', '--max=2', '--cpu-percent=50');
     const object = MANIFEST.slice(MANIFEST.lastIndexOf('---'));
     const refused = async (manifest: string): Promise<string> => (await llmos.kubectlWith(manifest, 'apply', '-f', '-')).stderr;
     await eventually(async () => {
       const words = await refused(object);
-      if (words === '') await ok('delete', 'so', 'worker'); // the autoscaler was not known yet
+      if (words === '') await kubectl('delete', 'so', 'worker'); // the autoscaler was not known yet
       return /the workload 'worker' of type 'apps\/v1\.Deployment' is already managed by the hpa 'by-hand'/.test(words);
     }, { what: 'the refusal', timeoutMs: 60_000 });
     await apply(object.replace('{name: worker}', '{name: worker, annotations: {scaledobject.keda.sh/transfer-hpa-ownership: "true"}}').replace('triggers:', 'advanced: {horizontalPodAutoscalerConfig: {name: by-hand}}\n  triggers:'));
     await eventually(async () => (await llmos.client.get(HorizontalPodAutoscaler, 'by-hand', NS)).spec?.metrics?.[0]?.external?.metric.name === 's0-redis-jobs', { what: 'it is the ScaledObject\'s', timeoutMs: 60_000 });
-    await eventually(async () => (await ok('get', 'so', 'worker', '-o', 'jsonpath={.status.hpaName}')) === 'by-hand', { what: 'it says so' });
+    await eventually(async () => (await kubectl('get', 'so', 'worker', '-o', 'jsonpath={.status.hpaName}')) === 'by-hand', { what: 'it says so' });
     assert.match(await refused(object.replace('{name: worker}', '{name: second}')), /managed by the ScaledObject 'worker'/);
     const byCpu = object.replace('{name: worker}', '{name: second}').replace('{name: worker}', '{name: other}').replace(/- type: redis[\s\S]*/, '- {type: cpu, metricType: Utilization, metadata: {value: "50"}}\n');
     assert.match(await refused(byCpu.replace('{name: other}', '{name: bare}').replace(/^---/, `${BARE}---`)), /cpu trigger but the container main doesn't have the cpu request defined/);
-    await ok('annotate', 'so', 'worker', 'autoscaling.keda.sh/force-activation=true');
+    await kubectl('annotate', 'so', 'worker', 'autoscaling.keda.sh/force-activation=true');
     await reaches(1);
-    await eventually(async () => /ScaledObjectReady\s+ScaledObject\/worker\s+ScaledObject is ready for scaling/.test(await ok('events', '--for', 'scaledobject/worker')), { what: 'the event', timeoutMs: 30_000 });
-    await ok('delete', 'so', 'worker');
-    await ok('delete', 'deployment', 'bare');
+    await eventually(async () => /ScaledObjectReady\s+ScaledObject\/worker\s+ScaledObject is ready for scaling/.test(await kubectl('events', '--for', 'scaledobject/worker')), { what: 'the event', timeoutMs: 30_000 });
+    await kubectl('delete', 'so', 'worker');
+    await kubectl('delete', 'deployment', 'bare');
     await eventually(async () => (await llmos.client.list(HorizontalPodAutoscaler, NS)).items.length === 0, { what: 'no autoscaler' });
   });
 
@@ -199,7 +193,7 @@ describe('event scaling', { skip: lacksService('redis', 'postgres'), timeout: 30
     await eventually(async () => /^False ScaledObjectCheckFailed trigger 0 \(reddis\): there is no such type; these are: cpu, memory, /.test(await condition('Ready')), { what: 'the reason' });
     const refused = await llmos.kubectl('patch', 'so', 'worker', '--type=merge', '-p', '{"spec":{"minReplicaCount":9}}');
     assert.match(refused.stderr, /MinReplicaCount=9 must be less than MaxReplicaCount=4/);
-    await ok('delete', 'so', 'worker');
+    await kubectl('delete', 'so', 'worker');
   });
 
   it('a job for each thing that waits in a database', async () => {
@@ -215,8 +209,8 @@ describe('event scaling', { skip: lacksService('redis', 'postgres'), timeout: 30
       await database.query('UPDATE jobs SET done = true');
       await eventually(async () => (await made()).length > 0 && (await made()).every(({ status }) => (status?.succeeded ?? 0) > 0), { what: 'all done', timeoutMs: 60_000 });
       await eventually(async () => (await made()).length === 2, { what: 'the history is short', timeoutMs: 30_000 });
-      assert.match(await ok('get', 'sj'), /batch\s+10\s+postgresql\s+database\s+True\s+False\s+False/);
-      await ok('delete', 'sj', 'batch');
+      assert.match(await kubectl('get', 'sj'), /batch\s+10\s+postgresql\s+database\s+True\s+False\s+False/);
+      await kubectl('delete', 'sj', 'batch');
       await eventually(async () => (await made()).length === 0, { what: 'jobs go with it', timeoutMs: 30_000 });
     } finally {
       await database.end().catch(() => {});

@@ -86,16 +86,22 @@ it('is looked at again though times are fractions of a second', () => {
   assert.deepEqual(said(admission.decide(now)), ['stop long', 'start short']);
 });
 
+/** The places are free at this time, and two wait for them: the longer one came first. */
+function longBeforeLess(): { admission: Admission; at: number } {
+  const admission = queue();
+  admission.submit(job('first', 10), 0);
+  admission.decide(0);
+  admission.submit(job('long', 8 * HOUR, { submittedAt: 1 }), 1);
+  admission.submit(job('less', 5 * HOUR, { submittedAt: 2 }), 2);
+  admission.finish('first', 10);
+  return { admission, at: 10 };
+}
+
 describe('who got its place because it had waited for longer than anybody would under EASY', () => {
   function late(): { admission: Admission; now: number } {
-    const admission = queue();
-    admission.submit(job('first', 10), 0);
-    admission.decide(0);
-    admission.submit(job('long', 8 * HOUR, { submittedAt: 1 }), 1);
-    admission.submit(job('less', 5 * HOUR, { submittedAt: 2 }), 2);
-    admission.finish('first', 10);
-    admission.decide(10);
-    let now = 10;
+    const { admission, at } = longBeforeLess();
+    admission.decide(at);
+    let now = at;
     while (admission.entry('long')!.state !== 'running') admission.decide((now = admission.wakeAt));
     return { admission, now };
   }
@@ -131,14 +137,9 @@ it('who has waited for longer than anybody would under EASY gets the places of t
 });
 
 it('who waits for longer than anybody would under EASY gets its places though nothing else happens', () => {
-  const admission = queue();
-  admission.submit(job('first', 10), 0);
-  admission.decide(0);
-  admission.submit(job('long', 8 * HOUR, { submittedAt: 1 }), 1);
-  admission.submit(job('less', 5 * HOUR, { submittedAt: 2 }), 2);
-  admission.finish('first', 10);
-  assert.deepEqual(said(admission.decide(10)), ['start less']);
-  let now = 10;
+  const { admission, at } = longBeforeLess();
+  assert.deepEqual(said(admission.decide(at)), ['start less']);
+  let now = at;
   let decisions: readonly Decision[] = [];
   while (decisions.length === 0 && now < HOUR) decisions = admission.decide((now = admission.wakeAt));
   assert.deepEqual(said(decisions), ['stop less', 'start long'], `at ${now}`);
