@@ -89,6 +89,37 @@ test('a volume is made where its driver says that it has room', () => {
   }
 });
 
+const local = (name: string, on: string, storage = '1Gi'): PersistentVolume => ({
+  metadata: { name }, spec: { storageClassName: 'late', capacity: { storage }, accessModes: ['ReadWriteOnce'], nodeAffinity: { required: { nodeSelectorTerms: [{ matchExpressions: [{ key: 'kubernetes.io/hostname', operator: 'In', values: [on] }] }] } } },
+});
+const sized = (name: string, storage: string, annotations?: Record<string, string>): PersistentVolumeClaim => ({ ...open(name), metadata: { name, uid: name, ...(annotations !== undefined && { annotations }) }, spec: { storageClassName: 'late', accessModes: ['ReadWriteOnce'], resources: { requests: { storage } } } });
+const NO_ROOM: CSIStorageCapacity[] = [];
+
+test('each claim of a pod has a volume of its own, the smallest claim the smallest', () => {
+  const [claims, nodes] = [[sized('large', '2Gi'), sized('small', '1Gi')], [node('one'), node('two')]];
+  const goesTo = (volumes: PersistentVolume[]): string | undefined => decide(nodes, [], using('p', ['large', 'small']), createProfile({}, { storage: viewOf({ claims, volumes, room: NO_ROOM }) })).node?.name;
+  assert.equal(goesTo([local('a', 'one', '3Gi'), local('b', 'two', '3Gi'), local('c', 'two', '1Gi')]), 'two');
+  assert.equal(goesTo([local('a', 'one', '3Gi'), local('b', 'two', '1Gi'), local('c', 'two', '1Gi')]), undefined, 'one volume is not enough for two');
+});
+
+test('pods with one claim go where its volume is to be, though the claim does not say so yet', () => {
+  const nodes = [node('one', { pods: '1' }), node('two')];
+  const twice = (volumes: PersistentVolume[], annotations?: Record<string, string>): (string | undefined)[] => {
+    const profile = createProfile({}, { storage: viewOf({ claims: [sized('a', '1Gi', annotations)], volumes }) });
+    const plugin = profile.plugins.find(({ name }) => name === 'VolumeBinding')!;
+    const [first, second] = [decide(nodes, [], using('p', ['a']), profile).node, podInfoOf(using('q', ['a']))];
+    if (first === undefined) return [undefined];
+    assert.equal(plugin.reserve?.(podInfoOf(using('p', ['a'])), first), undefined);
+    const beside = using('p', ['a'], first.name);
+    const next = decide(nodes, [beside], second.pod, profile).node?.name;
+    plugin.unreserve?.(podInfoOf(using('p', ['a'])), first);
+    return [first.name, next, decide(nodes, [beside], second.pod, profile).node?.name];
+  };
+  assert.deepEqual(twice([], { 'volume.kubernetes.io/selected-node': 'two' }), ['two', 'two', 'two'], 'one is being made there');
+  assert.deepEqual(twice([], { 'volume.kubernetes.io/selected-node': 'gone' }), ['one', undefined, 'two'], 'on a node that is gone none is');
+  assert.deepEqual(twice([local('v', 'one'), local('w', 'two')]), ['one', undefined, 'two']);
+});
+
 test('a volume for one pod alone has one, and a more important one takes its place', () => {
   const storage = viewOf({ claims: [bound('a', { accessModes: ['ReadWriteOncePod'] })], volumes: [disk('a')] });
   const holder = using('x', ['a'], 'n');
@@ -116,5 +147,6 @@ test('what waits for storage is woken by its own claims, by volumes and by pods 
   }
   const left = [using('x', ['b'], 'n'), pod('y', { node: 'n' })].map((each) => wakes('NodeVolumeLimits', { type: 'pod-removed', pod: podInfoOf(each) }));
   assert.deepEqual(left, [true, false]);
+  assert.deepEqual(['a', 'b'].map((claim) => wakes('VolumeBinding', { type: 'pod-removed', pod: podInfoOf(using('x', [claim], 'n')) })), [true, false]);
   assert.equal(wakes('VolumeZone', { type: 'pod-removed', pod: podInfoOf(using('x', ['a'], 'n')) }), false);
 });

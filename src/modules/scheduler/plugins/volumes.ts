@@ -1,11 +1,11 @@
 /** VolumeBinding and VolumeRestrictions: a pod goes where its volumes are, or can be made, and shares no volume that is for one pod only. */
 import type { PersistentVolume, PersistentVolumeClaim, Pod } from '../../../api/generated/core-v1.ts';
 import type { CSIStorageCapacity, CSINodeDriver, StorageClass, VolumeAttachment } from '../../../api/generated/storage-v1.ts';
-import { bestVolume, claimUses, isBound, isMadeFor, isUsableOn, type ClaimUse } from '../../../api/storage/claim-matching.ts';
+import { bestVolume, claimUses, isBound, isMadeFor, isUsableOn, SELECTED_NODE, type ClaimUse } from '../../../api/storage/claim-matching.ts';
 import { quantityValue } from '../../../api/quantity.ts';
 import { matcherOfSelector } from '../../../api/selector.ts';
 import type { Cluster } from '../framework/cluster.ts';
-import type { ClaimOf } from '../framework/cluster-event.ts';
+import type { ClaimOf, ClusterEvent } from '../framework/cluster-event.ts';
 import type { NodeInfo } from '../framework/node-info.ts';
 import { rejection, type NodeTest, type Plugin, type PreFilterResult } from '../framework/plugin.ts';
 import type { PodInfo } from '../framework/pod-info.ts';
@@ -47,38 +47,58 @@ const FOR_ONE_POD = rejection('VolumeRestrictions', 'node has pod using Persiste
 export interface VolumeBindingOptions { bindTimeoutSeconds?: number }
 
 export function volumeBinding(storage: StorageView, { bindTimeoutSeconds }: VolumeBindingOptions = {}): Plugin {
-  /** Volumes that were chosen for claims and do not say so yet, by name, with the uid of the claim. */
+  /** What was chosen for claims that do not say so yet, by their uid, and for which pods. */
+  const held = new Map<string, { choice: Choice; pods: Set<string> }>();
+  /** The volumes among it, by name, with the uid of the claim. */
   const assumed = new Map<string, string>();
   const chosen = new Map<string, Choice[]>();
-  const freeFor = (claim: PersistentVolumeClaim): PersistentVolume[] => storage.volumes().filter(({ metadata }) => (assumed.get(metadata.name ?? '') ?? claim.metadata.uid) === claim.metadata.uid);
+  const freeFor = (claim: PersistentVolumeClaim, taken: ReadonlySet<string>): PersistentVolume[] =>
+    storage.volumes().filter(({ metadata: { name = '' } }) => !taken.has(name) && (assumed.get(name) ?? claim.metadata.uid) === claim.metadata.uid);
 
-  function choose(claim: PersistentVolumeClaim, node: NodeInfo): Choice | 'no room' | undefined {
-    const volume = bestVolume(claim, freeFor(claim), node);
+  function choose(claim: PersistentVolumeClaim, node: NodeInfo, { taken, isThere }: Place): Choice | 'no room' | undefined {
+    const earlier = held.get(claim.metadata.uid ?? '')?.choice;
+    if (earlier !== undefined) return (earlier.volume === undefined ? earlier.nodeName === node.name : isUsableOn(earlier.volume, node)) ? earlier : undefined;
+    const selected = claim.metadata.annotations?.[SELECTED_NODE];
+    // One is being made there already. Source: upstream, FindPodVolumes.
+    if (selected !== undefined && selected !== node.name && isThere(selected)) return undefined;
+    const volume = selected === node.name ? undefined : bestVolume(claim, freeFor(claim, taken), node);
     if (volume !== undefined) return isUsableOn(volume, node) ? { claim, nodeName: node.name, volume } : undefined;
     const itsClass = storage.storageClass(claim.spec?.storageClassName ?? '');
     if (itsClass === undefined || itsClass.provisioner === NO_PROVISIONER || !allows(itsClass, node)) return undefined;
     return hasRoom(claim, itsClass, node, storage) ? { claim, nodeName: node.name } : 'no room';
   }
 
+  /** Each volume for one claim only, the smallest claims first. */
+  function chooseAll(claims: readonly PersistentVolumeClaim[], node: NodeInfo, isThere: (nodeName: string) => boolean): ReturnType<typeof choose>[] {
+    const taken = new Set<string>();
+    return claims.map((claim) => {
+      const choice = choose(claim, node, { taken, isThere });
+      if (typeof choice === 'object' && choice.volume !== undefined) taken.add(choice.volume.metadata.name ?? '');
+      return choice;
+    });
+  }
+
   return {
     name: BINDING,
     preFilter: ({ pod }) => (hasClaims(pod) ? lookAtClaims(pod, storage) : undefined),
-    filter({ pod }) {
+    filter({ pod }, cluster) {
       if (!hasClaims(pod)) return undefined;
       const claims = claimsOf(pod, storage);
+      const isThere = (name: string): boolean => cluster.node(name) !== undefined;
       const volumes = claims.filter(isBound).map(({ spec }) => storage.volume(spec?.volumeName ?? ''));
-      const open = claims.filter((each) => !isBound(each));
+      const open = openOf(claims);
       return (node) => {
         if (volumes.some((each) => each === undefined || !isUsableOn(each, node))) return ELSEWHERE;
-        const choices = open.map((each) => choose(each, node));
+        const choices = chooseAll(open, node, isThere);
         return choices.includes(undefined) ? NONE_TO_BIND : choices.includes('no room') ? NO_ROOM : undefined;
       };
     },
     reserve({ pod, uid }, node) {
       if (!hasClaims(pod)) return undefined;
-      const choices = claimsOf(pod, storage).filter((each) => !isBound(each)).map((each) => choose(each, node));
+      // The filter, a moment ago, let it go to nodes only that are there and were chosen before, if any was.
+      const choices = chooseAll(openOf(claimsOf(pod, storage)), node, () => false);
       if (choices.some((each) => each === undefined || each === 'no room')) return NONE_TO_BIND.reasons[0];
-      for (const { claim, volume } of choices as Choice[]) if (volume !== undefined) assumed.set(volume.metadata.name ?? '', claim.metadata.uid ?? '');
+      for (const choice of choices as Choice[]) hold(choice, uid);
       chosen.set(uid, choices as Choice[]);
       return undefined;
     },
@@ -87,13 +107,36 @@ export function volumeBinding(storage: StorageView, { bindTimeoutSeconds }: Volu
       return choices.length === 0 ? undefined : storage.bind(choices, { signal, ...(bindTimeoutSeconds !== undefined && { timeoutMs: bindTimeoutSeconds * 1_000 }) }).finally(() => forget(uid));
     },
     unreserve: ({ uid }) => forget(uid),
-    wakesFor: (event, { pod }) => (event.type === 'storage-changed' && mayConcern(event.claim, pod)) || event.type === 'node-added' || (event.type === 'node-changed' && event.changed.labels),
+    wakesFor: (event, info) => (event.type === 'storage-changed' && mayConcern(event.claim, info.pod)) || event.type === 'node-added' || (event.type === 'node-changed' && event.changed.labels) || givesUpClaim(event, info),
   };
 
-  function forget(uid: string): void {
-    for (const { volume } of chosen.get(uid) ?? []) assumed.delete(volume?.metadata.name ?? '');
-    chosen.delete(uid);
+  function hold(choice: Choice, podUid: string): void {
+    const { uid = '' } = choice.claim.metadata;
+    const known = held.get(uid) ?? { choice, pods: new Set() };
+    held.set(uid, known);
+    known.pods.add(podUid);
+    if (choice.volume !== undefined) assumed.set(choice.volume.metadata.name ?? '', uid);
   }
+
+  function forget(podUid: string): void {
+    for (const { claim, volume } of chosen.get(podUid) ?? []) {
+      const { pods } = held.get(claim.metadata.uid ?? '') ?? {};
+      pods?.delete(podUid);
+      if (pods?.size !== 0) continue;
+      held.delete(claim.metadata.uid ?? '');
+      assumed.delete(volume?.metadata.name ?? '');
+    }
+    chosen.delete(podUid);
+  }
+}
+
+/** For what of a pod's claims a volume is chosen: none of those that others of its claims have; and whether a node is still there. */
+interface Place { taken: ReadonlySet<string>; isThere(nodeName: string): boolean }
+
+/** Those without a volume, the smallest first. Source: upstream, byPVCSize. */
+function openOf(claims: readonly PersistentVolumeClaim[]): PersistentVolumeClaim[] {
+  const bytesOf = ({ spec }: PersistentVolumeClaim): number => quantityValue(spec?.resources?.requests?.['storage'] ?? '0');
+  return claims.filter((each) => !isBound(each)).sort((left, right) => bytesOf(left) - bytesOf(right));
 }
 
 export function volumeRestrictions(storage: StorageView): Plugin {
@@ -105,8 +148,13 @@ export function volumeRestrictions(storage: StorageView): Plugin {
       const alone = claimUses(pod).map((each) => each.claimName).filter((each) => storage.claim(pod.metadata.namespace ?? '', each)?.spec?.accessModes?.includes('ReadWriteOncePod'));
       return alone.length > 0 && isUsed(alone, pod, uid, cluster) ? () => FOR_ONE_POD : undefined;
     },
-    wakesFor: (event, { namespace, pod }) => event.type === 'pod-removed' && event.pod.namespace === namespace && claimUses(event.pod.pod).some((gone) => claimUses(pod).some((own) => own.claimName === gone.claimName)),
+    wakesFor: givesUpClaim,
   };
+}
+
+/** Whether a pod went, or was not bound after all, that has a claim in common with it. */
+function givesUpClaim(event: ClusterEvent, { namespace, pod }: PodInfo): boolean {
+  return event.type === 'pod-removed' && event.pod.namespace === namespace && claimUses(event.pod.pod).some((gone) => claimUses(pod).some((own) => own.claimName === gone.claimName));
 }
 
 /** Claims of others help nobody; of volumes and classes it cannot be told. */
