@@ -4,6 +4,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { test } from 'node:test';
 import { BUILT_IN_KINDS } from '../src/api/kinds.ts';
+import { builtins } from '../src/boot/builtins.ts';
 import { COMMANDS } from '../src/cli/commands.ts';
 
 const ROOT = resolve(import.meta.dirname, '..');
@@ -30,6 +31,11 @@ test('every command and its flags stand in the reference', async () => {
     assert.match(text, new RegExp(`\`${name}\\b`), `the command ${name}`);
     for (const flag of Object.keys((await load()).flags ?? {})) assert.ok(text.includes(`--${flag}`) || (name === 'apply' && text.includes('`-f FILE`')), `the flag --${flag} of ${name}`);
   }
+});
+
+test('every module that is portable stands among those that can be attached', () => {
+  const listed = /^- `attach .*?portable modules \(([^)]*)\)/m.exec(read('docs/reference/cli.md'))?.[1]?.split(', ') ?? [];
+  assert.deepEqual(listed.toSorted(), builtins.filter(({ portable }) => portable === true).map(({ name }) => name).toSorted());
 });
 
 test('every key of the configuration stands in the reference', () => {

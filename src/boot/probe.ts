@@ -23,7 +23,7 @@ const PROGRAMS: Readonly<Record<string, string>> = {
   mount: 'volumes cannot be mounted',
   umount: 'volumes cannot be unmounted',
 };
-const OPTIONAL = ['runc', 'runsc', 'haproxy', 'mmdebstrap', 'conntrack', 'nsenter', 'newuidmap'];
+const OPTIONAL = ['runc', 'runsc', 'haproxy', 'mmdebstrap', 'conntrack', 'nsenter'];
 const CNI_FOLDERS = ['/usr/lib/cni', '/opt/cni/bin'];
 
 export function probeMachine(): Probe {

@@ -22,7 +22,7 @@ import { statefulSetController } from './stateful-set/reconcile.ts';
 
 export default defineModule({
   name: 'workloads',
-  description: 'Deployments and replica sets: keeps the pods of a workload, and rolls changes out',
+  description: 'Deployments, ReplicaSets, StatefulSets, DaemonSets, Jobs and CronJobs: keeps the pods of a workload, and rolls changes out',
   kinds: [Deployment, ReplicaSet, ReplicationController, ControllerRevision, Job, CronJob, DaemonSet, StatefulSet, PersistentVolumeClaim],
   needs: [Pod, Node],
   controllers: [deploymentController, replicaSetController, replicationControllerController, jobController, ttlAfterFinishedController, cronJobController, daemonSetController, statefulSetController],
