@@ -20,6 +20,7 @@ import type { Profile } from './framework/plugin.ts';
 import { openDevices } from './devices/view.ts';
 import { priorityAdmission, priorityClassAdmission } from './priority-admission.ts';
 import { profileOptions } from './profile-config.ts';
+import { checkProfile } from './profile-rules.ts';
 import { createProfile, type ProfileOptions, type ProfileViews } from './profile.ts';
 import type { BudgetsOf } from './plugins/default-preemption.ts';
 import { runScheduler } from './run.ts';
@@ -77,7 +78,11 @@ export function profilesOf(config: Readonly<Record<string, unknown>>, views?: Pr
     throw new ApiError('BadRequest', "modules.scheduler.profiles must be a list of profiles, for instance [{ schedulerName: 'packing', scoring: { type: 'MostAllocated' } }]");
   }
   const { percentageOfNodesToScore } = schedulerTimes(config);
-  const made = (profiles as ProfileOptions[]).map((each) => createProfile(profileOptions({ percentageOfNodesToScore, ...each }), views));
+  const made = (profiles as ProfileOptions[]).map((each) => {
+    const options = profileOptions({ percentageOfNodesToScore, ...each });
+    checkProfile(options);
+    return createProfile(options, views);
+  });
   const names = new Set(made.map((each) => each.schedulerName));
   if (names.size < made.length) throw new ApiError('BadRequest', 'modules.scheduler.profiles: each schedulerName may stand there once');
   return made;

@@ -61,3 +61,24 @@ test('what holds for all profiles', () => {
     [{ profiles: [{ schedulerName: 'a' }, { schedulerName: 'a' }] }, /each schedulerName may stand there once/],
   ] as [Record<string, unknown>, RegExp][]) assert.throws(() => profilesOf(config), message);
 });
+
+test('what makes no sense in a profile is told', () => {
+  const args = (name: string, given: object) => ({ pluginConfig: [{ name, args: given }] });
+  const spread = (...defaultConstraints: object[]) => args('PodTopologySpread', { defaultingType: 'List', defaultConstraints });
+  const byZone = { maxSkew: 1, topologyKey: 'zone', whenUnsatisfiable: 'DoNotSchedule' };
+  const least = (resources: unknown) => args('NodeResourcesFit', { scoringStrategy: { type: 'LeastAllocated', resources } });
+  for (const [profile, message] of [
+    [{ scorring: {} }, /scorring: .*is not known; there are schedulerName/], [{ schedulerName: 5 }, /schedulerName: .*must be the name of a scheduler/], [{ disabled: 'TaintToleration' }, /disabled: .*must be a list/],
+    [{ scoring: { type: 'Fullest' } }, /scoring\.type: Unsupported value: "Fullest"/], [{ percentageOfNodesToScore: 400 }, /percentageOfNodesToScore: .*not in valid range \[0, 100\]/], [{ weights: { ImageLocality: 'x' } }, /weights\[ImageLocality\]: .*not in valid range/],
+    [{ plugins: { score: { enabled: [{ name: 'ImageLocality', weight: -3 }] } } }, /weights\[ImageLocality\]: .*not in valid range/], [{ pluginConfig: {} }, /pluginConfig must be a list of maps/],
+    [args('InterPodAffinity', { hardPodAffinityWeight: 101 }), /hardPodAffinityWeight: .*\[0, 100\]/], [args('InterPodAffinity', { ignorePreferredTermsOfExistingPods: 'yes' }), /must be true or false/],
+    [spread({ ...byZone, maxSkew: 0 }), /defaultConstraints\[0\]\.maxSkew: .*not in valid range \(0, inf\)/], [spread({ ...byZone, topologyKey: '' }), /topologyKey: Required value: can not be empty/], [spread({ ...byZone, whenUnsatisfiable: 'Never' }), /whenUnsatisfiable: Unsupported value/],
+    [spread({ ...byZone, labelSelector: {} }), /labelSelector: Forbidden: constraint must not define a selector/], [spread(byZone, byZone), /defaultConstraints\[1\]: Duplicate value/],
+    [args('PodTopologySpread', { defaultConstraints: [byZone] }), /defaultConstraints are for the defaultingType List/], [args('PodTopologySpread', { defaultingType: 'Lost' }), /defaultingType must be one of System, List, not "Lost"/],
+    [least([{ name: 'cpu', weight: 101 }]), /resource weight of cpu not in valid range \(0, 100\]/], [least('cpu'), /scoring\.resources: .*must be a list/], [args('NodeResourcesFit', { ignoredResources: 'x' }), /ignored\.resources: .*must be a list/],
+    [args('NodeResourcesFit', { ignoredResourceGroups: ['a/b'] }), /resource group name can't contain '\/'/], [args('NodeResourcesBalancedAllocation', { resources: [{ name: 'cpu', weight: 4 }] }), /must be 1/],
+    [args('NodeAffinity', { addedAffinity: { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: [{ matchExpressions: [{ key: 'a', operator: 'Near' }] }] } } }), /operator: .*not a valid selector operator/],
+    [args('DefaultPreemption', { minCandidateNodesPercentage: 0, minCandidateNodesAbsolute: 0 }), /cannot be zero at the same time/],
+  ] as [object, RegExp][]) assert.throws(() => profilesOf({ profiles: [profile] }), message);
+  assert.equal(profilesOf({ profiles: [{ schedulerName: 'a', weights: { ImageLocality: 0 }, ...spread(byZone, { ...byZone, whenUnsatisfiable: 'ScheduleAnyway' }) }] }).length, 1);
+});

@@ -17,7 +17,8 @@ const WITHOUT_BODY = new Set(['DefaultBinder', 'EBSLimits', 'GCEPDLimits', 'Azur
 export function profileOptions(profile: ProfileOptions & { plugins?: unknown; pluginConfig?: unknown }): ProfileOptions {
   const { plugins, pluginConfig, ...own } = profile;
   if (plugins === undefined && pluginConfig === undefined) return own;
-  const args = (Array.isArray(pluginConfig) ? pluginConfig : []).map((each: Fields) => argsOf(String(each['name']), fields(each['args'], `args of ${String(each['name'])}`)));
+  if (pluginConfig !== undefined && (!Array.isArray(pluginConfig) || pluginConfig.some((each: unknown) => typeof each !== 'object' || each === null))) throw new ApiError('BadRequest', `modules.scheduler.profiles: pluginConfig must be a list of maps with name and args, not ${JSON.stringify(pluginConfig)}`);
+  const args = ((pluginConfig ?? []) as Fields[]).map((each: Fields) => argsOf(String(each['name']), fields(each['args'], `args of ${String(each['name'])}`)));
   return Object.assign({}, own, ...args, pluginsOf(fields(plugins, 'plugins'), own)) as ProfileOptions;
 }
 
@@ -37,6 +38,7 @@ function argsOf(name: string, args: Fields): ProfileOptions {
       return { balanced: args['resources'] as ProfileOptions['balanced'] };
     case 'PodTopologySpread':
       known(args, name, ['defaultConstraints', 'defaultingType']);
+      checkDefaulting(args);
       return args['defaultingType'] === 'List' ? { defaultConstraints: (args['defaultConstraints'] ?? []) as ProfileOptions['defaultConstraints'] } : {};
     case 'InterPodAffinity':
       known(args, name, ['hardPodAffinityWeight', 'ignorePreferredTermsOfExistingPods']);
@@ -54,6 +56,12 @@ function argsOf(name: string, args: Fields): ProfileOptions {
     case 'DynamicResources': return {};
     default: throw new ApiError('BadRequest', `pluginConfig: there are no args of ${name}; known are those of NodeResourcesFit, NodeResourcesBalancedAllocation, PodTopologySpread, InterPodAffinity, NodeAffinity, VolumeBinding, DefaultPreemption`);
   }
+}
+
+/** Source: upstream, validateDefaultingType. */
+function checkDefaulting({ defaultingType = 'System', defaultConstraints }: Fields): void {
+  if (defaultingType !== 'System' && defaultingType !== 'List') throw new ApiError('BadRequest', `modules.scheduler.profiles: defaultingType must be one of System, List, not ${JSON.stringify(defaultingType)}`);
+  if (defaultingType === 'System' && Array.isArray(defaultConstraints) && defaultConstraints.length > 0) throw new ApiError('BadRequest', 'modules.scheduler.profiles: defaultConstraints are for the defaultingType List, not System, which is the default');
 }
 
 const STRATEGIES = ['LeastAllocated', 'MostAllocated', 'RequestedToCapacityRatio'];
@@ -78,7 +86,7 @@ function pluginsOf(plugins: Fields, own: ProfileOptions): ProfileOptions {
     const set = fields(value, `plugins.${point}`);
     known(set, `plugins.${point}`, ['enabled', 'disabled']);
     const enabled = listOf(set, 'enabled').filter(({ name }) => !WITHOUT_BODY.has(name));
-    for (const { name, weight } of enabled) if (weight !== undefined && weight > 0) weights[name] = weight;
+    for (const { name, weight } of enabled) if (weight !== undefined && weight !== 0) weights[name] = weight;
     for (const { name } of listOf(set, 'disabled').filter((each) => !WITHOUT_BODY.has(each.name))) {
       const names = name === '*' ? NAMES.filter((each) => !enabled.some((one) => one.name === each)) : enabled.some((one) => one.name === name) ? [] : [name];
       for (const each of names) {
