@@ -13,12 +13,20 @@ export async function tellHaproxy(socket: string, commands: readonly string[]): 
   }
 }
 
-/** The answer to one command. Rejects where nobody answers within 10 s. */
-export function askHaproxy(socket: string, command: string): Promise<string> {
+/** It takes connections and says nothing. */
+export class HaproxySilentError extends Error {
+  constructor() {
+    super('HAProxy does not answer');
+    this.name = 'HaproxySilentError';
+  }
+}
+
+/** The answer to one command. Rejects where nobody is there, and with a {@link HaproxySilentError} where nobody answers within `answerMs`, by default 10 s. */
+export function askHaproxy(socket: string, command: string, { answerMs = ANSWER_MS }: { answerMs?: number } = {}): Promise<string> {
   return new Promise<string>((resolve, reject) => {
     const chunks: Buffer[] = [];
     const call = connect(socket, () => call.end(`${command}\n`));
-    call.setTimeout(ANSWER_MS, () => call.destroy(new Error('HAProxy does not answer')));
+    call.setTimeout(answerMs, () => call.destroy(new HaproxySilentError()));
     call.on('data', (chunk) => chunks.push(chunk));
     call.once('error', reject);
     call.once('close', () => resolve(Buffer.concat(chunks).toString()));

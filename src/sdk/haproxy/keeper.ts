@@ -1,11 +1,15 @@
 /**
  * Keeps an HAProxy running: what changes it goes step by step, its end is heard at once, by a line to it that stays open, and one that ended is started
- * again, the first time at once, then with back-off. One whose end was not heard, of an earlier llmos for instance, is missed within half a second.
+ * again, the first time at once, then with back-off. One whose end was not heard, of an earlier llmos for instance, is missed within half a second. One that lives
+ * and answers nothing (stopped, frozen) is asked three times and then killed, within 25 s: connections wait at its sockets for the next one. One whose socket for
+ * commands somebody removed is replaced.
  */
+import { existsSync } from 'node:fs';
 import { exponentialBackoff } from '../../base/backoff.ts';
 import type { Log } from '../../base/log.ts';
+import { HaproxySilentError } from './commands.ts';
 import { openLine, type Line } from './line.ts';
-import { haproxyFiles, haproxyPid } from './process.ts';
+import { haproxyFiles, haproxyPid, isSilent } from './process.ts';
 
 export interface KeeperInput {
   /** Its files are here. */
@@ -14,7 +18,7 @@ export interface KeeperInput {
   name: string;
   /** Starts it again with what it carried. */
   start(): Promise<void>;
-  /** Twice a second while it runs, between the steps. */
+  /** Twice a second while it runs, between the steps. May reject: a silence is one of those for which it is killed. */
   look?(): Promise<void>;
   log: Log;
   /** Its abort lets go of HAProxy, which runs on. */
@@ -39,6 +43,11 @@ export interface Keeper {
 const LOOK_MS = 500;
 /** Who ran so long starts at once again. */
 const FORGIVE_MS = 60_000;
+/** How often it is asked for a sign of life, in looks, and how long that may take. */
+const ASK_EVERY = 4;
+const SIGN_MS = 5_000;
+/** Signs that may fail to come, one after the other: llmos itself may have been stopped during one. */
+const MOST_SILENT = 3;
 
 export function createKeeper({ folder, name, start, look, log, signal }: KeeperInput): Keeper {
   const backoff = exponentialBackoff({ baseMs: 200, maxMs: 30_000 });
@@ -47,6 +56,8 @@ export function createKeeper({ folder, name, start, look, log, signal }: KeeperI
   let line: Line | undefined;
   let isKept = false;
   let notBeforeMs = 0;
+  let looks = 0;
+  let silent = 0;
 
   function enqueue<T>(step: () => Promise<T>): Promise<T> {
     const done = working.then(step);
@@ -72,15 +83,17 @@ export function createKeeper({ folder, name, start, look, log, signal }: KeeperI
 
   async function check(): Promise<void> {
     if (!isKept || signal.aborted) return;
-    if (haproxyPid(folder) !== undefined) {
-      await look?.();
-      return checkIn(LOOK_MS);
+    const pid = haproxyPid(folder);
+    if (pid !== undefined && existsSync(haproxyFiles(folder).socket)) {
+      await listen(pid);
+      if (silent === 0) await look?.().catch((error: unknown) => void (silent = error instanceof HaproxySilentError ? 1 : 0));
+      return checkIn(silent === 0 ? LOOK_MS : 0);
     }
     const waitMs = notBeforeMs - performance.now();
     if (waitMs > 0) return checkIn(waitMs);
     const delayMs = backoff.next('');
     notBeforeMs = performance.now() + delayMs;
-    log.warn(`${name} ended and is started again`);
+    log.warn(pid === undefined ? `${name} ended and is started again` : `the socket of ${name} was removed; another one takes its place`);
     try {
       await start();
       setTimeout(() => backoff.forget(''), FORGIVE_MS).unref();
@@ -89,6 +102,16 @@ export function createKeeper({ folder, name, start, look, log, signal }: KeeperI
       log.error(`${name} could not be started`, { error });
       checkIn(delayMs);
     }
+  }
+
+  async function listen(pid: number): Promise<void> {
+    looks++;
+    if (silent === 0 && looks % ASK_EVERY !== 0) return;
+    silent = (await isSilent(folder, SIGN_MS)) ? silent + 1 : 0;
+    if (silent < MOST_SILENT || signal.aborted || haproxyPid(folder) !== pid) return;
+    log.warn(`${name} does not answer and is killed`, { pid });
+    silent = 0;
+    process.kill(pid, 'SIGKILL');
   }
 
   function release(): void {

@@ -1,9 +1,11 @@
 /** The process of an HAProxy that a module runs: its files, in a folder of its own, and the way to find and end it. It outlives llmos, so the files are all that is known of it. */
-import { readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { askHaproxy, HaproxySilentError } from './commands.ts';
 
 const END_TRIES = 100;
 const END_PAUSE_MS = 20;
+const SILENT_MS = 10_000;
 
 export function haproxyFiles(folder: string): { configuration: string; socket: string; pid: string; peers: string } {
   return { configuration: join(folder, 'haproxy.cfg'), socket: join(folder, 'haproxy.sock'), pid: join(folder, 'haproxy.pid'), peers: join(folder, 'peers.sock') };
@@ -18,6 +20,26 @@ export function haproxyPid(folder: string): number | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** Arguments by which the next process takes over from the one that runs (management guide, section 3): that one hands over its listeners, where its socket is still there to ask for them, and serves its connections to their end. */
+export function takeOver(folder: string): string[] {
+  const pid = haproxyPid(folder);
+  const { socket } = haproxyFiles(folder);
+  return pid === undefined ? [] : [...(existsSync(socket) ? ['-x', socket] : []), '-sf', String(pid)];
+}
+
+/** Whether the one that runs takes connections for commands and says nothing for `answerMs`: it was stopped, or frozen. */
+export async function isSilent(folder: string, answerMs: number): Promise<boolean> {
+  return askHaproxy(haproxyFiles(folder).socket, 'show info', { answerMs }).then(() => false, (error: unknown) => error instanceof HaproxySilentError);
+}
+
+/** Before a takeover: one that says nothing would hand over nothing, so it is killed. Safe when there is none. */
+export async function endSilent(folder: string): Promise<void> {
+  const pid = haproxyPid(folder);
+  if (pid === undefined || !(await isSilent(folder, SILENT_MS))) return;
+  kill([pid], 'SIGKILL');
+  for (let tries = 0; tries < END_TRIES && haproxyPid(folder) === pid; tries += 1) await new Promise((resolve) => setTimeout(resolve, END_PAUSE_MS));
 }
 
 /** All that run the configuration of this folder, in this network: with those that were told to end and still have connections. */

@@ -18,7 +18,7 @@ import { createListening, migrateWaiting } from '../../../sdk/haproxy/listening.
 import { createFormers, endOfListening, openLine } from '../../../sdk/haproxy/line.ts';
 import { createOutlierWatch } from '../../../sdk/haproxy/outliers.ts';
 import { createKeeper } from '../../../sdk/haproxy/keeper.ts';
-import { endHaproxy, haproxyFiles, haproxyPid } from '../../../sdk/haproxy/process.ts';
+import { endHaproxy, endSilent, haproxyFiles, haproxyPid, takeOver } from '../../../sdk/haproxy/process.ts';
 import { serverStates } from '../../../sdk/haproxy/servers.ts';
 import { createDoorPorts } from './door-ports.ts';
 import { createDrains } from './drains.ts';
@@ -166,6 +166,7 @@ export function createProxy({ program, folder, linesPort, takeLine, challenges, 
 
   /** Gives the actions at fault, when the configuration is not taken. */
   async function load(next: Configuration, endpoints: ReadonlyMap<string, readonly Endpoint[]>): Promise<ReadonlyMap<string, string>> {
+    await endSilent(folder);
     const isFirst = loaded === undefined;
     if (isFirst && haproxyPid(folder) !== undefined) slots = await slotsOfEarlier();
     const before = slots;
@@ -183,8 +184,7 @@ export function createProxy({ program, folder, linesPort, takeLine, challenges, 
     }
     renameSync(trial, files.configuration);
     const pid = haproxyPid(folder);
-    // With -sf the old process hands over its listeners and serves its connections to their end.
-    const passing = pid !== undefined && existsSync(files.socket) ? ['-x', files.socket, '-sf', String(pid)] : [];
+    const passing = takeOver(folder);
     // One that was made by an older llmos may not know how.
     const held = passing.length === 0 ? undefined : await (counts ?? createCounts({ socket: files.socket, ring: RING, take: takeLine })).hold().catch(() => undefined);
     (counts === undefined ? inherited : recent).push(...(held?.last ?? []));

@@ -1,7 +1,9 @@
 /** A real HAProxy before servers that are ill, and killed itself. */
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { Agent } from 'node:http';
+import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isRunning } from '../../../base/sys/is-running.ts';
@@ -125,5 +127,31 @@ describe('HAProxy before ill servers', { skip: existsSync('/usr/sbin/haproxy') ?
     assert.ok(before > 0 && requests(await haproxy.proxies.metrics()) >= before, 'what was counted is not lost');
     assert.ok(answered > 20, `${answered} answers`);
     if (process.env['LLMOS_TEST_VERBOSE']) process.stderr.write(`${changes} changes, ${answered} answers, down ${Math.round(down)} ms, longest answer ${Math.round(longestMs)} ms\n`);
+  });
+
+  it('kills one that was stopped, and who waited is answered by the next', async () => {
+    const port = await haproxy.carry('stopped', { 'load-balancing': 'least-connection' }, [await haproxy.well(52)], 'http');
+    const first = haproxy.proxies.pid()!;
+    process.kill(first, 'SIGSTOP');
+    assert.deepEqual(await Promise.all([ask(port), ask(port, { method: 'POST' })]), ['52', '52']);
+    assert.ok(!isRunning(first) && haproxy.proxies.pid() !== undefined);
+    process.kill(haproxy.proxies.pid()!, 'SIGSTOP');
+    haproxy.again();
+    assert.equal(await ask(await haproxy.carry('stopped', { 'load-balancing': 'least-connection' }, [await haproxy.well(53)], 'http')), '53', 'found stopped by another llmos');
+  });
+
+  it('replaces one whose socket for commands was removed: nobody is led by what it knew', async () => {
+    const [one, other] = [await haproxy.well(62), await haproxy.well(63)];
+    const port = await haproxy.carry('mute', { 'load-balancing': 'least-connection' }, [one], 'http');
+    const first = haproxy.proxies.pid();
+    const socket = join(haproxy.folder, 'haproxy', 'haproxy.sock');
+    await rm(socket);
+    await haproxy.carry('mute', { 'load-balancing': 'least-connection' }, [other], 'http');
+    for (let i = 0; i < 20; i++) assert.equal(await ask(port), '63');
+    const second = haproxy.proxies.pid();
+    assert.notEqual(second, first);
+    await rm(socket);
+    await eventually(async () => haproxy.proxies.pid() !== second && haproxy.proxies.pid() !== undefined, { what: 'that it is missing is seen without a change, too' });
+    assert.equal(await ask(port), '63');
   });
 });

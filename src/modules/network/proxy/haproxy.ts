@@ -3,7 +3,7 @@
  * one finds it by its pid file, whose process must run our configuration file. Watched by a connection to it that stays open, so that its
  * end is known at once; a killed one is started again, with back-off.
  */
-import { existsSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Log } from '../../../base/log.ts';
 import { run } from '../../../base/sys/run.ts';
@@ -14,7 +14,7 @@ import { createFormers, endOfListening, openLine } from '../../../sdk/haproxy/li
 import { createListening, migrateWaiting } from '../../../sdk/haproxy/listening.ts';
 import { createOutlierWatch } from '../../../sdk/haproxy/outliers.ts';
 import { SERVICE_PROXY_GROUP } from '../../../sdk/haproxy/ports.ts';
-import { haproxyFiles, haproxyPid, retireHaproxy } from '../../../sdk/haproxy/process.ts';
+import { endSilent, haproxyFiles, haproxyPid, retireHaproxy, takeOver } from '../../../sdk/haproxy/process.ts';
 import { commandsFor, configurationOf, needsReload, placesOf, slotsFor, type Frontend, type Slots } from './configuration.ts';
 import { createCounting } from './counting.ts';
 import { createLeaving } from './leaving.ts';
@@ -53,7 +53,7 @@ export function createHaproxy({ program, folder, gatewayIp, gatewayIp6, log, sig
   /** Their slots are as they were when the next process came, brought along as far as endpoints leave. */
   const formers = createFormers<Slots>();
   const counting = createCounting(files.socket);
-  const keeper = createKeeper({ folder, name: 'HAProxy', log, signal, start: () => load(loaded), look: () => counting.countInTime().catch(() => {}) });
+  const keeper = createKeeper({ folder, name: 'HAProxy', log, signal, start: () => load(loaded), look: () => counting.countInTime() });
   const leaving = createLeaving({ folder, socket: files.socket, log, signal, keeper, formers, now: () => ({ frontends: loaded, slots }) });
   const ports = createListenPorts({ gatewayIp, configuration: files.configuration, carried: () => loaded.map(({ name }) => name) });
   let isGroupMissed = false;
@@ -70,6 +70,7 @@ export function createHaproxy({ program, folder, gatewayIp, gatewayIp6, log, sig
   }
 
   async function load(frontends: readonly Frontend[]): Promise<void> {
+    await endSilent(folder);
     const earlier = keeper.line === undefined && loaded.length === 0 && haproxyPid(folder) !== undefined ? await leaving.slotsOfEarlier() : undefined;
     const slotsBefore = earlier ?? slots;
     slots = slotsFor(frontends, slotsBefore);
@@ -85,8 +86,7 @@ export function createHaproxy({ program, folder, gatewayIp, gatewayIp6, log, sig
     if (pid !== undefined && keeper.line === undefined) migrateWaiting();
     if (pid !== undefined) await counting.count().catch(() => {});
     counting.nextProcess();
-    // With -sf the old process hands over its listeners and serves its connections to their end.
-    const passing = pid !== undefined && existsSync(files.socket) ? ['-x', files.socket, '-sf', String(pid)] : [];
+    const passing = takeOver(folder);
     const former = passing.length === 0 ? undefined : (keeper.line ?? openLine(files.socket, () => {}));
     await run(program, ['-D', '-f', files.configuration, '-p', files.pid, ...passing], { timeoutMs: READY_MS, fds: inheritance.fds });
     listening.keep(inheritance.fds);
