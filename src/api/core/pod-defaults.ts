@@ -1,5 +1,6 @@
 /** The defaults of pods and pod templates that upstream writes in code (core/v1 defaults). Those of the schema facts come before. */
 import type { Container, EphemeralContainer, Pod, PodSpec, PodTemplateSpec, Probe, Volume } from '../generated/core-v1.ts';
+import { DEFAULT_GRACE_SECONDS } from './pod-grace.ts';
 import { defaultPodResources } from './pod-level-resources.ts';
 
 const TOLERATED_SECONDS = 300;
@@ -26,7 +27,7 @@ function defaultPodSpec(spec: PodSpec): void {
   spec.dnsPolicy ||= 'ClusterFirst';
   spec.restartPolicy ||= 'Always';
   spec.securityContext ??= {};
-  spec.terminationGracePeriodSeconds ??= 30;
+  spec.terminationGracePeriodSeconds ??= DEFAULT_GRACE_SECONDS;
   spec.schedulerName ||= 'default-scheduler';
   // The two names of one field.
   if (spec.serviceAccountName) spec.serviceAccount = spec.serviceAccountName;

@@ -4,6 +4,7 @@ import { defineKind, type Kind } from '../kind.ts';
 import { schemaOf } from '../schema/facts.ts';
 import { appArmorFields, appArmorWarnings } from './app-armor.ts';
 import { mergeLabelKeys } from './label-keys.ts';
+import { graceSecondsOf } from './pod-grace.ts';
 import { podActions } from './pod-actions.ts';
 import { podColumns } from './pod-columns.ts';
 import { addDefaultTolerations, defaultPod } from './pod-defaults.ts';
@@ -40,7 +41,7 @@ export const Pod: Kind<Pod> = defineKind<Pod>({
     warnings: (pod, old) => [...podNameWarnings(pod.metadata, old), ...podWarnings(pod, ''), ...(old === undefined ? appArmorWarnings(pod) : [])],
     gracePeriodSeconds: (pod, asked) => {
       const ended = pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed';
-      return !pod.spec?.nodeName || ended ? 0 : asked ?? Math.min(Number(pod.spec.terminationGracePeriodSeconds ?? 30), Number.MAX_SAFE_INTEGER);
+      return !pod.spec?.nodeName || ended ? 0 : asked ?? Math.min(graceSecondsOf(pod), Number.MAX_SAFE_INTEGER);
     },
   },
   subresources: { status: true, actions: podActions },

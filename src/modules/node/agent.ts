@@ -1,6 +1,7 @@
 /** The node agent: one worker a pod of this node, fed by the cache. What an earlier llmos left running is adopted. */
 import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { graceSecondsOf } from '../../api/core/pod-grace.ts';
 import type { Pod } from '../../api/generated/core-v1.ts';
 import type { CacheEvent } from '../../sdk/cache.ts';
 import { aborted, untilAborted } from '../../base/aborted.ts';
@@ -32,7 +33,6 @@ export interface Agent {
 
 /** Less than modules are waited for when llmos goes down. */
 const DRAIN_SECONDS = 8;
-const GRACE_SECONDS = 30;
 
 export function createAgent(parts: NodeParts): Agent {
   const { context, paths } = parts;
@@ -44,7 +44,7 @@ export function createAgent(parts: NodeParts): Agent {
 
   parts.admissions.preemptBy((uid) => {
     const worker = workers.get(uid);
-    void worker?.evict('Preempted in order to admit critical pod', Number(worker.pod().spec?.terminationGracePeriodSeconds ?? GRACE_SECONDS), { reason: 'Preempting', disruption: 'Pod was preempted by Kubelet to accommodate a critical pod.' });
+    void worker?.evict('Preempted in order to admit critical pod', graceSecondsOf(worker.pod()), { reason: 'Preempting', disruption: 'Pod was preempted by Kubelet to accommodate a critical pod.' });
   });
 
   function seen(event: CacheEvent<Pod>): void {

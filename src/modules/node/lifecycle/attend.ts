@@ -1,4 +1,5 @@
 /** What happens while a container runs: its probes, its hooks, its end. */
+import { graceSecondsOf } from '../../../api/core/pod-grace.ts';
 import type { Int64 } from '../../../api/int64.ts';
 import { wasOomKilled } from '../cgroup/layout.ts';
 import { killAll } from '../cgroup/processes.ts';
@@ -106,7 +107,7 @@ export function stopSlot(run: PodRun, slot: Slot, why: string, graceSeconds?: In
   tell(run, 'Normal', 'Killing', why, slot);
   slot.ending?.abort();
   const withPod = run.stop !== undefined;
-  const ownDeadlineMs = run.parts.context.clock.nowMs() + Number(graceSeconds ?? run.pod.spec?.terminationGracePeriodSeconds ?? 30) * 1_000;
+  const ownDeadlineMs = run.parts.context.clock.nowMs() + Number(graceSeconds ?? graceSecondsOf(run.pod)) * 1_000;
   slot.stopping = runtimeOperation(run.parts.counts, 'stop_container', () => stopContainer(record, {
     runtime: run.parts.runtime, clock: run.parts.context.clock, container: slot.container, target: target(run, slot, record), ended: run.endings.get(record.id)?.promise ?? Promise.resolve(),
     isTurn: () => !withPod || isTurn(run, slot), outOfService: run.stop?.reason === 'deleted' ? run.parts.outOfService.of(run.uid) : undefined,

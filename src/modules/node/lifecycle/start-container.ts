@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { chmodSync, chownSync, existsSync, lstatSync, mkdirSync, readFileSync, rmdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { graceSecondsOf } from '../../../api/core/pod-grace.ts';
 import type { Container, Pod } from '../../../api/generated/core-v1.ts';
 import { startTicks } from '../../../base/sys/is-running.ts';
 import { ociConfig } from '../bundle/config.ts';
@@ -132,7 +133,7 @@ function newRecord(parts: NodeParts, place: PodPlace, container: Container, opti
   const shown = parsed === undefined ? wantedImage : image.names.find((each) => each === imageNameText(parsed)) ?? image.names[0] ?? wantedImage;
   return {
     id, bundle, name: container.name, role: options.role, attempt: options.attempt, wantedImage, image: shown, imageId: `${shown.replace(/(@.*|:[^:/]*)$/, '')}@${image.digest}`,
-    pod: { uid, namespace, name, graceSeconds: Number(place.pod.spec?.terminationGracePeriodSeconds ?? 30) },
+    pod: { uid, namespace, name, graceSeconds: graceSecondsOf(place.pod) },
     root: place.users?.rootOf(id) ?? join(bundle, 'rootfs'), logPath: join(logFolder, `${options.attempt}.log`), cgroup: `${place.cgroup}/${id}`,
     terminationLog: join(terminations, id), stopSignal: container.lifecycle?.stopSignal ?? image.config.StopSignal ?? 'SIGTERM', createdMs: parts.context.clock.nowMs(),
     ...(place.handler === undefined ? {} : { handler: place.handler }), resources: container.resources ?? {}, tty: container.tty === true, stdin: container.stdin === true,

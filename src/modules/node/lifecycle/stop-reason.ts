@@ -1,15 +1,13 @@
 /** Why a pod ends here, and how long it has for it: its object is deleted or gone, or it is done for. */
+import { graceSecondsOf } from '../../../api/core/pod-grace.ts';
 import type { PodRun, Stop } from './pod-run.ts';
 import { isRunning } from './slot.ts';
 import { isOver } from './views.ts';
 
-/** Of a pod that says nothing. */
-const DEFAULT_GRACE_SECONDS = 30;
-
 /** Sets `run.stop` where the pod is to end, or to end sooner. */
 export function decideStop(run: PodRun): void {
   const { deletionTimestamp, deletionGracePeriodSeconds } = run.pod.metadata;
-  const graceSeconds = Number(run.pod.spec?.terminationGracePeriodSeconds ?? DEFAULT_GRACE_SECONDS);
+  const graceSeconds = graceSecondsOf(run.pod);
   if (run.gone) setStop(run, 'gone', Math.min(graceSeconds, deletionGracePeriodSeconds ?? Infinity));
   else if (deletionTimestamp !== undefined) setStop(run, 'deleted', deletionGracePeriodSeconds ?? graceSeconds);
   else if (run.failed !== undefined || (run.slots.some(isRunning) && isOver(run))) setStop(run, 'finished', Math.min(graceSeconds, run.failed?.graceSeconds ?? Infinity));

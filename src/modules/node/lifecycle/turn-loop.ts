@@ -1,4 +1,5 @@
 /** Turns, one after the other, of somebody who is poked, or wakes by himself. */
+import { LONGEST_TIMER_MS } from '../../../base/clock.ts';
 import { RETRY_MS } from './pod-run.ts';
 
 export interface Turns {
@@ -34,7 +35,7 @@ export function turnLoop(options: { turn: () => Promise<void>; failed: (error: E
     if (again) return begin();
     clearTimeout(timer);
     if (wakeAtMs === Infinity) return;
-    timer = setTimeout(poke, Math.min(Math.max(0, wakeAtMs - options.nowMs()), 2 ** 30));
+    timer = setTimeout(poke, Math.min(Math.max(0, wakeAtMs - options.nowMs()), LONGEST_TIMER_MS));
     timer.unref();
   }
 

@@ -2,6 +2,7 @@
  * Watches what is left on this machine, says it in the conditions of the node, and evicts pods, one a round, when too little is (upstream:
  * node-pressure eviction). Pods above limits of their own on the disk go first.
  */
+import { graceSecondsOf } from '../../../api/core/pod-grace.ts';
 import type { Container, Pod } from '../../../api/generated/core-v1.ts';
 import { podRequests } from '../../../api/pod-requests.ts';
 import { quantityValue } from '../../../api/quantity.ts';
@@ -79,7 +80,7 @@ export function pressureWatch(parts: Pick<NodeParts, 'context' | 'counts' | 'pat
       return;
     }
     const message = evictionMessage(shortage, first, { quantity: amountIn(threshold.least, seen.capacity), available: seen.available });
-    const ownSeconds = Number(first.pod.spec?.terminationGracePeriodSeconds ?? 30);
+    const ownSeconds = graceSecondsOf(first.pod);
     const worker = workers.find(({ uid }) => uid === first.pod.metadata.uid)!;
     parts.counts.add('kubelet_evictions', { eviction_signal: threshold.signal });
     await cleanedUp([worker.evict(message, threshold.hard ? AT_ONCE_SECONDS : Math.min(ownSeconds, settings.mostGraceSeconds))]);
