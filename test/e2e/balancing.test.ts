@@ -15,6 +15,8 @@ import { serverOf } from '../conformance/network/servers.ts';
 const HOLD = `require('node:net').createServer((s) => s.on('error', () => {}).write(require('node:os').hostname() + '\\n')).listen(80)`;
 const COMMAND = ['sh', '-c', `hostname > /www/index.html; echo ok > /www/healthz; httpd -p 8080 -h /www; exec /node/node -e "${HOLD}"`];
 
+const ECHO = "require('node:net').createServer((s) => s.on('error', () => {}).pipe(s)).listen(80)";
+
 /** A bit of srv_admin_state. */
 const FORCED_MAINTENANCE = 1;
 
@@ -162,6 +164,47 @@ describe('least connection', { timeout: 120_000 * PATIENCE }, () => {
     waiting.catch(() => {}); // heard below
     await llmos.boot();
     assert.equal((await waiting).length, 5);
+  });
+
+  it('a change of the algorithm loses no connection, neither of those that are open nor of those that come', async () => {
+    await apply({ apiVersion: 'v1', kind: 'Pod', ...serverOf('echo', { labels: { app: 'echo' }, container: { command: ['/node/node', '-e', ECHO] } }) }, { apiVersion: 'v1', kind: 'Service', metadata: { name: 'echo' }, spec: { selector: { app: 'echo' }, ports: [{ port: 80 }] } });
+    await ready();
+    const host = (await llmos.kubectl('get', 'service', 'echo', '-o', 'jsonpath={.spec.clusterIP}')).stdout;
+    const open = (): Promise<Socket> => new Promise((settle, fail) => {
+      const socket = connect(80, host, () => settle(socket)).on('error', fail);
+      held.push(socket);
+    });
+    const echoes = (socket: Socket): Promise<boolean> => new Promise((settle) => {
+      socket.removeAllListeners('close').once('close', () => settle(false)).once('data', () => settle(true));
+      if (socket.closed) settle(false);
+      else socket.write('x');
+    });
+    await eventually(async () => echoes(await open()).catch(() => false), { what: 'it answers' });
+    const isCarried = async (): Promise<string> => /^listen default:echo:80\n(?: +bind .*\n)+ +balance (.*)$/m.exec(readFileSync(join(llmos.run, 'network/haproxy/haproxy.cfg'), 'utf8'))?.[1] ?? 'kernel';
+    let isOver = false;
+    let coming = 0;
+    const failures: string[] = [];
+    const comers = Array.from({ length: 3 }, async () => {
+      while (!isOver) {
+        const socket = await open().catch((error: Error) => void failures.push(error.message));
+        if (socket !== undefined && !(await echoes(socket))) failures.push('closed');
+        socket?.destroy();
+        coming += 1;
+      }
+    });
+    const kept: Socket[] = [];
+    for (const [algorithm, balance] of [['random', 'kernel'], ['least-connection', 'leastconn'], ['consistent-hash', 'source'], ['weighted', 'kernel'], ['random-two-choices', 'random(2)'], ['round-robin', 'kernel']] as const) {
+      await llmos.kubectl('annotate', 'service', 'echo', `llmos.dev/load-balancing=${algorithm}`, '--overwrite');
+      await eventually(async () => (await isCarried()) === balance, { what: `${algorithm} by ${balance}` });
+      const before = coming;
+      kept.push(await open(), await open());
+      for (const each of kept) assert.ok(await echoes(each), `${algorithm}: one that was open`);
+      await eventually(async () => coming > before + 20, { what: 'more of those that come' });
+    }
+    isOver = true;
+    await Promise.all(comers);
+    assert.deepEqual(failures, []);
+    for (const each of kept) assert.ok(await echoes(each));
   });
 
   it('says what is wrong with an annotation', async () => {

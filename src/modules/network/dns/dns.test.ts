@@ -39,6 +39,7 @@ put('empty', { clusterIP: 'None' });
 put('near', { type: 'ExternalName', externalName: 'web.shop.svc.cluster.local' });
 put('far', { type: 'ExternalName', externalName: 'www.example.com' });
 put('farther', { type: 'ExternalName', externalName: 'large.example.com' });
+put('address', { type: 'ExternalName', externalName: '192.0.2.9' });
 put('nothing', { type: 'ExternalName', externalName: 'nothing.example.com' });
 put('further', { clusterIP: '10.9.0.9' });
 put('host', { clusterIP: 'None' }, [{ addresses: ['192.0.2.50'], hostname: 'host-0', conditions: { ready: true } }]);
@@ -68,6 +69,8 @@ const CASES: [string, string, string, string[]][] = [
   ['db.shop.svc.cluster.local', 'A', 'NOERROR', ['A 10.1.0.2', 'A 10.1.0.3']],
   ['db-0.db.shop.svc.cluster.local', 'A', 'NOERROR', ['A 10.1.0.2']],
   ['10-1-0-3.db.shop.svc.cluster.local', 'A', 'NOERROR', ['A 10.1.0.3']],
+  ['db-0.db.shop.svc.cluster.local', 'SRV', 'NOERROR', ['SRV 8080 db-0.db.shop.svc.cluster.local']],
+  ['set-0.set.shop.svc.cluster.local', 'SRV', 'NOERROR', ['SRV 8080 set-0.set.shop.svc.cluster.local']],
   ['db-2.db.shop.svc.cluster.local', 'A', 'NXDOMAIN', []],
   ['_http._tcp.db.shop.svc.cluster.local', 'SRV', 'NOERROR', ['SRV 8080 10-1-0-3.db.shop.svc.cluster.local', 'SRV 8080 db-0.db.shop.svc.cluster.local']],
   ['set.shop.svc.cluster.local', 'A', 'NOERROR', ['A 10.2.0.12']],
@@ -77,6 +80,7 @@ const CASES: [string, string, string, string[]][] = [
   ['empty.shop.svc.cluster.local', 'A', 'NXDOMAIN', []],
   ['near.shop.svc.cluster.local', 'A', 'NOERROR', ['A 10.2.0.9', 'CNAME web.shop.svc.cluster.local']],
   ['far.shop.svc.cluster.local', 'CNAME', 'NOERROR', ['CNAME www.example.com']],
+  ['address.shop.svc.cluster.local', 'A', 'NXDOMAIN', []],
   ['10-1-0-2.shop.pod.cluster.local', 'A', 'NOERROR', ['A 10.1.0.2']],
   ['nonsense.shop.pod.cluster.local', 'A', 'NXDOMAIN', []],
   ['9.0.2.10.in-addr.arpa', 'PTR', 'NOERROR', ['PTR web.shop.svc.cluster.local']],

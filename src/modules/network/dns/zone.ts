@@ -110,6 +110,7 @@ function serviceAnswer(zone: Zone, name: string, rest: readonly string[], type: 
   // Pods behind a cluster IP have names too, as CoreDNS gives them: a StatefulSet may stand behind such a Service.
   const named = (members ?? membersOf(zone.view.slices(namespace, serviceName))).filter((each) => each.hostname.toLowerCase() === first);
   if (named.length === 0) return NOTHING;
+  if (type === 'SRV') return servers(name, own, service, named, undefined);
   return found(addressRecords(name, named.map((each) => each.address), type));
 }
 
@@ -142,7 +143,8 @@ function servers(name: string, own: string, service: Service, members: readonly 
 
 function alias(zone: Zone, name: string, service: Service, type: string, depth: number): ZoneAnswer {
   const target = (service.spec?.externalName ?? '').replace(/\.$/, '');
-  if (target === '') return NOTHING;
+  // An address is no name, so nothing is led there (CoreDNS: plugin/kubernetes, findServices).
+  if (target === '' || isIP(target) !== 0) return NOTHING;
   const answers: DnsRecord[] = [{ name, type: 'CNAME', ttl: TTL, data: target }];
   if (type === 'CNAME' || depth >= MAX_ALIASES) return found(answers);
   const next = answerOf(zone, target, type, depth + 1);
