@@ -13,13 +13,12 @@ import { createEnvironment, type Environment } from './environment.ts';
 import { compileExpression, EvaluationFailure } from './program.ts';
 
 const REASONS = ['FieldValueDuplicate', 'FieldValueForbidden', 'FieldValueInvalid', 'FieldValueRequired'];
-const MAX_MESSAGE_CHARACTERS = 2048;
 
-/** `path` is where the schema stands in the definition. */
-export function ruleErrorsOf(schema: Schema, path: string): FieldError[] {
+/** `path` is where the schema stands in the definition. `isWrong` says whether something else is wrong at a place of it or beneath: rules are not looked at there. */
+export function ruleErrorsOf(schema: Schema, path: string, isWrong: (path: string) => boolean = () => false): FieldError[] {
   const errors: FieldError[] = [];
   const total: Total = { cost: 0, rules: [] };
-  walk(schema, path, { root: true, uncorrelatable: undefined, times: 1, total }, errors);
+  walk(schema, path, { root: true, uncorrelatable: undefined, times: 1, total, isWrong }, errors);
   return [...errors, ...totalErrors(total, path)];
 }
 
@@ -30,6 +29,7 @@ interface Place {
   /** How many such values an object may have; undefined when nothing but the size of a request bounds them. */
   times: number | undefined;
   total: Total;
+  isWrong(path: string): boolean;
 }
 
 /** What all expressions of a schema may cost, and those that make up most of it. */
@@ -53,13 +53,14 @@ function costErrors(environment: Environment, text: string, what: { name: string
 function walk(schema: Schema, path: string, place: Place, errors: FieldError[]): void {
   if (schema.goType !== undefined) return;
   if (schema.xValidations !== undefined && schema.xValidations.length > 0) checkRules(schema, path, place, errors);
-  const inner = place.uncorrelatable ?? (schema.xMapType === 'atomic' ? path : undefined);
+  // Of a sort of map that is not known nobody can say.
+  const inner = place.uncorrelatable ?? (schema.xMapType === undefined || schema.xMapType === 'granular' || schema.xMapType === 'atomic' ? undefined : path);
   const elements = elementsOf(schema);
   const times = place.times === undefined || elements === undefined ? undefined : place.times * elements;
-  const { total } = place;
-  for (const [name, ref] of Object.entries(schema.properties ?? {})) if (typeof ref !== 'function') walk(ref, `${path}.properties[${name}]`, { root: false, uncorrelatable: inner, times, total }, errors);
-  if (schema.additionalProperties !== undefined && schema.additionalProperties !== true) walk(resolveSchema(schema.additionalProperties), `${path}.additionalProperties`, { root: false, uncorrelatable: place.uncorrelatable, times, total }, errors);
-  if (schema.items !== undefined) walk(resolveSchema(schema.items), `${path}.items`, { root: false, uncorrelatable: place.uncorrelatable ?? (schema.xListType === 'map' ? undefined : path), times, total }, errors);
+  const { total, isWrong } = place;
+  for (const [name, ref] of Object.entries(schema.properties ?? {})) if (typeof ref !== 'function') walk(ref, `${path}.properties[${name}]`, { root: false, uncorrelatable: inner, times, total, isWrong }, errors);
+  if (schema.additionalProperties !== undefined && schema.additionalProperties !== true) walk(resolveSchema(schema.additionalProperties), `${path}.additionalProperties`, { root: false, uncorrelatable: place.uncorrelatable, times, total, isWrong }, errors);
+  if (schema.items !== undefined) walk(resolveSchema(schema.items), `${path}.items`, { root: false, uncorrelatable: place.uncorrelatable ?? (schema.xListType === 'map' ? undefined : path), times, total, isWrong }, errors);
 }
 
 function checkRules(schema: Schema, path: string, place: Place, errors: FieldError[]): void {
@@ -67,58 +68,70 @@ function checkRules(schema: Schema, path: string, place: Place, errors: FieldErr
   for (const [index, rule] of (schema.xValidations as unknown as ValidationRule[]).entries()) {
     const at = `${path}.x-kubernetes-validations[${index}]`;
     const scope: Scope = { variables: new Map([['self', type], ['oldSelf', rule.optionalOldSelf === true ? optionalOf(type) : type]]) };
-    errors.push(...shapeErrors(rule, at), ...pathErrors(schema, rule, at), ...expressionErrors(scope, rule, { ...place, schema }, at));
+    errors.push(...shapeErrors(rule, at), ...pathErrors(schema, rule, at), ...(place.isWrong(path) ? [] : expressionErrors(scope, rule, { ...place, schema }, at)));
   }
 }
 
 function shapeErrors(rule: ValidationRule, at: string): FieldError[] {
   const errors: FieldError[] = [];
-  const message = rule.message ?? '';
-  if ((rule.rule ?? '').trim() === '') errors.push(required(`${at}.rule`, 'rule is not specified'));
-  if (message !== '' && message.trim() === '') errors.push(invalid(`${at}.message`, message, 'message must be non-empty if specified'));
-  else if (message.trim().includes('\n')) errors.push(invalid(`${at}.message`, message, 'message must not contain line breaks'));
-  else if (message.length > MAX_MESSAGE_CHARACTERS) errors.push(invalid(`${at}.message`, `${message.slice(0, 10)}...`, `message must have a maximum length of ${MAX_MESSAGE_CHARACTERS} characters`));
-  else if (message === '' && (rule.rule ?? '').trim().includes('\n')) errors.push(required(`${at}.message`, 'message must be specified if rule contains line breaks'));
-  if (rule.messageExpression !== undefined && rule.messageExpression !== '' && rule.messageExpression.trim() === '') errors.push(required(`${at}.messageExpression`, 'messageExpression must be non-empty if specified'));
+  const { message = '', messageExpression = '' } = rule;
+  const text = (rule.rule ?? '').trim();
+  if (text === '') errors.push(required(`${at}.rule`, 'rule is not specified'));
+  else if (message !== '' && message.trim() === '') errors.push(invalid(`${at}.message`, message, 'must be non-empty if specified'));
+  else if (hasLineBreaks(message.trim())) errors.push(invalid(`${at}.message`, message, 'must not contain line breaks'));
+  else if (hasLineBreaks(text) && message === '') errors.push(required(`${at}.message`, 'message must be specified if rule contains line breaks'));
+  if (messageExpression !== '' && messageExpression.trim() === '') errors.push(required(`${at}.messageExpression`, 'messageExpression must be non-empty if specified'));
   if (rule.reason !== undefined && !REASONS.includes(rule.reason)) errors.push(notSupported(`${at}.reason`, rule.reason, REASONS));
   return errors;
+}
+
+function hasLineBreaks(text: string): boolean {
+  return /[\n\r]/.test(text);
 }
 
 /** The place of a refusal must be one that the schema has. */
 function pathErrors(schema: Schema, { fieldPath }: ValidationRule, at: string): FieldError[] {
   if (fieldPath === undefined || fieldPath === '') return [];
   const wrong = (detail: string): FieldError => invalid(`${at}.fieldPath`, fieldPath, detail);
-  if (fieldPath.trim() === '') return [wrong('fieldPath must be non-empty if specified'), wrong('fieldPath must be a valid path')];
-  if (fieldPath.includes('\n')) return [wrong('fieldPath must not contain line breaks'), wrong('fieldPath must be a valid path')];
+  const errors = fieldPath.trim() === '' ? [wrong('must be non-empty if specified')] : [];
+  if (hasLineBreaks(fieldPath)) errors.push(wrong('must not contain line breaks'));
+  return isPathIn(schema, fieldPath) ? errors : [...errors, wrong('must be a valid path')];
+}
+
+/** Names of fields after dots, or quoted in brackets: `.a['b.c']`. */
+function isPathIn(schema: Schema, fieldPath: string): boolean {
   let rest = fieldPath;
   let current: Schema | undefined = schema;
   while (rest !== '' && current !== undefined) {
     const step: RegExpExecArray | null = /^(?:\.([^.[\]]+)|\['((?:[^'\\]|\\.)*)'\])/.exec(rest);
-    if (step === null) return [wrong('fieldPath must be a valid path')];
-    const name: string = step[1] ?? step[2]!.replaceAll(/\\(.)/g, '$1');
+    if (step === null) return false;
+    const name: string = step[1] ?? unquoted(step[2]!);
     const ref: Schema['additionalProperties'] = current.properties?.[name] ?? current.additionalProperties;
     current = ref === undefined || ref === true ? undefined : resolveSchema(ref);
     rest = rest.slice(step[0].length);
   }
-  return current === undefined ? [wrong('fieldPath must be a valid path')] : [];
+  return current !== undefined;
+}
+
+const ESCAPES: Readonly<Record<string, string>> = { a: '\x07', b: '\b', f: '\f', n: '\n', r: '\r', t: '\t', v: '\v' };
+
+function unquoted(text: string): string {
+  return text.replaceAll(/\\(.)/g, (_match, character: string) => ESCAPES[character] ?? character);
 }
 
 function expressionErrors(scope: Scope, rule: ValidationRule, place: Place & { schema: Schema }, at: string): FieldError[] {
   if ((rule.rule ?? '').trim() === '') return [];
   const errors: FieldError[] = [];
   const untyped = createEnvironment({ self: 'dyn', oldSelf: 'dyn' });
-  const check = (key: 'rule' | 'messageExpression', result: Type, wrong: string): void => {
-    const text = rule[key] ?? '';
-    const found = compileError(untyped, scope, text, result, wrong);
-    if (found !== undefined) errors.push(invalid(`${at}.${key}`, rule, found));
-  };
-  check('rule', BOOL, 'cel expression must evaluate to a bool');
-  if (rule.messageExpression) check('messageExpression', STRING, 'messageExpression must evaluate to a string');
-  if (errors.length > 0) return errors;
+  const wrong = compileError(untyped, scope, rule.rule, BOOL, 'cel expression must evaluate to a bool');
+  if (wrong !== undefined) return [invalid(`${at}.rule`, rule, wrong)];
+  const { messageExpression = '' } = rule;
+  const wrongMessage = messageExpression.trim() === '' ? undefined : compileError(untyped, scope, messageExpression, STRING, 'messageExpression must evaluate to a string');
+  if (wrongMessage !== undefined) errors.push(invalid(`${at}.messageExpression`, rule, wrongMessage.replace(/^compilation failed/, 'messageExpression compilation failed')));
   const { schema, total } = place;
   const times = place.times ?? cardinalityOf(schema);
   errors.push(...costErrors(untyped, rule.rule, { name: 'estimated rule cost', at: `${at}.rule`, schema, times, total }));
-  if (rule.messageExpression) errors.push(...costErrors(untyped, rule.messageExpression, { name: 'estimated messageExpression cost', at: `${at}.messageExpression`, schema, times: 1, total }));
+  if (messageExpression.trim() !== '' && wrongMessage === undefined) errors.push(...costErrors(untyped, messageExpression, { name: 'estimated messageExpression cost', at: `${at}.messageExpression`, schema, times: 1, total }));
   const usesOld = compileExpression(untyped, rule.rule).uses('oldSelf');
   if (usesOld && place.uncorrelatable !== undefined) errors.push(invalid(`${at}.rule`, rule.rule, `oldSelf cannot be used on the uncorrelatable portion of the schema within ${place.uncorrelatable}`));
   if (rule.optionalOldSelf !== undefined && !usesOld) errors.push(invalid(`${at}.optionalOldSelf`, rule.optionalOldSelf, 'may not be set if oldSelf is not used in rule'));

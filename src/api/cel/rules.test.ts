@@ -92,10 +92,10 @@ test('rules that cannot be compiled are refused with the definition', () => {
     [{ rule: 'self.l.all(i, each, each.a >= i) && self.m.all(k, v, k.startsWith("a") || v > 1) && [?self.?x, 3].size() > 1' }, undefined],
     [{ rule: 'nobody > 0' }, "undeclared reference to 'nobody'"],
     [{ rule: ' ' }, 'Required value: rule is not specified'],
-    [{ rule: 'self.x > 0', fieldPath: '.nope' }, 'Invalid value: ".nope": fieldPath must be a valid path'],
+    [{ rule: 'self.x > 0', fieldPath: '.nope' }, 'Invalid value: ".nope": must be a valid path'],
     [{ rule: 'self.x > 0', fieldPath: '.m[\'a/b\']' }, undefined],
-    [{ rule: 'self.x > 0', fieldPath: '.l[0]' }, 'fieldPath must be a valid path'],
-    [{ rule: 'self.x > 0', message: 'a\nb' }, 'message must not contain line breaks'],
+    [{ rule: 'self.x > 0', fieldPath: '.l[0]' }, 'must be a valid path'],
+    [{ rule: 'self.x > 0', message: 'a\nb' }, 'must not contain line breaks'],
     [{ rule: 'self.x > 0 &&\nself.x < 9', messageExpression: '"no"' }, 'spec.x-kubernetes-validations[0].message: Required value: message must be specified if rule contains line breaks'],
     [{ rule: 'self.x > 0 &&\nself.x < 9', message: 'no', messageExpression: '"no"' }, undefined],
     [{ rule: 'self.x > 0', reason: 'Whatever' }, 'Unsupported value: "Whatever"'],
@@ -135,8 +135,12 @@ test('oldSelf needs values that are the same ones before and after', () => {
   const item = { type: 'object', properties: { a: integer }, 'x-kubernetes-validations': [{ rule: 'self.a == oldSelf.a' }] };
   const errors = ruleErrorsOf(schemaOf({ type: 'object', properties: { l: { type: 'array', items: item } } }), 's');
   assert.equal(errors[0]?.message, 'Invalid value: "self.a == oldSelf.a": oldSelf cannot be used on the uncorrelatable portion of the schema within s.properties[spec].properties[l]');
-  const atomic = { type: 'object', 'x-kubernetes-map-type': 'atomic', properties: { inner: { type: 'object', properties: { l: { type: 'array', items: item } } } } };
-  assert.match(ruleErrorsOf(schemaOf({ type: 'object', properties: { atomic } }), 's')[0]?.message ?? '', /within s\.properties\[spec\]\.properties\[atomic\]$/, 'the outermost is told');
+  const below = { type: 'object', properties: { l: { type: 'array', 'x-kubernetes-list-type': 'map', items: { type: 'object', properties: { deep: { type: 'array', items: item } } } } } };
+  assert.match(ruleErrorsOf(schemaOf({ type: 'array', items: below }), 's')[0]?.message ?? '', /within s\.properties\[spec\]$/, 'the outermost is told');
+  const atomic = { type: 'object', 'x-kubernetes-map-type': 'atomic', properties: { a: { ...integer, 'x-kubernetes-validations': [{ rule: 'self >= oldSelf' }] } } };
+  assert.deepEqual(ruleErrorsOf(schemaOf(atomic), 's'), [], 'fields have the same names before and after, however they are merged');
+  assert.deepEqual(verdict(atomic, { a: 1 }, { a: 2 }), ['spec.a: Invalid value: 1: failed rule: self >= oldSelf']);
+  assert.match(ruleErrorsOf(schemaOf({ ...atomic, 'x-kubernetes-map-type': 'odd' }), 's')[0]?.message ?? '', /within s\.properties\[spec\]$/);
 });
 
 test('values mean what their schema says', () => {

@@ -77,7 +77,7 @@ function walkList(run: Run, place: Place, list: readonly unknown[], old: readonl
 function walkObject(run: Run, place: Place, object: Record<string, unknown>, old: Record<string, unknown> | undefined): void {
   const { schema, path } = place;
   const { properties = {}, additionalProperties: rest } = schema;
-  const before = schema.xMapType === 'atomic' || typeof old !== 'object' || old === null ? undefined : old;
+  const before = typeof old !== 'object' || old === null ? undefined : old;
   const within = (): boolean => isUnchanged(place);
   for (const [key, value] of Object.entries(object)) {
     const named = Object.hasOwn(properties, key) ? properties[key] : undefined;

@@ -14,13 +14,25 @@ export function schemaOfCustomResource(version: Pick<CustomResourceDefinitionVer
   return withObjectMeta(schema);
 }
 
-/** The schema of a whole object from that of its own fields: apiVersion, kind and metadata are those of every object. */
+/** The schema of a whole object from that of its own fields: apiVersion, kind and metadata are those of every object, and what the schema says of them besides. */
 export function withObjectMeta(schema: Schema): Schema {
-  return { ...schema, properties: { ...schema.properties, ...metaProperties() } };
+  return { ...schema, properties: { ...schema.properties, ...metaProperties() }, ...furtherMeta(schema) };
 }
 
 function metaProperties(): Record<string, SchemaRef> {
   return { apiVersion: STRING, kind: STRING, metadata: objectMeta };
+}
+
+const META_FIELDS = ['apiVersion', 'kind', 'metadata'];
+
+/** What the schema has of these fields itself, such as the pattern of names: it holds beside what holds for every object. */
+function furtherMeta({ properties = {} }: Schema): Pick<Schema, 'xMeta'> {
+  const own = Object.entries(properties).flatMap(([key, ref]) => (META_FIELDS.includes(key) && typeof ref !== 'function' && saysMore(ref) ? [[key, ref] as const] : []));
+  return own.length === 0 ? {} : { xMeta: Object.fromEntries(own) };
+}
+
+function saysMore({ type: _type, description: _description, ...more }: Schema): boolean {
+  return Object.keys(more).length > 0;
 }
 
 const SAME = ['format', 'required', 'enum', 'default', 'nullable', 'pattern', 'minimum', 'maximum', 'exclusiveMinimum', 'exclusiveMaximum', 'multipleOf',
@@ -59,6 +71,7 @@ function addExtensions(props: JSONSchemaProps, out: Schema): void {
   }
   if (props['x-kubernetes-embedded-resource'] === true) {
     out.xEmbeddedResource = true;
+    Object.assign(out, furtherMeta(out));
     out.properties = { ...out.properties, ...metaProperties() };
     out.required = [...new Set([...(out.required ?? []), 'apiVersion', 'kind'])];
   }

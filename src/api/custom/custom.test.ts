@@ -10,6 +10,7 @@ import { prune } from '../schema/prune.ts';
 import { validateSchema } from '../schema/validate.ts';
 import { AUTHORITY_ONE, AUTHORITY_TWO } from '../certificates/testing.ts';
 import { isCaBundle } from './ca-bundle.ts';
+import { schemaOfCustomResource } from './custom-schema.ts';
 import { kindsOfDefinition } from './custom-kind.ts';
 import { defaultDefinition, validateDefinition } from './definition.ts';
 
@@ -82,8 +83,16 @@ test('what is wrong with a definition is told in the words of Kubernetes', () =>
   const table: [(crd: CustomResourceDefinition) => void, string][] = [
     [(crd) => void (crd.metadata.name = 'x'), 'metadata.name: Invalid value: "x": must be spec.names.plural+"."+spec.group'],
     [(crd) => void (crd.spec.scope = 'Any'), 'spec.scope: Unsupported value: "Any": supported values: "Cluster", "Namespaced"'],
-    [(crd) => void (version(crd).schema = undefined), 'spec.versions[0].schema.openAPIV3Schema: Required value: schemas are required'],
+    [(crd) => void (version(crd).schema = undefined), 'spec.versions[0].schema.openAPIV3Schema: Required value'],
     [withSchema({ properties: {} }), 'spec.validation.openAPIV3Schema.type: Required value: must not be empty at the root'],
+    [withSchema({ type: 'object', properties: { n: { type: 'null' } } }), 'spec.validation.openAPIV3Schema.properties[n].type: Unsupported value: "null": supported values: "array", "boolean", "integer", "number", "object", "string"'],
+    [withSchema({ type: 'array', items: { type: 'string' } }), 'spec.validation.openAPIV3Schema.type: Invalid value: "array": only "object" is allowed as the type at the root of the schema if the status subresource is enabled'],
+    [withSchema({ type: 'object', properties: { e: { type: 'object', 'x-kubernetes-embedded-resource': true, properties: { metadata: { type: 'object', 'x-kubernetes-embedded-resource': true, 'x-kubernetes-preserve-unknown-fields': true } } } } }), 'spec.validation.openAPIV3Schema.properties[e].properties[metadata].x-kubernetes-embedded-resource: Forbidden: must not be used inside of resource meta'],
+    [withSchema({ type: 'object', properties: { e: { type: 'object', 'x-kubernetes-embedded-resource': true, properties: { metadata: { type: 'object', properties: { labels: { type: 'object', additionalProperties: { type: 'string', default: 'x' } } } } } } } }), 'spec.validation.openAPIV3Schema.properties[e].properties[metadata].properties[labels].additionalProperties.default: Forbidden: must not be set inside additionalProperties applying to object metadata'],
+    [withSchema({ type: 'object', properties: { a: { type: 'object', not: { uniqueItems: true } } } }), 'spec.validation.openAPIV3Schema.properties[a].not.uniqueItems: Forbidden: uniqueItems cannot be set to true since the runtime complexity becomes quadratic'],
+    [withSchema({ type: 'object', properties: { a: { type: 'object', additionalProperties: false, properties: { b: { type: 'string' } } } } }), 'spec.validation.openAPIV3Schema.properties[a].additionalProperties: Forbidden: additionalProperties and properties are mutual exclusive'],
+    [(crd) => void (crd.spec.conversion = { strategy: '' }), 'spec.conversion.strategy: Required value'],
+    [(crd) => void (crd.spec.conversion = { strategy: 'None', webhook: { conversionReviewVersions: ['v1'] } }), 'spec.conversion.conversionReviewVersions: Forbidden: should not be set when strategy is not set to Webhook'],
     [withSchema({ type: 'object', properties: { spec: {} } }), 'spec.validation.openAPIV3Schema.properties[spec].type: Required value: must not be empty for specified object fields'],
     [withSchema({ type: 'object', properties: { l: { type: 'array' } } }), 'spec.validation.openAPIV3Schema.properties[l].items: Required value: must be specified'],
     [withSchema({ type: 'object', properties: { l: { type: 'string', pattern: '[' } } }), 'spec.validation.openAPIV3Schema.properties[l].pattern: Invalid value: "[": must be a valid regular expression, but isn\'t: error parsing regexp: ['],
@@ -216,4 +225,15 @@ test('a bare finalizer is warned of when it is new, a deprecated version always'
   assert.deepEqual(kind?.rules.warnings?.(object), ['metadata.finalizers: "hold": prefer a domain-qualified finalizer name including a path (/) to avoid accidental conflicts with other finalizer writers']);
   assert.deepEqual(kind?.rules.warnings?.(object, object), []);
   assert.equal(kind?.rules.deprecation, 'example.com/v1 Shop is deprecated');
+});
+
+test('what a schema says of names and kinds holds beside what holds for every object', () => {
+  const name = { type: 'string', maxLength: 3 } as JSONSchemaProps;
+  const meta = { kind: { type: 'string', enum: ['A'] } as unknown as JSONSchemaProps, metadata: { type: 'object', properties: { name } } as JSONSchemaProps };
+  const schema = schemaOfCustomResource({ schema: { openAPIV3Schema: { type: 'object', properties: { ...meta, e: { type: 'object', 'x-kubernetes-embedded-resource': true, properties: meta } } } } });
+  const object = (kind: string, of: string): object => ({ apiVersion: 'x/v1', kind, metadata: { name: of, labels: { a: 'b' } } });
+  assert.deepEqual(validateSchema(schema, { ...object('A', 'abc'), e: object('A', 'abc') }), []);
+  assert.deepEqual(validateSchema(schema, { ...object('B', 'abcd'), e: object('B', 'abcd') }).map(({ field, message }) => `${field}: ${message}`), ['', 'e.'].flatMap((at) => [
+    `${at}kind: Unsupported value: "B": supported values: "A"`, `${at}metadata.name: Too long: may not be more than 3 bytes`,
+  ]));
 });

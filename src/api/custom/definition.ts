@@ -12,6 +12,8 @@ import { validateSchema } from '../schema/validate.ts';
 import { schemaOfCustomResource } from './custom-schema.ts';
 import { APPROVED, approvalOf } from './approval.ts';
 import { isCaBundle } from './ca-bundle.ts';
+import { embeddedErrors } from './embedded-resources.ts';
+import { isConvertible, keywordErrors } from './schema-keywords.ts';
 import { structuralErrors } from './structural.ts';
 import { versionDetailErrors } from './version-checks.ts';
 
@@ -61,10 +63,16 @@ function conversionErrors({ conversion }: CustomResourceDefinitionSpec, old: Cus
   const path = 'spec.conversion';
   if (conversion === undefined) return [];
   const { strategy, webhook } = conversion;
-  if (!['None', 'Webhook'].includes(strategy ?? '')) return [notSupported(`${path}.strategy`, strategy ?? '', ['None', 'Webhook'])];
-  if (strategy === 'None') return webhook === undefined ? [] : [forbidden(`${path}.webhookClientConfig`, 'should not be set when strategy is not set to Webhook')];
   const { clientConfig, conversionReviewVersions = [] } = webhook ?? {};
   const errors: FieldError[] = [];
+  if (!strategy) errors.push(required(`${path}.strategy`));
+  else if (!['None', 'Webhook'].includes(strategy)) errors.push(notSupported(`${path}.strategy`, strategy, ['None', 'Webhook']));
+  if (strategy !== 'Webhook') {
+    const unwanted = 'should not be set when strategy is not set to Webhook';
+    if (clientConfig !== undefined) errors.push(forbidden(`${path}.webhookClientConfig`, unwanted));
+    if (conversionReviewVersions.length > 0) errors.push(forbidden(`${path}.conversionReviewVersions`, unwanted));
+    return errors;
+  }
   if (clientConfig === undefined) errors.push(required(`${path}.webhookClientConfig`, 'required when strategy is set to Webhook'));
   else if ((clientConfig.url === undefined) === (clientConfig.service === undefined)) errors.push(required(`${path}.webhookClientConfig`, 'exactly one of url or service is required'));
   else errors.push(...(clientConfig.url === undefined ? serviceErrors(clientConfig.service!, `${path}.webhookClientConfig.service`) : urlErrors(clientConfig.url, `${path}.webhookClientConfig.url`)));
@@ -125,21 +133,28 @@ function nameErrors(names: CustomResourceDefinitionNames): FieldError[] {
 function versionErrors(spec: CustomResourceDefinitionSpec): FieldError[] {
   const versions = spec.versions ?? [];
   const errors: FieldError[] = [];
-  // Upstream holds one schema for all versions where they are alike, and its paths say so.
+  const shown = versions.length === 0 ? null : versions;
+  // Upstream holds once for all versions what they have alike, and its paths say so.
   const texts = new Set(versions.map((version) => JSON.stringify(version.schema)));
   const shared = texts.size === 1 && versions[0]?.schema !== undefined;
+  const pathOf = (key: 'additionalPrinterColumns' | 'subresources' | 'selectableFields', index: number): string | undefined => {
+    const isShared = new Set(versions.map((each) => JSON.stringify(each[key]))).size === 1;
+    return isShared ? (index === 0 ? 'spec' : undefined) : `spec.versions[${index}]`;
+  };
   for (const [index, version] of versions.entries()) {
     const path = `spec.versions[${index}]`;
     const faults = dns1035LabelErrors(version.name ?? '');
     if (faults.length > 0) errors.push(invalid(`${path}.name`, version.name ?? '', faults.join(',')));
+    // Upstream also holds the first name by itself.
+    if (faults.length > 0 && index === 0 && version.name) errors.push(invalid('spec.version', version.name, faults.join(',')));
     const schema = version.schema?.openAPIV3Schema;
-    if (schema === undefined) errors.push(required(`${path}.schema.openAPIV3Schema`, 'schemas are required'));
+    if (schema === undefined) errors.push(required(`${path}.schema.openAPIV3Schema`));
     else if (!shared || index === 0) {
       const at = shared ? 'spec.validation.openAPIV3Schema' : `${path}.schema.openAPIV3Schema`;
       errors.push(...rootErrors(schema, at, versions.some((each) => (shared || each === version) && each.subresources?.status)), ...schemaErrors(schema, at));
     }
-    const columnsPath = versions.length === 1 ? 'spec' : path;
-    for (const [position, column] of (version.additionalPrinterColumns ?? []).entries()) {
+    const columnsPath = pathOf('additionalPrinterColumns', index);
+    for (const [position, column] of (columnsPath === undefined ? [] : (version.additionalPrinterColumns ?? [])).entries()) {
       const at = `${columnsPath}.additionalPrinterColumns[${position}]`;
       if (!column.name) errors.push(required(`${at}.name`));
       if (!column.type) errors.push(required(`${at}.type`, `must be one of ${COLUMN_TYPES.join(',')}`));
@@ -148,10 +163,10 @@ function versionErrors(spec: CustomResourceDefinitionSpec): FieldError[] {
       if (!column.jsonPath) errors.push(required(`${at}.JSONPath`));
       else if (!column.jsonPath.startsWith('.')) errors.push(invalid(`${at}.JSONPath`, column.jsonPath, 'must be a simple json path starting with .'));
     }
-    errors.push(...versionDetailErrors(version, path, columnsPath));
+    errors.push(...versionDetailErrors(version, path, (key) => pathOf(key, index)));
   }
-  if (new Set(versions.map((version) => version.name)).size < versions.length) errors.push(invalid('spec.versions', versions, 'must contain unique version names'));
-  if (versions.filter((version) => version.storage === true).length !== 1) errors.push(invalid('spec.versions', versions, 'must have exactly one version marked as storage version'));
+  if (new Set(versions.map((version) => version.name)).size < versions.length) errors.push(invalid('spec.versions', shown, 'must contain unique version names'));
+  if (versions.filter((version) => version.storage === true).length !== 1) errors.push(invalid('spec.versions', shown, 'must have exactly one version marked as storage version'));
   return errors;
 }
 
@@ -161,46 +176,59 @@ const KEYS_AT_ROOT = new Set([...AT_ROOT.map((name) => name[0]!.toLowerCase() + 
 /** The status is judged by its own part of the schema: what stands at the root must not speak of it (apiextensions validation, allowedFieldsAtRootSchema). */
 function rootErrors(schema: JSONSchemaProps, path: string, hasStatus: boolean): FieldError[] {
   if (!hasStatus) return [];
+  if (schema.type && schema.type !== 'object') return [invalid(`${path}.type`, schema.type, 'only "object" is allowed as the type at the root of the schema if the status subresource is enabled')];
   const isSet = (value: unknown): boolean => value !== undefined && value !== null && value !== '' && value !== false;
   if (!Object.entries(schema).some(([key, value]) => isSet(value) && !KEYS_AT_ROOT.has(key))) return [];
   return [invalid(path, schema, `only [${AT_ROOT.join(' ')}] fields are allowed at the root of the schema if the status subresource is enabled`)];
 }
 
 function schemaErrors(schema: JSONSchemaProps, path: string): FieldError[] {
-  const errors = structuralErrors(schema, path);
-  if (schema.nullable === true) errors.push({ type: 'FieldValueForbidden', field: `${path}.nullable`, message: 'Forbidden: nullable cannot be true at the root' });
-  if (errors.length > 0) return errors;
-  const ofRules = celErrors(schema, path);
-  return [...defaultErrors(schema, path, { withRules: ofRules.length === 0 }), ...ofRules];
+  const ofKeywords = keywordErrors(schema, path);
+  const errors = isConvertible(schema) ? structuralErrors(schema, path) : [];
+  const ofDefaults = errors.length === 0 && isConvertible(schema) ? defaultErrors(schema, path, { withRules: false }) : [];
+  const atRoot = schema.nullable === true ? [forbidden(`${path}.nullable`, 'nullable cannot be true at the root')] : [];
+  const found = [...atRoot, ...errors, ...ofDefaults, ...ofKeywords];
+  if (errors.length > 0 || ofDefaults.length > 0 || !isConvertible(schema)) return found;
+  const ofRules = celErrors(schema, path, ofKeywords);
+  if (found.length > 0 || ofRules.length > 0) return [...found, ...ofRules];
+  return defaultErrors(schema, path, { withRules: true });
 }
 
-/** Rules must compile. */
-function celErrors(props: JSONSchemaProps, path: string): FieldError[] {
+/** Rules must compile; those of a schema that is wrong itself, or within, are not looked at. */
+function celErrors(props: JSONSchemaProps, path: string, wrong: readonly FieldError[]): FieldError[] {
   const schema = schemaOfCustomResource({ schema: { openAPIV3Schema: props } });
-  return hasRules(schema) ? cel().ruleErrorsOf(schema, path) : [];
+  return hasRules(schema) ? cel().ruleErrorsOf(schema, path, (at) => wrong.some(({ field }) => field.startsWith(at))) : [];
 }
 
 /** Defaults must be valid themselves: of known fields, and by the rules too, where those compile. */
 function defaultErrors(schema: JSONSchemaProps, path: string, { withRules }: { withRules: boolean }): FieldError[] {
   const errors: FieldError[] = [];
-  const walk = (props: JSONSchemaProps, at: string): void => {
+  const walk = (props: JSONSchemaProps, at: string, inMeta: boolean): void => {
     if (props.default !== undefined && props.default !== null) {
       const around = schemaOfCustomResource({ schema: { openAPIV3Schema: { type: 'object', properties: { value: { ...props, default: undefined } } } } });
       const own = around.properties?.['value'];
       const known = prune(around, { value: structuredClone(props.default) });
-      if (!equalJson(known.value, props.default)) errors.push(invalid(`${at}.default`, props.default, 'must not have unknown fields'));
+      // Of metadata nothing is pruned.
+      if (!inMeta && !equalJson(known.value, props.default)) errors.push(invalid(`${at}.default`, props.default, 'must not have unknown fields'));
       const value = structuredClone(props.default);
       const found = own === undefined || typeof own === 'function' ? [] : validateSchema(own, applyDefaults(own, value));
       for (const error of found) errors.push({ ...error, field: error.field === '<nil>' ? `${at}.default` : `${at}.default.${error.field}` });
+      for (const error of found.length > 0 ? [] : embeddedErrors(around, { value })) errors.push({ ...error, field: `${at}.default${error.field.slice('value'.length)}` });
       if (withRules && found.length === 0 && hasRules(around)) {
         for (const error of cel().evaluateRules(around, { value }, undefined)) errors.push({ ...error, field: `${at}.default${error.field.slice('value'.length)}` });
       }
     }
-    for (const [key, value] of Object.entries(props.properties ?? {})) walk(value, `${at}.properties[${key}]`);
-    if (props.items !== undefined && !Array.isArray(props.items)) walk(props.items, `${at}.items`);
-    if (typeof props.additionalProperties === 'object') walk(props.additionalProperties, `${at}.additionalProperties`);
+    // What every object says by itself may have none.
+    const isEmbedded = props['x-kubernetes-embedded-resource'] === true;
+    const within = inMeta && !isEmbedded;
+    for (const [key, value] of Object.entries(props.properties ?? {})) {
+      const isMeta = ['apiVersion', 'kind', 'metadata'].includes(key);
+      if (props !== schema || !isMeta) walk(value, `${at}.properties[${key}]`, within || (isEmbedded && isMeta));
+    }
+    if (props.items !== undefined && !Array.isArray(props.items)) walk(props.items, `${at}.items`, within);
+    if (typeof props.additionalProperties === 'object') walk(props.additionalProperties, `${at}.additionalProperties`, within);
   };
-  walk(schema, path);
+  walk(schema, path, false);
   return errors;
 }
 

@@ -23,13 +23,11 @@ function judge(schema: JSONSchemaProps, level: Level, path: string, errors: Fiel
   if (type === 'array' && schema.items === undefined) errors.push(required(`${path}.items`, 'must be specified'));
   if (schema.items !== undefined && !Array.isArray(schema.items)) judge(schema.items, 'item', `${path}.items`, errors);
   for (const [key, value] of Object.entries(properties)) {
-    const isMetadata = key === 'metadata' && level === 'root';
-    if (!isMetadata) judge(value, 'field', `${path}.properties[${key}]`, errors);
+    judge(value, 'field', `${path}.properties[${key}]`, errors);
   }
-  if (rest !== undefined && rest !== false) {
+  if (rest !== undefined) {
     if (level === 'root') errors.push(forbidden(`${path}.additionalProperties`, 'must not be used at the root'));
-    if (rest !== true) judge(rest, 'field', `${path}.additionalProperties`, errors);
-    if (Object.keys(properties).length > 0) errors.push(forbidden(`${path}.additionalProperties`, 'additionalProperties and properties are mutual exclusive'));
+    if (typeof rest === 'object') judge(rest, 'field', `${path}.additionalProperties`, errors);
     if (embedded) errors.push(forbidden(`${path}.additionalProperties`, 'must not be used if x-kubernetes-embedded-resource is set'));
   }
   if (intOrString && preserves) errors.push(invalid(`${path}.x-kubernetes-preserve-unknown-fields`, true, 'must be false if x-kubernetes-int-or-string is true'));
@@ -43,8 +41,6 @@ function judge(schema: JSONSchemaProps, level: Level, path: string, errors: Fiel
   if (embedded && !preserves && Object.keys(properties).length === 0) {
     errors.push(required(`${path}.properties`, 'must not be empty if x-kubernetes-embedded-resource is true without x-kubernetes-preserve-unknown-fields'));
   }
-  judgeForbiddenKeywords(schema, path, errors);
-  judgeListType(schema, path, errors);
   judgeValueValidations(schema, path, errors, intOrString);
 }
 
@@ -53,78 +49,13 @@ function judgeMetaFields(properties: Record<string, JSONSchemaProps>, level: Lev
     const type = properties[key]?.type;
     if (properties[key] !== undefined && type !== 'string') errors.push(invalid(`${path}.properties[${key}].type`, type ?? '', 'must be string'));
   }
-  if (level === 'root') for (const key of ['kind', 'apiVersion', 'metadata']) judgeNoDefaults(properties[key], `${path}.properties[${key}]`, `must not be set in top-level ${key}`, errors);
   const metadata = properties['metadata'];
   if (metadata === undefined) return;
   const at = `${path}.properties[metadata]`;
   if (metadata.type !== 'object') errors.push(invalid(`${at}.type`, metadata.type ?? '', 'must be object'));
-  const { type: _type, description: _description, properties: named = {}, ...others } = metadata;
+  const { type: _type, description: _description, default: _default, properties: named = {}, ...others } = metadata;
   const more = Object.keys(named).some((key) => key !== 'name' && key !== 'generateName');
   if (level === 'root' && (more || Object.keys(others).length > 0)) errors.push(forbidden(at, 'must not specify anything other than name and generateName, but metadata is implicitly specified'));
-}
-
-/** What every object says by itself has no defaults (apiextensions validation, withForbiddenDefaults). */
-function judgeNoDefaults(schema: JSONSchemaProps | undefined, path: string, detail: string, errors: FieldError[]): void {
-  if (schema === undefined) return;
-  if (schema.default !== undefined && schema.default !== null) errors.push(forbidden(`${path}.default`, detail));
-  for (const [key, value] of Object.entries(schema.properties ?? {})) judgeNoDefaults(value, `${path}.properties[${key}]`, detail, errors);
-}
-
-/** Keywords of JSON schema that Kubernetes does not take. */
-function judgeForbiddenKeywords(schema: JSONSchemaProps, path: string, errors: FieldError[]): void {
-  if (schema.uniqueItems === true) errors.push(forbidden(`${path}.uniqueItems`, 'uniqueItems cannot be set to true since the runtime complexity becomes quadratic'));
-  if (schema.additionalProperties === false) errors.push(forbidden(`${path}.additionalProperties`, 'additionalProperties cannot be set to false'));
-  for (const key of ['definitions', 'dependencies', 'patternProperties', 'additionalItems', 'id', '$ref'] as const) {
-    const value = schema[key];
-    if (value !== undefined && value !== null && value !== '') errors.push(forbidden(`${path}.${key}`, `${key} is not supported`));
-  }
-  if (Array.isArray(schema.items)) errors.push(forbidden(`${path}.items`, 'items must be a schema object and not an array'));
-  if (schema.type !== undefined && schema.type !== '' && !['array', 'boolean', 'integer', 'number', 'object', 'string'].includes(schema.type)) {
-    const known = ['array', 'boolean', 'integer', 'number', 'object', 'string'].map((each) => JSON.stringify(each)).join(', ');
-    errors.push({ type: 'FieldValueNotSupported', field: `${path}.type`, message: `Unsupported value: ${JSON.stringify(schema.type)}: supported values: ${known}` });
-  }
-}
-
-function judgeListType(schema: JSONSchemaProps, path: string, errors: FieldError[]): void {
-  const [listType, mapType] = [schema['x-kubernetes-list-type'], schema['x-kubernetes-map-type']];
-  const keys = schema['x-kubernetes-list-map-keys'] ?? [];
-  const needs = (wanted: string, mark: string): void => void errors.push(schema.type === undefined || schema.type === '' ? required(`${path}.type`, `must be ${wanted} if ${mark} is specified`) : invalid(`${path}.type`, schema.type, `must be ${wanted} if ${mark} is specified`));
-  if (schema['x-kubernetes-preserve-unknown-fields'] === false) errors.push(invalid(`${path}.x-kubernetes-preserve-unknown-fields`, false, 'must be true or undefined'));
-  if (mapType !== undefined && schema.type !== 'object') needs('object', 'x-kubernetes-map-type');
-  if (mapType !== undefined && mapType !== 'atomic' && mapType !== 'granular') errors.push(unsupported(`${path}.x-kubernetes-map-type`, mapType, ['atomic', 'granular']));
-  if (listType !== undefined && schema.type !== 'array') needs('array', 'x-kubernetes-list-type');
-  if (listType !== undefined && !['atomic', 'set', 'map'].includes(listType)) errors.push(unsupported(`${path}.x-kubernetes-list-type`, listType, ['atomic', 'set', 'map']));
-  if (keys.length > 0 && listType !== 'map') {
-    const text = 'must be map if x-kubernetes-list-map-keys is non-empty';
-    errors.push(listType === undefined ? required(`${path}.x-kubernetes-list-type`, text) : invalid(`${path}.x-kubernetes-list-type`, listType, text));
-  }
-  const items = Array.isArray(schema.items) ? undefined : schema.items;
-  if ((listType === 'set' || listType === 'map') && items?.nullable === true) errors.push(forbidden(`${path}.items.nullable`, `cannot be nullable when x-kubernetes-list-type is ${listType}`));
-  if (listType === 'set' && schema.type === 'array' && items !== undefined) judgeSetItems(items, `${path}.items`, errors);
-  if (listType !== 'map') return;
-  if (keys.length === 0) errors.push(required(`${path}.x-kubernetes-list-map-keys`, 'must not be empty if x-kubernetes-list-type is map'));
-  if (schema.items === undefined) errors.push(required(`${path}.items`, 'must have a schema if x-kubernetes-list-type is map'));
-  if (items !== undefined && items.type !== 'object') errors.push(invalid(`${path}.items.type`, items.type ?? '', "must be object if parent array's x-kubernetes-list-type is map"));
-  else if (items !== undefined) judgeMapKeys(keys, items, path, errors);
-}
-
-function judgeMapKeys(keys: readonly string[], items: JSONSchemaProps, path: string, errors: FieldError[]): void {
-  for (const [index, key] of keys.entries()) {
-    const property = items.properties?.[key];
-    if (property === undefined) errors.push(invalid(`${path}.x-kubernetes-list-map-keys`, keys, 'entries must all be names of item properties'));
-    else if (property.type === 'array' || property.type === 'object') errors.push(invalid(`${path}.items.properties[${key}].type`, items.type, "must be a scalar type if parent array's x-kubernetes-list-type is map"));
-    else if (property.nullable === true) errors.push(forbidden(`${path}.items.properties[${key}].nullable`, 'this property is in x-kubernetes-list-map-keys, so it cannot be nullable'));
-    if (property !== undefined && property.type !== 'array' && property.type !== 'object' && property.default === undefined && items.required?.includes(key) !== true) errors.push(required(`${path}.items.properties[${key}].default`, 'this property is in x-kubernetes-list-map-keys, so it must have a default or be a required property'));
-    if (keys.indexOf(key) < index) errors.push(invalid(`${path}.x-kubernetes-list-map-keys`, keys, 'must not contain duplicate entries'));
-  }
-}
-
-/** The items of a set are compared as wholes. */
-function judgeSetItems(items: JSONSchemaProps, path: string, errors: FieldError[]): void {
-  const text = 'must be atomic as item of a list with x-kubernetes-list-type=set';
-  const [listType, mapType] = [items['x-kubernetes-list-type'], items['x-kubernetes-map-type']];
-  if (items.type === 'array' && listType !== undefined && listType !== 'atomic') errors.push(invalid(`${path}.x-kubernetes-list-type`, listType, text));
-  if (items.type === 'object' && mapType !== 'atomic') errors.push(invalid(`${path}.x-kubernetes-map-type`, listType ?? null, text));
 }
 
 function judgeValueValidations(schema: JSONSchemaProps, path: string, errors: FieldError[], intOrString: boolean): void {
@@ -182,8 +113,4 @@ function judgeNestedCompleteness(schema: JSONSchemaProps, shape: JSONSchemaProps
   const items = Array.isArray(shape?.items) ? undefined : shape?.items;
   if (items === undefined) errors.push(required(`${shapePath}.items`, `because it is defined in ${valuePath}.items`));
   else judgeNestedCompleteness(schema.items, items, `${valuePath}.items`, `${shapePath}.items`, errors);
-}
-
-function unsupported(field: string, value: string, known: readonly string[]): FieldError {
-  return { type: 'FieldValueNotSupported', field, message: `Unsupported value: ${JSON.stringify(value)}: supported values: ${known.map((each) => JSON.stringify(each)).join(', ')}` };
 }

@@ -5,9 +5,13 @@ import type { CustomResourceDefinitionVersion, JSONSchemaProps } from '../genera
 const MAX_SELECTABLE_FIELDS = 8;
 const MAX_WARNING_BYTES = 256;
 
-/** `path` is that of the version, `shared` where upstream holds what all versions have alike. */
-export function versionDetailErrors(version: CustomResourceDefinitionVersion, path: string, shared: string): FieldError[] {
-  return [...warningErrors(version, path), ...scaleErrors(version, `${shared}.subresources.scale`), ...selectableErrors(version, `${shared}.selectableFields`)];
+/** `path` is that of the version, `pathOf` that where upstream holds what it says; undefined for what was looked at already, as all versions have it alike. */
+export function versionDetailErrors(version: CustomResourceDefinitionVersion, path: string, pathOf: (key: 'subresources' | 'selectableFields') => string | undefined): FieldError[] {
+  const [scale, fields] = [pathOf('subresources'), pathOf('selectableFields')];
+  return [
+    ...warningErrors(version, path), ...(scale === undefined ? [] : scaleErrors(version, `${scale}.subresources.scale`)),
+    ...(fields === undefined ? [] : selectableErrors(version, `${fields}.selectableFields`)),
+  ];
 }
 
 function warningErrors({ deprecated, deprecationWarning: warning }: CustomResourceDefinitionVersion, path: string): FieldError[] {
@@ -66,7 +70,7 @@ function fieldAt(schema: JSONSchemaProps | undefined, jsonPath: string): JSONSch
   for (const name of jsonPath.slice(1).split('.')) {
     const rest: JSONSchemaProps['additionalProperties'] = current?.additionalProperties;
     current = current?.properties?.[name] ?? (typeof rest === 'object' ? rest : undefined);
-    if (current === undefined) return name === 'metadata' ? { type: 'object' } : `does not refer to a valid field`;
+    if (current === undefined) return name === 'metadata' ? { type: 'object' } : 'does not refer to a valid field';
   }
   return current ?? 'does not refer to a valid field';
 }

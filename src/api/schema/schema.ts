@@ -32,6 +32,8 @@ export interface Schema {
   xPreserveUnknownFields?: boolean;
   /** x-kubernetes-embedded-resource */
   xEmbeddedResource?: boolean;
+  /** What a definition says of apiVersion, kind and metadata beside what holds for those of every object. */
+  xMeta?: Readonly<Record<string, Schema>>;
   /** x-kubernetes-int-or-string */
   xIntOrString?: boolean;
   /** x-kubernetes-list-type; absent means atomic */

@@ -148,7 +148,10 @@ function validateObject(schema: Schema, object: Record<string, unknown>, path: s
   const before = isJsonObject(old) ? old : {};
   for (const [key, value] of Object.entries(object)) {
     const property = Object.hasOwn(properties, key) ? properties[key] : rest;
-    if (property !== undefined && property !== true) validate(resolveSchema(property), value, below(path, key), errors, Object.hasOwn(before, key) ? before[key] : undefined);
+    const was = Object.hasOwn(before, key) ? before[key] : undefined;
+    if (property !== undefined && property !== true) validate(resolveSchema(property), value, below(path, key), errors, was);
+    const further = schema.xMeta?.[key];
+    if (further !== undefined) validate(further, value, below(path, key), errors, was);
   }
 }
 
