@@ -17,8 +17,19 @@ export interface AcmeInput {
 }
 
 export interface AcmeClient {
-  /** Rejects with why the server does not give it. The names must answer challenges: see {@link thumbprintOf}. */
+  /** Rejects with why the server does not give it, an {@link AcmeRefusal} where it says so itself. The names must answer challenges: see {@link thumbprintOf}. */
   certificate(names: readonly string[]): Promise<TlsPair>;
+}
+
+/** What the server answered in place of what it was asked for. */
+export class AcmeRefusal extends Error {
+  /** When it is to be asked again at the earliest (Retry-After; RFC 8555, 6.6), as ms from now; undefined where it does not say. */
+  readonly retryAfterMs: number | undefined;
+
+  constructor(path: string, { status, headers, text }: Answer) {
+    super(`the ACME server refuses ${path}: ${problemIn(text).detail ?? status}`);
+    this.retryAfterMs = retryAfterMs(headers['retry-after'], Date.now());
+  }
 }
 
 interface Answer { status: number; headers: Record<string, string | string[] | undefined>; text: string }
@@ -28,7 +39,10 @@ interface Authorization { status: string; identifier: { value: string }; challen
 interface Problem { type?: string; detail?: string }
 
 const POLL_MS = 500;
-const MOST_POLLS = 120;
+/** So long is waited for one step of an order. */
+const MOST_WAIT_MS = 300_000;
+/** A nonce may be old by the time that it is used; a server that takes none is not asked on and on. */
+const MOST_NONCES = 5;
 const TIMEOUT_MS = 30_000;
 const MOST_BYTES = 1024 * 1024;
 
@@ -45,33 +59,43 @@ export function thumbprintOf(keyPem: string): string {
 export function createAcmeClient({ directory, keyPem, email, caPem, signal }: AcmeInput): AcmeClient {
   const key = createPrivateKey(keyPem);
   let known: Promise<{ urls: Directory; account: string }> | undefined;
-  let nonce: string | undefined;
+  /** Not used yet; each is good for one request, and several orders may be under way. */
+  const nonces: string[] = [];
 
   async function call(method: string, url: string, body?: string): Promise<Answer> {
     const answer = await send(method, url, { body, caPem, signal });
     const fresh = answer.headers['replay-nonce'];
-    if (typeof fresh === 'string') nonce = fresh;
+    if (typeof fresh === 'string') nonces.push(fresh);
     return answer;
   }
 
-  /** A signed request; `payload` undefined is POST-as-GET. A nonce that is no longer good is told of once. */
+  async function nonceOf({ newNonce }: Directory): Promise<string> {
+    const kept = nonces.pop();
+    if (kept !== undefined) return kept;
+    const answer = await send('HEAD', newNonce, { caPem, signal });
+    const fresh = answer.headers['replay-nonce'];
+    if (answer.status >= 400 || typeof fresh !== 'string') throw new AcmeRefusal(new URL(newNonce).pathname, answer);
+    return fresh;
+  }
+
+  /** A signed request; `payload` undefined is POST-as-GET. */
   async function post(url: string, payload: object | undefined, urls: Directory, account?: string): Promise<Answer> {
-    for (let again = true; ; again = false) {
-      if (nonce === undefined) await call('HEAD', urls.newNonce);
+    for (let tries = 1; ; tries++) {
+      const nonce = await nonceOf(urls);
       const { crv, kty, x, y } = jwkOf(key);
       const header = base64({ alg: 'ES256', nonce, url, ...(account === undefined ? { jwk: { crv, kty, x, y } } : { kid: account }) });
-      nonce = undefined;
       const text = payload === undefined ? '' : base64(payload);
       const signature = sign('sha256', Buffer.from(`${header}.${text}`), { key, dsaEncoding: 'ieee-p1363' }).toString('base64url');
       const answer = await call('POST', url, JSON.stringify({ protected: header, payload: text, signature }));
       if (answer.status < 400) return answer;
-      const problem = parsed<Problem>(answer);
-      if (!again || problem.type !== 'urn:ietf:params:acme:error:badNonce') throw new Error(`the ACME server refuses ${new URL(url).pathname}: ${problem.detail ?? answer.status}`);
+      if (tries === MOST_NONCES || problemIn(answer.text).type !== 'urn:ietf:params:acme:error:badNonce') throw new AcmeRefusal(new URL(url).pathname, answer);
     }
   }
 
   async function begin(): Promise<{ urls: Directory; account: string }> {
-    const urls = parsed<Directory>(await call('GET', directory));
+    const found = await call('GET', directory);
+    if (found.status >= 400) throw new AcmeRefusal(new URL(directory).pathname, found);
+    const urls = parsed<Directory>(found);
     const { headers } = await post(urls.newAccount, { termsOfServiceAgreed: true, ...(email === undefined ? {} : { contact: [`mailto:${email}`] }) }, urls);
     if (typeof headers['location'] !== 'string') throw new Error('the ACME server gave no account');
     return { urls, account: headers['location'] };
@@ -85,10 +109,13 @@ export function createAcmeClient({ directory, keyPem, email, caPem, signal }: Ac
       }));
       const ask = async <T>(url: string, payload?: object): Promise<T> => parsed<T>(await post(url, payload, urls, account));
       const poll = async <T extends { status: string }>(url: string, waits: readonly string[]): Promise<T> => {
-        for (let times = 0; times < MOST_POLLS; times++) {
-          const found = await ask<T>(url);
+        for (let waitedMs = 0, waitMs = 0; waitedMs < MOST_WAIT_MS; waitedMs += waitMs) {
+          const answer = await post(url, undefined, urls, account);
+          const found = parsed<T>(answer);
           if (!waits.includes(found.status)) return found;
-          await sleep(POLL_MS, undefined, { signal });
+          // Who is asked more often than it says counts that (RFC 8555, 7.5.1).
+          waitMs = Math.max(POLL_MS, Math.min(retryAfterMs(answer.headers['retry-after'], Date.now()) ?? POLL_MS, MOST_WAIT_MS));
+          await sleep(waitMs, undefined, { signal });
         }
         throw new Error('the ACME server did not come to an end in time');
       };
@@ -105,6 +132,7 @@ export function createAcmeClient({ directory, keyPem, email, caPem, signal }: Ac
       }
       const pair = generateKeyPairSync('ec', { namedCurve: 'P-256' });
       const ready = await poll<Order>(orderUrl, ['pending']);
+      if (ready.status !== 'ready') throw new Error(`the ACME server gives up the order: ${ready.error?.detail ?? ready.status}`);
       const csr = certificationRequest(pair.privateKey, names);
       await ask<Order>(ready.finalize, { csr: csr.toString('base64url') });
       const { certificate, status, error } = await poll<Order>(orderUrl, ['processing', 'ready']);
@@ -119,6 +147,21 @@ function jwkOf(key: KeyObject): Record<string, unknown> {
 }
 
 const base64 = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');
+
+function problemIn(text: string): Problem {
+  try {
+    return JSON.parse(text) as Problem;
+  } catch {
+    return {};
+  }
+}
+
+/** Of a header Retry-After (RFC 9110, 10.2.3): seconds, or a date. */
+export function retryAfterMs(header: string | string[] | undefined, nowMs: number): number | undefined {
+  if (typeof header !== 'string' || header.trim() === '') return undefined;
+  const ms = /^\d+$/.test(header.trim()) ? Number(header) * 1_000 : Date.parse(header) - nowMs;
+  return Number.isNaN(ms) ? undefined : Math.max(0, ms);
+}
 
 function parsed<T>({ text, status }: Answer): T {
   try {

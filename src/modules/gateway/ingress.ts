@@ -6,7 +6,7 @@ import { compareHostnames } from './hostnames.ts';
 import { INGRESS_CONTROLLER, type Observed, type TlsPair } from './observed.ts';
 import type { Door, DoorListener } from './plan.ts';
 import { certificateOf, isFailure } from './references.ts';
-import { compareMatches, type Action, type Entry, type Match, type Target } from './rules.ts';
+import { compareMatches, compareText, type Action, type Entry, type Match, type Target } from './rules.ts';
 
 /** Whether its class has us as controller; an Ingress that names no class belongs to nobody (the default one was written into it when it was made). */
 export function isOwnIngress({ spec, metadata }: Ingress, { ingressClasses }: Pick<Observed, 'ingressClasses'>): boolean {
@@ -37,15 +37,20 @@ function redirected(entry: IngressEntry): Entry {
   return { ...entry, action: { ...entry.action, id: `${entry.action.id}:tls`, filters: [{ type: 'RequestRedirect', requestRedirect: { scheme: 'https', statusCode: 308 } }], targets: [{ weight: 1, filters: [] }] } };
 }
 
-/** Hosts before no host; of paths the exact before the longest prefix. Requests of a host with rules of its own go to no other's, but for the default. */
+/** Of the place of a default backend: after all rules. */
+const DEFAULT_AT = Number.MAX_SAFE_INTEGER;
+
+/** Hosts before no host; of paths the exact before the longest prefix. A default backend has what no rule of any Ingress for the host takes (Ingress.spec.defaultBackend). */
 function sorted(entries: readonly Entry[]): Entry[] {
-  return entries.toSorted((a, b) => compareHostnames(a.hostname, b.hostname) || compareMatches(a, b));
+  const isDefault = ({ at }: Entry): number => Number(at[0] === DEFAULT_AT);
+  return entries.toSorted((a, b) => compareHostnames(a.hostname, b.hostname) || isDefault(a) - isDefault(b) || compareMatches(a, b));
 }
 
 /** By hostname; those of one name, the oldest Ingress's. */
 function certificatesOf(ingresses: readonly Ingress[], observed: Observed): Map<string, TlsPair> {
   const found = new Map<string, TlsPair>();
-  for (const { metadata, spec } of ingresses.toSorted((a, b) => ((a.metadata.creationTimestamp ?? '') < (b.metadata.creationTimestamp ?? '') ? -1 : 1))) {
+  const keyOf = ({ metadata }: Ingress): string => `${metadata.creationTimestamp} ${metadata.namespace}/${metadata.name}`;
+  for (const { metadata, spec } of ingresses.toSorted((a, b) => compareText(keyOf(a), keyOf(b)))) {
     for (const { hosts = [], secretName } of spec?.tls ?? []) {
       const own = secretName ? certificateOf(observed, metadata.namespace ?? '', secretName) : undefined;
       for (const host of hosts.length > 0 ? hosts : ['']) {
@@ -62,8 +67,9 @@ function listenersOf(certificates: ReadonlyMap<string, TlsPair>): DoorListener[]
   return [...certificates].sort(([a], [b]) => compareHostnames(a, b)).map(([hostname, pair]) => ({ name: 'tls', hostname, certificates: [pair], takes: 'requests' }));
 }
 
+/** A `tls` entry without hosts is for all of them (IngressTLS.hosts). */
 function hasCertificate(certificates: ReadonlyMap<string, TlsPair>, hostname: string): boolean {
-  return certificates.has(hostname) || certificates.has(`*.${hostname.split('.').slice(1).join('.')}`);
+  return certificates.has('') || certificates.has(hostname) || certificates.has(`*.${hostname.split('.').slice(1).join('.')}`);
 }
 
 function entriesOf(ingress: Ingress, observed: Observed): IngressEntry[] {
@@ -76,7 +82,7 @@ function entriesOf(ingress: Ingress, observed: Observed): IngressEntry[] {
   // What no rule takes, of the hosts of this Ingress; without rules of everything.
   const hosts = new Set(rules.length === 0 ? [''] : rules.map(({ host }) => host ?? ''));
   const rest: Match = { path: { type: 'PathPrefix', value: '/' }, headers: [], queryParams: [] };
-  return [...entries, ...[...hosts, ''].filter((each, index, all) => all.indexOf(each) === index).map((hostname) => ({ ...common, hostname, match: rest, action: actionOf(defaultBackend, 'default'), at: [Number.MAX_SAFE_INTEGER, 0] as const }))];
+  return [...entries, ...[...hosts, ''].filter((each, index, all) => all.indexOf(each) === index).map((hostname) => ({ ...common, hostname, match: rest, action: actionOf(defaultBackend, 'default'), at: [DEFAULT_AT, 0] as const }))];
 }
 
 function matchOf({ path = '/', pathType }: HTTPIngressPath): Match {

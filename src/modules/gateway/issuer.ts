@@ -1,13 +1,13 @@
 /** Keeps the certificates that Gateways and Ingresses want from an ACME server: made, renewed, written to the Secrets that they name. */
 import { X509Certificate } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Secret } from '../../api/core/secret.ts';
 import type { KubeObject } from '../../api/meta.ts';
 import { exponentialBackoff } from '../../base/backoff.ts';
 import type { ModuleContext } from '../../sdk/module.ts';
-import { newAccountKey, thumbprintOf, type AcmeClient } from './acme-client.ts';
+import { newAccountKey, thumbprintOf, type AcmeClient, type AcmeRefusal } from './acme-client.ts';
 import { isOwnIngress } from './ingress.ts';
 import type { Observed } from './observed.ts';
 import { ownGateways } from './plan.ts';
@@ -79,7 +79,8 @@ export interface Issuer {
 export function createIssuer(settings: AcmeSettings, { client, events, clock, log, machine, signal }: ModuleContext, observe: () => Observed): Issuer {
   const keyPem = accountKey(machine.stateFolder);
   const backoff = exponentialBackoff({ baseMs: 10_000, maxMs: 3_600_000 });
-  const notBefore = new Map<string, number>();
+  /** Of Secrets whose last try failed: when the next one for the same names may be. */
+  const notBefore = new Map<string, { names: string; atMs: number }>();
   const under = new Set<string>();
   let acme: Promise<AcmeClient> | undefined;
 
@@ -92,15 +93,29 @@ export function createIssuer(settings: AcmeSettings, { client, events, clock, lo
     for (let looks = 0; looks < MOST_LOOKS && Number(observe().secret(key)?.metadata.resourceVersion ?? 0) < Number(metadata.resourceVersion); looks++) await sleep(SEEN_EVERY_MS, undefined, { signal });
     // One that is due as it comes would have the next one made at once, and so on.
     if (renewAtMs(pair.certificatePem) > clock.nowMs()) backoff.forget(key);
-    else notBefore.set(key, clock.nowMs() + backoff.next(key));
+    else putOff(key, names);
     events.event(owner, 'Normal', 'CertificateIssued', `Secret ${secretName} holds a certificate for ${names.join(', ')}`);
+  }
+
+  /** `waitMs`: what the server asks for. */
+  function putOff(key: string, names: readonly string[], waitMs = 0): void {
+    notBefore.set(key, { names: names.join(), atMs: clock.nowMs() + Math.max(waitMs, backoff.next(key)) });
+  }
+
+  /** What was wrong with other names says nothing of these. */
+  function putOffTo(key: string, names: readonly string[]): number {
+    const last = notBefore.get(key);
+    if (last === undefined || last.names === names.join()) return last?.atMs ?? 0;
+    notBefore.delete(key);
+    backoff.forget(key);
+    return 0;
   }
 
   function look(observed: Observed): void {
     let nextMs = clock.nowMs() + LOOK_MS;
     for (const wanted of wantedCertificates(observed)) {
       const key = `${wanted.namespace}/${wanted.secretName}`;
-      const atMs = Math.max(notBefore.get(key) ?? 0, dueMs(observed.secret(key), wanted.names));
+      const atMs = Math.max(putOffTo(key, wanted.names), dueMs(observed.secret(key), wanted.names));
       if (under.has(key) || atMs > clock.nowMs()) {
         if (!under.has(key)) nextMs = Math.min(nextMs, atMs);
         continue;
@@ -110,7 +125,7 @@ export function createIssuer(settings: AcmeSettings, { client, events, clock, lo
         if (signal.aborted) return;
         // The next try begins with the directory: the server may know the account no more.
         acme = undefined;
-        notBefore.set(key, clock.nowMs() + backoff.next(key));
+        putOff(key, wanted.names, (error as Partial<AcmeRefusal>).retryAfterMs);
         log.warn('a certificate could not be had', { secret: key, error });
         events.event(wanted.owner, 'Warning', 'CertificateNotIssued', `Secret ${wanted.secretName}: ${(error as Error).message}`);
       }).finally(() => {
@@ -130,6 +145,11 @@ function accountKey(folder: string): string {
   if (existsSync(file)) return readFileSync(file, 'utf8');
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const keyPem = newAccountKey();
-  writeFileSync(file, keyPem, { mode: 0o600 });
+  // Half a key would keep the gateways from starting for ever.
+  const handle = openSync(`${file}.new`, 'w', 0o600);
+  writeSync(handle, keyPem);
+  fsyncSync(handle);
+  closeSync(handle);
+  renameSync(`${file}.new`, file);
   return keyPem;
 }

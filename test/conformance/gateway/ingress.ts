@@ -45,11 +45,14 @@ export function ingresses(): void {
   behaviour('IngressTLS', () => [
     tlsSecret(INFRA, 'ingress-tls', 'tls.example'), rules('tls', 'tls.example', [at('/', 'Prefix', service(V1))], { tls: [{ hosts: ['tls.example'], secretName: 'ingress-tls' }] }, { annotations: { 'llmos.dev/ssl-redirect': 'true' } }),
     rules('local', 'shop.localhost', [at('/', 'Prefix', service(V2))], { tls: [{ hosts: ['shop.localhost'] }] }),
+    tlsSecret(INFRA, 'ingress-tls-of-all', 'of-all.example'), rules('of-all', 'of-all.example', [at('/', 'Prefix', service(V3))], { tls: [{ secretName: 'ingress-tls-of-all' }] }, { annotations: { 'llmos.dev/ssl-redirect': 'true' } }),
   ], async () => {
     const address = await addressOf('tls');
     await expect(address, { host: 'tls.example', sni: 'tls.example' }, { backend: V1, check: ({ body }) => assert.equal(body.headers['x-forwarded-proto'], 'https') });
     await expect(address, { host: 'tls.example', path: '/x?y=z' }, { status: 308, check: ({ headers }) => assert.equal(headers.location, 'https://tls.example/x?y=z') });
     await expect(address, { host: 'shop.localhost' }, { backend: V2 });
+    await expect(address, { host: 'of-all.example', sni: 'of-all.example' }, { backend: V3 });
+    await expect(address, { host: 'of-all.example' }, { status: 308, check: ({ headers }) => assert.equal(headers.location, 'https://of-all.example/') });
     const { connect } = await import('node:tls');
     const ca = (await get('/api/v1/namespaces/default/configmaps/kube-root-ca.crt')).data['ca.crt'] as string;
     const name = await new Promise((settle, fail) => { const socket = connect({ host: address, port: 443, servername: 'shop.localhost', ca }, () => { settle(socket.getPeerCertificate().subjectaltname); socket.destroy(); }); socket.on('error', fail); });
@@ -66,7 +69,10 @@ export function ingresses(): void {
     }
   });
 
-  behaviour('IngressDefaultBackend', () => [ingress('all', { defaultBackend: service(V3) }), rules('shared', 'shared.example', [at('/', 'Prefix', service('both'))]), rules('some', 'some.example', [at('/one', 'Exact', service(V1))], { defaultBackend: service(V2) })], async () => {
+  behaviour('IngressDefaultBackend', () => [ingress('all', { defaultBackend: service(V3) }), rules('shared', 'shared.example', [at('/', 'Prefix', service('both'))]), rules('some', 'some.example', [at('/one', 'Exact', service(V1))], { defaultBackend: service(V2) }),
+    // The one that is older says what it has by default, the other one has a rule for that.
+    rules('before', 'before.example', [at('/one', 'Prefix', service(V1))], { defaultBackend: service(V2) }), rules('behind', 'before.example', [at('/', 'Prefix', service(V3))])], async () => {
+    await expectAll(await addressOf('behind'), [[{ host: 'before.example', path: '/one' }, V1], [{ host: 'before.example', path: '/two' }, V3]]);
     await expectAll(await addressOf('all'), [[{ host: 'whatever.example', path: '/x' }, V3], [{ host: 'some.example', path: '/one' }, V1], [{ host: 'some.example', path: '/two' }, V2]]);
     const all = await addressOf('all');
     for (const [method, host, path] of [['GET', 'my-host', '/sub-path'], ['POST', 'some-host', '/'], ['PUT', all, '/resource'], ['DELETE', 'some-host', '/resource'], ['PATCH', 'my-host', '/resource']] as const) {
