@@ -247,6 +247,15 @@ function inside(host: string, mode: 'seen' | 'routed'): void {
     assert.notEqual(await ask(`${local}%eth0`, 80, `${host}a`), 'up');
   });
 
+  test('rules of which somebody emptied the table are there again, and judge', async () => {
+    await hold({ podSelector: { matchLabels: { pod: 'b' } }, policyTypes: ['Ingress'] });
+    await run('nft', ['flush', 'table', 'ip', 'llt0-policy']);
+    await eventually(async () => (await whoReaches(address.b, 80, ['a'])) === '', { what: 'the policy holds again' });
+    if (mode === 'seen') return;
+    await run('nft', ['delete', 'table', 'bridge', 'llt0-policy']);
+    await eventually(async () => (await whoReaches(address.b, 80, ['a'])) === '', { what: 'the policy holds again between pods' });
+  });
+
   test('rules that somebody flushed are there again', async () => {
     await hold({ podSelector: { matchLabels: { pod: 'b' } }, policyTypes: ['Ingress'] });
     await run('nft', ['flush', 'ruleset']);

@@ -6,7 +6,8 @@ import type { Namespace, Pod } from '../../api/generated/core-v1.ts';
 import type { NetworkPolicy } from '../../api/generated/networking-v1.ts';
 import type { Log } from '../../base/log.ts';
 import { nftWriter } from '../../base/sys/nft.ts';
-import { run, runAny } from '../../base/sys/run.ts';
+import { holdsRules } from '../../base/sys/nft-rules.ts';
+import { run } from '../../base/sys/run.ts';
 import type { Cache } from '../../sdk/cache.ts';
 import { contentsFor, emptyContents, type Contents } from './policy-rules.ts';
 import { baseTables, difference, removalOf, withoutTables, type PolicyTableFacts } from './table.ts';
@@ -88,12 +89,11 @@ export async function startPolicySync(input: PolicySyncInput): Promise<PolicySyn
     now = wanted;
   }
 
-  // A foreign 'nft flush ruleset' takes our tables too.
+  // A foreign 'nft flush ruleset' takes our tables too, and 'nft flush table' their rules.
   const check = async (): Promise<void> => {
     if (now === undefined || signal.aborted) return;
     await seeIpv6();
-    const { code } = await runAny(nft, ['list', 'chain', family, facts.table, 'forward']);
-    if (code === 0) return;
+    if (await holdsRules(nft, baseTables(facts))) return;
     log.warn('the rules of network policies were removed by somebody else and are written again', { table: facts.table });
     now = undefined;
     schedule(0);

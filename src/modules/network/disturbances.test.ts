@@ -30,6 +30,14 @@ inPlayedNetwork(import.meta.filename, 'the network and what else happens on the 
     await eventually(async () => (await ask('10.62.0.20:80')).startsWith(host), { what: 'the rules are there again' });
   });
 
+  test('so are rules that somebody emptied the table of, or deleted one of', async () => {
+    await run('nft', ['flush', 'table', 'ip', 'llt0']);
+    await eventually(async () => (await ask('10.62.0.20:80')).startsWith(host), { what: 'the rules are there again' });
+    const [, handle = ''] = /jump dispatch # handle (\d+)/.exec(await run('nft', ['-a', 'list', 'chain', 'ip', 'llt0', 'output'])) ?? [];
+    await run('nft', ['delete', 'rule', 'ip', 'llt0', 'output', 'handle', handle]);
+    await eventually(async () => (await ask('10.62.0.20:80')).startsWith(host), { what: 'the rule is there again' });
+  });
+
   test('pods join a bridge again that somebody deleted', async () => {
     services.set(service('web', { clusterIP: '10.62.0.20' }));
     slices.set(slice('web', pods.map((pod) => pod.address)));

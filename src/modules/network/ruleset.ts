@@ -46,6 +46,8 @@ export interface Ruleset {
   readonly isUntidy: boolean;
   /** The whole table anew, own table only, as one transaction. */
   whole(): string;
+  /** The part of it that depends on no Service. */
+  readonly base: string;
   /** Names of the sets that belong to single Services. */
   sets(): ReadonlySet<string>;
   /** Chains and elements held, for reports. */
@@ -108,6 +110,7 @@ export function createRuleset(facts: TableFacts): Ruleset {
 
   return {
     change,
+    base: baseTable(facts),
     get isUntidy() { return left.size > 0; },
     whole() {
       left.clear();

@@ -132,10 +132,10 @@ export async function startSync(input: SyncInput): Promise<Sync> {
     }, TIDY_MS).unref();
   }
 
-  /** A foreign 'nft flush ruleset' takes our table too. */
+  /** A foreign 'nft flush ruleset' takes our table too, and 'nft flush table' its rules. */
   async function check(): Promise<void> {
     if (signal.aborted || (await table.isThere()) || signal.aborted) return;
-    log.warn('the table of rules was removed by somebody else and is written again', { table: name });
+    log.warn('the table of rules was removed or emptied by somebody else and is written again', { table: name });
     table.startAnew();
     gathering.schedule(0);
   }

@@ -2,7 +2,7 @@
 import { networkInterfaces } from 'node:os';
 import { isWithin } from '../../api/ip.ts';
 import { nftWriter } from '../../base/sys/nft.ts';
-import { runAny } from '../../base/sys/run.ts';
+import { holdsRules } from '../../base/sys/nft-rules.ts';
 import { forgetFlows } from '../../base/sys/udp-flows.ts';
 import { rememberedClients } from './affinity.ts';
 import { createRuleset, type TableFacts } from './ruleset.ts';
@@ -24,7 +24,7 @@ export interface TableWriter {
   write(changes: ReadonlyMap<string, Fragment | undefined>): Promise<void>;
   /** Forgets the UDP flows to endpoints that went with what was written, and those that began before what was written led them anywhere. To be called after the rules: a flow forgotten before them would be led to the old endpoint again. */
   forgetFlows(): Promise<void>;
-  /** Whether the kernel has the table. */
+  /** Whether the kernel has the table, with the rules that all packets go by. */
   isThere(): Promise<boolean>;
   /** Chains and elements held, for reports. */
   size(): { chains: number; elements: number };
@@ -86,10 +86,7 @@ export function createTableWriter({ facts, nft, conntrack, hasUdp }: TableWriter
       untaken.clear();
       await forgetFlows([...new Set(gone)], { conntrack });
     },
-    async isThere() {
-      const { code } = await runAny(nft, ['list', 'chain', family, table, 'dispatch']);
-      return code === 0;
-    },
+    isThere: () => holdsRules(nft, ruleset.base),
     size: () => ruleset.size(),
   };
 }

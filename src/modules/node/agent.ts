@@ -111,6 +111,7 @@ export function createAgent(parts: NodeParts): Agent {
       if (signal.aborted) return;
       const stops = [pods.subscribe(seen), () => shown.stop()];
       shown.start();
+      parts.hostPorts.keep(signal);
       if (records.length > 0) context.log.info('containers of an earlier run are adopted', { containers: records.length - [...adoptable.values()].flat().length, orphans: [...adoptable.values()].flat().length });
       const cleaning = cleanUp(broken, remains, signal).catch((error: Error) => context.log.error('what an earlier run left could not be removed', { error }));
       stops.push(parts.plugins.subscribe(() => { for (const worker of workers.values()) if (parts.devices.has(worker.uid)) worker.refresh(); })); // its status tells how well they are

@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict';
+import { existsSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import type { ContainerPort, Pod } from '../../../api/generated/core-v1.ts';
-import { hostPortScript, hostPortsOf, staleFlows } from './host-ports.ts';
+import { silentLog } from '../../../base/log.ts';
+import { run } from '../../../base/sys/run.ts';
+import { eventually } from '../../../sdk/testing/eventually.ts';
+import { inNetworkNamespaces } from '../../../sdk/testing/network-namespaces.ts';
+import { hostPorts, hostPortScript, hostPortsOf, staleFlows, type HostPorts } from './host-ports.ts';
 
 const pod = (ports: ContainerPort[], hostNetwork = false): Pod => ({ metadata: {}, spec: { hostNetwork, containers: [{ name: 'a', ports }] } });
 
@@ -47,4 +53,31 @@ test('flows of UDP that the rules would lead elsewhere now', () => {
   assert.deepEqual(staleFlows([first], [], own), ['10.0.0.1:5353']);
   assert.deepEqual(staleFlows([], [{ ips: ['10.0.0.3'], mappings: [{ ...udp, hostIp: '192.0.2.1' }] }], own), ['192.0.2.1:53']);
   assert.deepEqual(staleFlows([first, second], [first, second], own), []);
+});
+
+test('what somebody else takes away is written again', { skip: process.getuid?.() === 0 && existsSync('/usr/sbin/nft') ? false : 'needs root and nft' }, async () => {
+  const namespace = `llh${process.pid}`;
+  await inNetworkNamespaces([namespace], async (folder) => {
+    const nft = join(folder, 'nft');
+    writeFileSync(nft, `#!/bin/sh\nexec ip netns exec ${namespace} /usr/sbin/nft "$@"\n`, { mode: 0o755 });
+    const make = (): HostPorts => hostPorts({ instance: 'llt', file: join(folder, 'ports.json'), nft, families: ['ip'], log: silentLog, forget: async () => {} });
+    const isThere = async (): Promise<boolean> => (await run(nft, ['list', 'ruleset'])).includes('10.0.0.1 . 8080') && (await run(nft, ['list', 'chain', 'ip', 'llt0_hostports', 'prerouting'])).includes('jump ports');
+    const first = make();
+    const stop = new AbortController();
+    first.keep(stop.signal, { everyMs: 50 });
+    await first.open('u1', ['10.0.0.1'], [{ protocol: 'tcp', hostPort: 80, hostIp: '', containerPort: 8080 }]);
+    for (const harm of ['flush ruleset', 'flush table ip llt0_hostports']) {
+      await run(nft, harm.split(' '));
+      await eventually(isThere, { what: `the ports after ${harm}` });
+    }
+    stop.abort();
+    await run(nft, ['flush', 'ruleset']);
+    const again = new AbortController();
+    const second = make();
+    second.keep(again.signal);
+    await eventually(isThere, { what: 'the next one looks at once' });
+    again.abort();
+    await second.drain();
+    assert.equal(await run(nft, ['list', 'ruleset']), '');
+  });
 });

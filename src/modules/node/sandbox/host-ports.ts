@@ -6,6 +6,8 @@ import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import type { Pod } from '../../../api/generated/core-v1.ts';
 import { FORWARDED_PORTS } from '../../../sdk/forwarded-ports.ts';
+import type { Log } from '../../../base/log.ts';
+import { holdsRules } from '../../../base/sys/nft-rules.ts';
 import { run } from '../../../base/sys/run.ts';
 
 export interface PortMapping {
@@ -21,6 +23,8 @@ export interface HostPorts {
   open(podUid: string, ips: readonly string[], mappings: readonly PortMapping[]): Promise<void>;
   release(podUid: string): Promise<void>;
   owners(): readonly string[];
+  /** Looks at once, and every `everyMs` (default 30,000), whether somebody else took the table or its rules away, and writes them again. Until the signal aborts. */
+  keep(signal: AbortSignal, options?: { everyMs?: number }): void;
   /** Takes the table away. */
   drain(): Promise<void>;
 }
@@ -29,6 +33,8 @@ export interface HostPorts {
 export interface Held { ips: readonly string[]; mappings: readonly PortMapping[] }
 
 type Family = 'ip' | 'ip6';
+
+const LOOK_MS = 30_000;
 
 /** Of app containers and sidecars. */
 export function hostPortsOf(pod: Pod): PortMapping[] {
@@ -40,15 +46,17 @@ export function hostPortsOf(pod: Pod): PortMapping[] {
 }
 
 /** `forget` has the kernel forget the flows of UDP that are answered from there (base/sys/udp-flows.ts), and rejects never. */
-export function hostPorts(options: { instance: string; file: string; nft: string; families: readonly Family[]; isFurther?: boolean; forget(targets: readonly string[]): Promise<void> }): HostPorts {
+export function hostPorts(options: { instance: string; file: string; nft: string; families: readonly Family[]; isFurther?: boolean; log: Log; forget(targets: readonly string[]): Promise<void> }): HostPorts {
   // With the digit no instance name is a word of nft's language.
   const table = `${options.instance}0_hostports`;
   const held = new Map<string, Held>(existsSync(options.file) ? readHeld(options.file) : []);
   let last: Promise<unknown> = Promise.resolve();
 
+  const scriptOf = (all: ReadonlyMap<string, Held>): string => options.families.map((family) => hostPortScript(table, [...all.values()], { family, isFurther: options.isFurther })).join('');
+
   /** At every moment the file names all that the table may have, so that an llmos that is killed leaves nothing that the next one does not know of. */
   let kept: ReadonlyMap<string, Held> = new Map(held);
-  function keep(all: ReadonlyMap<string, Held>): void {
+  function note(all: ReadonlyMap<string, Held>): void {
     if (all.size === kept.size && [...all].every(([uid, each]) => kept.get(uid) === each)) return;
     writeFileSync(`${options.file}.new`, JSON.stringify([...all]));
     renameSync(`${options.file}.new`, options.file);
@@ -59,9 +67,9 @@ export function hostPorts(options: { instance: string; file: string; nft: string
   function apply(): Promise<void> {
     const next = last.catch(() => {}).then(async () => {
       const [before, wanted] = [[...kept.values()], new Map(held)];
-      keep(new Map([...kept, ...wanted]));
-      await run(options.nft, ['-f', '-'], { input: options.families.map((family) => hostPortScript(table, [...wanted.values()], { family, isFurther: options.isFurther })).join('') });
-      keep(wanted);
+      note(new Map([...kept, ...wanted]));
+      await run(options.nft, ['-f', '-'], { input: scriptOf(wanted) });
+      note(wanted);
       const stale = staleFlows(before, [...wanted.values()], ownAddresses());
       if (stale.length > 0) await options.forget(stale);
     });
@@ -69,7 +77,23 @@ export function hostPorts(options: { instance: string; file: string; nft: string
     return next;
   }
 
+  function look(): Promise<void> {
+    const next = last.catch(() => {}).then(async () => {
+      const script = scriptOf(kept);
+      if (kept.size === 0 || (await holdsRules(options.nft, script))) return;
+      options.log.warn('the ports of the machine that lead to pods were taken away by somebody else and are written again', { table });
+      await run(options.nft, ['-f', '-'], { input: script });
+    });
+    last = next;
+    return next.catch((error: unknown) => options.log.error('the ports of the machine that lead to pods could not be written again', { error }));
+  }
+
   return {
+    keep(signal, { everyMs = LOOK_MS } = {}) {
+      void look();
+      const timer = setInterval(() => void look(), everyMs).unref();
+      signal.addEventListener('abort', () => clearInterval(timer), { once: true });
+    },
     async open(podUid, ips, mappings) {
       if (mappings.length === 0) return;
       held.set(podUid, { ips, mappings });
