@@ -6,6 +6,7 @@ import type { Service } from '../../api/generated/core-v1.ts';
 import type { EndpointSlice } from '../../api/generated/discovery-v1.ts';
 import type { Cache } from '../../sdk/cache.ts';
 import { kubernetesNameOf, type Family } from './family.ts';
+import type { WithoutLocal } from './service-choices.ts';
 
 /** Of one family. */
 export interface RulesProgress {
@@ -13,6 +14,8 @@ export interface RulesProgress {
   queued(what: Change, triggeredMs?: number): void;
   /** What was seen by now is being written; to be told whether the rules have it. */
   begin(): (isWritten: boolean) => void;
+  /** What the rules that are written lead nowhere. */
+  withoutLocal(ports: WithoutLocal): void;
 }
 
 export type Change = 'service' | 'endpoint';
@@ -53,6 +56,7 @@ interface Account {
   waiting: Batch;
   underWay: Batch;
   totals: Record<Change, number>;
+  withoutLocal: WithoutLocal;
   queuedMs: number | undefined;
   writtenMs: number | undefined;
   writes: Histogram;
@@ -65,6 +69,7 @@ export function createRulesHealth(nowMs: () => number = Date.now): RulesHealth {
 
   function progressOf(account: Account): RulesProgress {
     return {
+      withoutLocal: (ports) => void (account.withoutLocal = ports),
       queued(what, triggeredMs) {
         account.queuedMs = nowMs();
         account.waiting.sinceMs ??= account.queuedMs;
@@ -111,7 +116,7 @@ const nothing = (): Batch => ({ sinceMs: undefined, service: 0, endpoint: 0, tri
 const histogram = (bounds: readonly number[]): Histogram => ({ bounds, counts: bounds.map(() => 0), count: 0, sum: 0 });
 
 function newAccount(): Account {
-  return { waiting: nothing(), underWay: nothing(), totals: { service: 0, endpoint: 0 }, queuedMs: undefined, writtenMs: undefined, writes: histogram(WRITE_BOUNDS), programming: histogram(PROGRAMMING_BOUNDS) };
+  return { waiting: nothing(), underWay: nothing(), totals: { service: 0, endpoint: 0 }, withoutLocal: { internal: 0, external: 0 }, queuedMs: undefined, writtenMs: undefined, writes: histogram(WRITE_BOUNDS), programming: histogram(PROGRAMMING_BOUNDS) };
 }
 
 function observe(into: Histogram, seconds: number): void {
@@ -133,6 +138,7 @@ function textOf(accounts: readonly (readonly [Family, Account])[]): string {
   family('network_programming_duration_seconds', 'histogram', (labels, { programming }) => spread(labels, programming));
   family('sync_proxy_rules_last_timestamp_seconds', 'gauge', (labels, { writtenMs = 0 }) => one(labels, writtenMs / 1000));
   family('sync_proxy_rules_last_queued_timestamp_seconds', 'gauge', (labels, { queuedMs = 0 }) => one(labels, queuedMs / 1000));
+  family('sync_proxy_rules_no_local_endpoints_total', 'gauge', (labels, { withoutLocal }) => (['internal', 'external'] as const).map((policy) => `{${labels},traffic_policy="${policy}"} ${withoutLocal[policy]}`));
   for (const what of ['service', 'endpoint'] as const) {
     family(`sync_proxy_rules_${what}_changes_pending`, 'gauge', (labels, { waiting, underWay }) => one(labels, waiting[what] + underWay[what]));
     family(`sync_proxy_rules_${what}_changes_total`, 'counter', (labels, { totals }) => one(labels, totals[what]));

@@ -41,6 +41,15 @@ export function choicesOf(service: Service, port: ServicePort, slices: readonly 
 /** Whether these are the very same destinations, in the same order. */
 export const sameAs = (one: readonly Destination[], other: readonly Destination[]): boolean => one.length === other.length && one.every((each, index) => each === other[index]);
 
+/** Ports that a Local policy leads nowhere though there are endpoints elsewhere, by the policy. */
+export interface WithoutLocal { internal: number; external: number }
+
+export function withoutLocal(service: Service, slices: readonly EndpointSlice[], facts: RuleFacts): WithoutLocal {
+  const { ports = [], internalTrafficPolicy, externalTrafficPolicy } = service.spec ?? {};
+  const lacking = ports.map((port) => candidatesOf(port, slices, facts.family)).filter((candidates) => candidates.length > 0 && localOf(candidates, facts).length === 0).length;
+  return { internal: internalTrafficPolicy === 'Local' ? lacking : 0, external: externalTrafficPolicy === 'Local' && isExternal(service) ? lacking : 0 };
+}
+
 /** Whether it may be had from outside of the cluster. */
 export function isExternal(service: Service): boolean {
   return service.spec?.type === 'NodePort' || service.spec?.type === 'LoadBalancer' || (service.spec?.externalIPs ?? []).length > 0;

@@ -16,6 +16,7 @@ import { createLoopbackPorts } from './loopback-ports.ts';
 import type { ProxiedServices } from './proxy/proxied.ts';
 import type { Fragment } from './fragment.ts';
 import { othersOf, type RuleFacts } from './rule-facts.ts';
+import { withoutLocal, type WithoutLocal } from './service-choices.ts';
 import { fragmentFor } from './service-rules.ts';
 import { createTellings } from './tellings.ts';
 
@@ -52,6 +53,8 @@ export interface ServiceFragments {
   of(keys: readonly string[]): Promise<Map<string, Fragment | undefined>>;
   /** The clients of whom no proxy may carry anything, by the last {@link judge}; undefined where there is no proxy. */
   confined(): Fragment | undefined;
+  /** Of all Services. */
+  withoutLocal(): WithoutLocal;
   /** Gives back the ports of 127.0.0.1. */
   close(): void;
 }
@@ -63,6 +66,8 @@ export function createServiceFragments(input: FragmentSources): ServiceFragments
   const blocks = createBlocks();
   const tellings = createTellings(input.events);
   const chains = new Map<string, readonly string[]>();
+  /** Of those that have any. */
+  const lacking = new Map<string, WithoutLocal>();
   /** Services that ask for a proxy. */
   const asking = new Set<string>();
   let judged = NOBODY;
@@ -80,6 +85,7 @@ export function createServiceFragments(input: FragmentSources): ServiceFragments
     await ports.want(key, []);
     blocks.release(chains.get(key) ?? []);
     chains.delete(key);
+    lacking.delete(key);
   }
 
   /** The rules alone. */
@@ -106,6 +112,9 @@ export function createServiceFragments(input: FragmentSources): ServiceFragments
     const fragment = rulesOf(service, own, proxied);
     blocks.release((chains.get(key) ?? []).filter((each) => !fragment.chains.has(each)));
     chains.set(key, [...fragment.chains.keys()]);
+    const lacks = fragment.chains.size === 0 ? undefined : withoutLocal(service, own, facts);
+    if (lacks === undefined || lacks.internal + lacks.external === 0) lacking.delete(key);
+    else lacking.set(key, lacks);
     const { granted, refused } = await ports.want(key, fragment.loopback);
     const elements = fragment.elements.get('services');
     for (const each of granted) elements?.set(each.element, each.verdict);
@@ -139,6 +148,7 @@ export function createServiceFragments(input: FragmentSources): ServiceFragments
       return found;
     },
     confined: () => (asking.size === 0 ? undefined : confinedClients(judged, family)),
+    withoutLocal: () => [...lacking.values()].reduce((all, each) => ({ internal: all.internal + each.internal, external: all.external + each.external }), { internal: 0, external: 0 }),
     close: () => ports.close(),
   };
 }

@@ -9,6 +9,7 @@ import type { Service } from '../../api/generated/core-v1.ts';
 import type { EndpointSlice } from '../../api/generated/discovery-v1.ts';
 import { eventually } from '../../sdk/testing/eventually.ts';
 import { memoryCache } from '../../sdk/testing/memory-cache.ts';
+import { createRulesHealth } from './rules-progress.ts';
 import { startSync } from './sync.ts';
 import { service, slice } from './testing/machine.ts';
 
@@ -69,6 +70,43 @@ test('what a Service wants is found out again, where that failed', async () => {
     services.set(service('late', { clusterIP: '10.62.0.54', ports: [{ port: 80 }] }));
     await eventually(async () => (await readFile(rules, 'utf8').catch(() => '')).includes('10.62.0.54'), { timeoutMs: 20_000, what: 'its rules are written' });
     assert.equal(fails, false, 'it had failed before');
+    stop.abort();
+    await sync.settled();
+  } finally {
+    stop.abort();
+    await rm(folder, { recursive: true, force: true });
+  }
+});
+
+test('ports that a Local policy leads nowhere are told in the metrics, where there are endpoints elsewhere (upstream: TestNoEndpointsMetric)', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'llmos-sync-'));
+  const stop = new AbortController();
+  try {
+    const nft = join(folder, 'nft');
+    await writeFile(nft, `${BARE_NFT}cat > /dev/null\n`);
+    await chmod(nft, 0o755);
+    const [services, slices, health] = [memoryCache<Service>(), memoryCache<EndpointSlice>(), createRulesHealth()];
+    const sync = await startSync({ services, slices, nft, progress: health.of('ip'), log: silentLog, signal: stop.signal, events: { event() {} }, facts: { nodeName: 'n1', ...ADDRESSES, table: 'llt0', bridge: 'llt0', seesBridged: true } });
+    const counted = async (): Promise<string> => {
+      await sync.idle();
+      return ['internal', 'external'].map((policy) => new RegExp(`^kubeproxy_sync_proxy_rules_no_local_endpoints_total\\{ip_family="IPv4",traffic_policy="${policy}"\\} (\\d+)$`, 'm').exec(health.metrics())?.[1]).join(' ');
+    };
+    const on = (...nodes: string[]): EndpointSlice => ({ ...slice('local', []), endpoints: nodes.map((nodeName, index) => ({ addresses: [`10.61.0.${index + 2}`], nodeName })) });
+    const CASES: [object, EndpointSlice, string][] = [
+      [{ internalTrafficPolicy: 'Local' }, on('n1', 'n2'), '0 0'], [{ type: 'NodePort', externalTrafficPolicy: 'Local' }, on('n1', 'n2'), '0 0'],
+      [{ internalTrafficPolicy: 'Local' }, on('n2', 'n3'), '1 0'], [{ type: 'NodePort', externalTrafficPolicy: 'Local' }, on('n2', 'n3'), '0 1'],
+      [{ type: 'NodePort', internalTrafficPolicy: 'Local', externalTrafficPolicy: 'Local' }, on('n2', 'n3'), '1 1'],
+      [{ type: 'NodePort', internalTrafficPolicy: 'Local', externalTrafficPolicy: 'Local' }, on(), '0 0'],
+    ];
+    for (const [spec, endpoints, expected] of CASES) {
+      services.set(service('local', { clusterIP: '10.62.0.55', ...spec }));
+      slices.set(endpoints);
+      assert.equal(await counted(), expected, JSON.stringify([spec, endpoints.endpoints]));
+    }
+    slices.set(on('n2'));
+    assert.equal(await counted(), '1 1');
+    services.remove('default/local');
+    assert.equal(await counted(), '0 0');
     stop.abort();
     await sync.settled();
   } finally {

@@ -117,6 +117,7 @@ export async function startSync(input: SyncInput): Promise<Sync> {
       return false;
     }
     if (table.isUntidy) tidy();
+    input.progress?.withoutLocal(fragments.withoutLocal());
     // No rule leads to what they carried before any more, so that it may wait.
     await input.proxies?.settle(family).catch((error: unknown) => log.warn('HAProxy still carries services that are not led there any more', { error }));
     await table.forgetFlows().catch((error: unknown) => log.warn('clients of UDP may still send to endpoints that are gone', { error }));
