@@ -2,6 +2,8 @@
 import type { ResourceFlavor, TopologyRequest, Workload } from '../../api/kueue/types.ts';
 import type { PodSpec, PodTemplateSpec, Taint } from '../../api/generated/core-v1.ts';
 import { EXPECTED_RUN_TIME, RESUMABLE, SUBMITTED_AT } from '../../api/kueue/names.ts';
+import { equalJson } from '../../api/json.ts';
+import type { Json } from '../../api/meta.ts';
 import { compileTerm, requiredNodes } from '../../api/node-selection.ts';
 import { podRequests } from '../../api/pod-requests.ts';
 import { formatQuantity, quantityMillis, quantityOf, quantityOfMilli, quantityValue } from '../../api/quantity.ts';
@@ -114,6 +116,22 @@ function matchesLabels(spec: PodSpec | undefined, labels: Readonly<Record<string
   const own = terms.map(({ matchExpressions = [] }) => ({ matchExpressions: matchExpressions.filter(({ key }) => labels[key] !== undefined) }));
   // A term that says nothing of the flavor's labels allows it.
   return own.length === 0 || own.some((term) => term.matchExpressions.length === 0 || compileTerm(term)({ name: '', labels }));
+}
+
+/** What a job of the policies was made of. */
+export interface MadeOf {
+  readonly spec: Workload['spec'];
+  /** Of a slice: what the Workload asks for in whose place it is to be. */
+  readonly before: Workload['spec'] | undefined;
+}
+
+/** Whether a job made of the one would be like that of the other: then it keeps its place. */
+export function asksTheSame(one: MadeOf, other: MadeOf): boolean {
+  return one.spec.priority === other.spec.priority && sameSets(one.spec, other.spec) && sameSets(one.before, other.before);
+}
+
+function sameSets(one: Workload['spec'] | undefined, other: Workload['spec'] | undefined): boolean {
+  return one === other || equalJson((one?.podSets ?? null) as unknown as Json, (other?.podSets ?? null) as unknown as Json);
 }
 
 /** The run time that the owner tells, in seconds. */

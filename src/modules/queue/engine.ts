@@ -5,20 +5,19 @@
 import { ClusterQueue, Cohort } from '../../api/kueue/cluster-queue.ts';
 import { LocalQueue, ResourceFlavor } from '../../api/kueue/local-queue.ts';
 import { Workload } from '../../api/kueue/workload.ts';
-import { equalJson } from '../../api/json.ts';
-import type { Json } from '../../api/meta.ts';
 import { aborted } from '../../base/aborted.ts';
 import { keyOf, type ModuleContext } from '../../sdk/index.ts';
 import { admitted, evictedForOther } from './admit.ts';
 import { buildPools, jobOf, placementOf, type LivePool, type LiveQueue } from './build.ts';
 import { conditionOf, is, isReserved, sinceSeconds } from './conditions.ts';
 import type { QueueConfiguration } from './configuration.ts';
+import { asksTheSame, type MadeOf } from './demand.ts';
 import { createExplainer } from './explain.ts';
 import { followQueues } from './follow.ts';
 import { createHoldings, type Holding } from './holdings.ts';
 import { pastOf, type Happening } from './past.ts';
 import type { PoolDecision } from './policy/pool.ts';
-import type { QuotaPlacement } from './policy/quota-room.ts';
+import type { QuotaJob, QuotaPlacement } from './policy/quota-room.ts';
 import { createChoosingPredictor, type ChoosingPredictor } from './prediction/choosing.ts';
 import { createReckon } from './reckon.ts';
 import { createRequeues } from './requeues.ts';
@@ -55,6 +54,8 @@ export function createEngine(context: ModuleContext, configuration: QueueConfigu
   /** Decided, and to be written: the policies take them for stopped, and others for started in their places. */
   const stops = new Map<string, Stop>();
   const holdings = createHoldings();
+  /** Of each job that the policies know. */
+  const madeOf = new WeakMap<object, MadeOf>();
   /** The slice that waits to stand in the place of a workload, by that one's key. */
   const slices = new Map<string, string>();
   const dirty = new Set<string>();
@@ -132,7 +133,7 @@ export function createEngine(context: ModuleContext, configuration: QueueConfigu
   /** One that has, or had, quota came: those who bound waits count from then on. */
   const comeBefore = (key: string, workload: Workload, at: number): void => {
     const queue = queues.get(workload.status!.admission!.clusterQueue);
-    const job = queue && jobOf(workload, queue, partsFor(workload));
+    const job = queue && jobFor(workload, queue);
     if (queue === undefined || job === undefined || queue.room.place(job, queue.room.capacity) === undefined) return;
     placed.set(key, queue);
     queue.admission.submit(job, at);
@@ -145,14 +146,18 @@ export function createEngine(context: ModuleContext, configuration: QueueConfigu
     else queue.admission.start(entry, placementOf(workload, queue), at);
   };
 
-  const partsFor = ({ metadata, spec }: Workload) => ({ localQueue: caches.of(LocalQueue).get(`${metadata.namespace}/${spec.queueName}`), ...parts });
+  const jobFor = (workload: Workload, queue: LiveQueue, before?: Workload): QuotaJob => {
+    const job = jobOf(workload, queue, { localQueue: caches.of(LocalQueue).get(`${workload.metadata.namespace}/${workload.spec.queueName}`), ...parts });
+    madeOf.set(job, { spec: workload.spec, before: before?.spec });
+    return job;
+  };
 
   const adopt = (workload: Workload, startedAt: number, now: number): void => {
     const queue = queues.get(workload.status!.admission!.clusterQueue);
     if (queue === undefined) return;
     const key = keyOf(workload);
     placed.set(key, queue);
-    queue.admission.adopt(jobOf(workload, queue, partsFor(workload)), placementOf(workload, queue), startedAt, now);
+    queue.admission.adopt(jobFor(workload, queue), placementOf(workload, queue), startedAt, now);
   };
 
   /** Tells the policies and the ledgers how it stands with one workload. */
@@ -196,7 +201,10 @@ export function createEngine(context: ModuleContext, configuration: QueueConfigu
       adopt(workload, sinceSeconds(workload, 'QuotaReserved') ?? now, now);
     } else {
       const [placement, priority] = [placementOf(workload, queue!), workload.spec.priority ?? 0];
-      if (entry.job.priority !== priority) entry.job = { ...entry.job, priority };
+      if (entry.job.priority !== priority) {
+        const { spec, before } = madeOf.get(entry.job)!;
+        madeOf.set(entry.job = { ...entry.job, priority }, { spec: { ...spec, priority }, before });
+      }
       if (placement.amount.some((amount, index) => amount !== entry.placement!.amount[index])) queue!.admission.resize(entry, placement, now);
     }
   };
@@ -214,22 +222,13 @@ export function createEngine(context: ModuleContext, configuration: QueueConfigu
     const before = parts.replacedBy(workload);
     if (before !== undefined) slices.set(keyOf(before), key);
     const entry = placed.get(key) === queue ? admission.entry(key) : undefined;
-    if (entry !== undefined && (entry.state === 'pending' || starts.has(key)) && sameDemand(entry.job, workload, before)) return;
+    if (entry !== undefined && (entry.state === 'pending' || starts.has(key)) && asksTheSame(madeOf.get(entry.job)!, { spec: workload.spec, before: before?.spec })) return;
     withdraw(key, now);
-    const job = jobOf(workload, queue, { localQueue: found.localQueue, ...parts });
+    const job = jobFor(workload, queue, before);
     if (room.place(job, room.capacity) === undefined) return explainer.refused(key, explainer.tooMuch(job, queue));
     explainer.refused(key, undefined);
     placed.set(key, queue);
-    demands.set(job, { spec: workload.spec, before: before?.spec });
     admission.submit(job, now);
-  };
-
-  const demands = new WeakMap<object, { spec: Workload['spec']; before: Workload['spec'] | undefined }>();
-  const sameDemand = (job: object, { spec }: Workload, replaced: Workload | undefined): boolean => {
-    const was = demands.get(job);
-    if (was === undefined) return true;
-    const sets = (of: Workload['spec'] | undefined): Json => (of?.podSets ?? null) as unknown as Json;
-    return was.spec.priority === spec.priority && (was.spec === spec || equalJson(sets(was.spec), sets(spec))) && (was.before === replaced?.spec || equalJson(sets(was.before), sets(replaced?.spec)));
   };
 
   const withdraw = (key: string, now: number): void => {
