@@ -74,9 +74,11 @@ function createPump(scheduler: Scheduler): { start(): void; stop(): void } {
   const work = (): void => {
     if (state === 'stopped') return;
     if (!workSlice(scheduler)) return void setImmediate(work);
+    const nextMs = scheduler.queue.flush();
+    // A back-off may have ended since the slice looked: nobody else would come for that pod.
+    if (scheduler.queue.hasActive) return void setImmediate(work);
     state = 'idle';
     clearTimeout(timer);
-    const nextMs = scheduler.queue.flush();
     if (nextMs !== undefined) timer = setTimeout(start, Math.max(1, nextMs - scheduler.context.clock.nowMs()));
   };
   const start = (): void => {

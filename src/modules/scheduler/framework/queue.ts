@@ -33,6 +33,8 @@ export interface SchedulingQueue {
   wake(event: ClusterEvent): void;
   /** Moves what is due to the active pods, and gives the time of the next, in ms since the epoch. */
   flush(): number | undefined;
+  /** Whether `pop` would give one. */
+  readonly hasActive: boolean;
   readonly sizes: { active: number; backoff: number; waiting: number; gated: number };
 }
 
@@ -126,6 +128,13 @@ export function createQueue({ nowMs, profileOf, initialBackoffMs = 1000, maxBack
       const nextWaiting = waiting.size === 0 ? Infinity : Math.min(...[...waiting].slice(0, 1).map((each) => each.failedMs + LONGEST_WAIT_MS));
       const next = Math.min(backoff.peek()?.readyMs ?? Infinity, nextWaiting);
       return next === Infinity ? undefined : next;
+    },
+    get hasActive() {
+      for (let entry = active.peek(); entry !== undefined; entry = active.peek()) {
+        if (isLive(entry)) return true;
+        active.pop();
+      }
+      return false;
     },
     get sizes() {
       let backing = 0;
