@@ -8,11 +8,9 @@ import { silentLog } from '../../src/base/log.ts';
 import { isStoreError, openStore, restoreBackup, type Store, type StoreEvent } from '../../src/kernel/store/index.ts';
 import type { Random } from './random.ts';
 import { StoreModel, type Verdict } from './store-model.ts';
+import { createReads } from './store-reads.ts';
 import { watchBeside, type ComparedWatch } from './store-watch.ts';
 
-const RESOURCES = ['/core/configmaps/', '/core/pods/', '/apps/deployments/', '/core/nodes/'];
-const NAMESPACES = ['a/', 'b/', 'b-c/', ''];
-const NAMES = ['0', '1', '10', '2', 'a', 'a-b', 'a.b', 'z'];
 const RAISE = 1_000;
 
 interface Finished {
@@ -53,11 +51,11 @@ export function createDriver(folder: string, random: Random): Driver {
     return openStore({ folder: join(folder, 'store'), clock: realClock, log: silentLog, parsedBytes: 20_000, keepMs: 3_600_000 });
   }
 
+  const { anyKey, anyPrefix, anyRevision, problemOf, read, list } = createReads(random, () => ({ store, model }));
+
   function count(what: string): void {
     counts[what] = (counts[what] ?? 0) + 1;
   }
-
-  const anyKey = (): string => `${random.pick(RESOURCES)}${random.pick(NAMESPACES)}${random.pick(NAMES)}`;
 
   function anyObject(key: string): KubeObject {
     body += 1;
@@ -136,55 +134,6 @@ export function createDriver(folder: string, random: Random): Driver {
   function compareState(): void {
     const listed = store.list('/').items.map(({ key, revision, createRevision, bytes }) => [key, revision, createRevision, bytes.toString()]);
     assert.deepEqual(listed, model.liveUnder('/').map(([key, { revision, createRevision, json }]) => [key, revision, createRevision, json]));
-  }
-
-  function anyPrefix(): string {
-    return random.chance(0.15) ? '/' : random.chance(0.5) ? random.pick(RESOURCES) : `${random.pick(RESOURCES)}${random.pick(NAMESPACES)}`;
-  }
-
-  function read(): void {
-    count('read');
-    const key = anyKey();
-    assert.equal(store.get(key)?.bytes.toString(), model.live(key)?.json);
-    if (random.chance(0.3)) assert.deepEqual(JSON.parse(JSON.stringify(store.get(key)?.object ?? null)), JSON.parse(model.live(key)?.json ?? 'null'));
-    const newest = model.newestOf(key);
-    assert.equal(store.newest(key) === undefined, newest === undefined, `the newest of ${key}`);
-    const prefix = anyPrefix();
-    assert.equal(store.count(prefix), model.liveUnder(prefix).length);
-  }
-
-  /** A list now or in the past, in chunks. */
-  function list(): void {
-    count('list');
-    const prefix = anyPrefix();
-    const revision = random.chance(0.5) ? undefined : anyRevision();
-    const limit = random.chance(0.5) ? undefined : 1 + random.int(6);
-    const expected = revision === undefined ? model.liveUnder(prefix).map(([key, { json }]) => [key, json] as const) : model.stateAt(prefix, revision);
-    const problem = problemOf(revision);
-    const got: [string, string][] = [];
-    try {
-      for (let startAfter: string | undefined; ;) {
-        const page = store.list(prefix, { revision, limit, startAfter });
-        assert.equal(page.revision, revision ?? store.revision);
-        got.push(...page.items.map(({ key, bytes }): [string, string] => [key, bytes.toString()]));
-        assert.equal(page.remaining, expected.length - got.length, 'how many remain');
-        if (page.last === undefined) break;
-        startAfter = page.last;
-      }
-      assert.equal(problem, undefined, `the list of ${prefix} at ${revision} was given`);
-      assert.deepEqual(got, expected, `the list of ${prefix} at ${revision}`);
-    } catch (error) {
-      if (!isStoreError(error) || error.code !== problem) throw error;
-    }
-  }
-
-  function anyRevision(): number {
-    const { revision, compactedRevision } = store;
-    return random.chance(0.1) ? revision + 1 + random.int(3) : random.chance(0.1) ? random.int(compactedRevision + 1) : compactedRevision + random.int(revision - compactedRevision + 1);
-  }
-
-  function problemOf(revision: number | undefined): string | undefined {
-    return revision === undefined || revision === store.revision ? undefined : revision < store.compactedRevision ? 'compacted' : revision > store.revision ? 'future' : undefined;
   }
 
   function watch(): void {
@@ -320,9 +269,13 @@ export function createDriver(folder: string, random: Random): Driver {
       operations += size;
       if (random.chance(0.6)) await landed();
       else await nextTurn();
-    } else if (dice < 7_800) read();
-    else if (dice < 8_600) list();
-    else if (dice < 9_300) watch();
+    } else if (dice < 7_800) {
+      count('read');
+      read();
+    } else if (dice < 8_600) {
+      count('list');
+      list();
+    } else if (dice < 9_300) watch();
     else if (dice < 9_600) for (const watching of watches) if (watching.isPaused && pausing.chance(0.5)) watching.resume();
     if (dice >= 9_600 && dice < 9_760) await compact();
     else if (dice >= 9_760 && dice < 9_850) await quiet();
