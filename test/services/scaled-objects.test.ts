@@ -141,9 +141,27 @@ describe('event scaling', { skip: lacksService('redis', 'postgres'), timeout: 30
     await reaches(4);
   });
 
+  it('pauses one way alone, and says so', async () => {
+    await kubectl('annotate', 'so', 'worker', 'autoscaling.keda.sh/paused-scale-in=true');
+    await eventually(async () => (await condition('Paused')) === 'True ScaledObjectPaused ScaledObject is paused', { what: 'it says so', timeoutMs: 30_000 });
+    assert.equal((await llmos.client.get(HorizontalPodAutoscaler, 'keda-hpa-worker', NS)).metadata.annotations?.['autoscaling.keda.sh/paused-scale-in'], 'true');
+    await kubectl('annotate', 'so', 'worker', 'autoscaling.keda.sh/paused-scale-in-');
+    await eventually(async () => (await condition('Paused')).startsWith('False ScaledObjectUnpaused'), { what: 'it goes on', timeoutMs: 30_000 });
+  });
+
+  it('cools down before it sleeps, and says so', async () => {
+    await kubectl('patch', 'so', 'worker', '--type=merge', '-p', '{"spec":{"cooldownPeriod":3600}}');
+    cli('del', 'jobs');
+    await eventually(async () => (await condition('Active')) === 'False ScalerCooldown Scaler cooling down because triggers are not active', { what: 'it says so', timeoutMs: 30_000 });
+    await kubectl('patch', 'so', 'worker', '--type=merge', '-p', '{"spec":{"cooldownPeriod":2}}');
+  });
+
   it('goes to sleep again, and takes its autoscaler with it when it goes', async () => {
     cli('del', 'jobs');
     await reaches(0);
+    for (const words of [/KEDAScaleTargetActivated\s+ScaledObject\/worker\s+Scaled apps\/v1\.Deployment default\/worker from 0 to 1, triggered by s0-redis-jobs/, /KEDAScaleTargetDeactivated\s+ScaledObject\/worker\s+Deactivated apps\/v1\.Deployment default\/worker from \d to 0/]) {
+      await eventually(async () => words.test(await kubectl('events', '--for', 'scaledobject/worker')), { what: String(words), timeoutMs: 30_000 });
+    }
     await kubectl('delete', 'so', 'worker');
     await eventually(async () => (await llmos.client.list(HorizontalPodAutoscaler, NS)).items.length === 0, { what: 'no autoscaler' });
   });
@@ -210,7 +228,15 @@ describe('event scaling', { skip: lacksService('redis', 'postgres'), timeout: 30
       await eventually(async () => (await made()).length > 0 && (await made()).every(({ status }) => (status?.succeeded ?? 0) > 0), { what: 'all done', timeoutMs: 60_000 });
       await eventually(async () => (await made()).length === 2, { what: 'the history is short', timeoutMs: 30_000 });
       assert.match(await kubectl('get', 'sj'), /batch\s+10\s+postgresql\s+database\s+True\s+False\s+False/);
+      await kubectl('patch', 'sj', 'batch', '--type=json', '-p', '[{"op":"add","path":"/spec/triggers/0/metricType","value":"AverageValue"}]');
+      const users = async (): Promise<string> => kubectl('get', 'ta', 'database', '-o', 'jsonpath={.status.scaledjobs}');
+      await eventually(async () => (await users()) === 'batch', { what: 'who uses the authentication', timeoutMs: 30_000 });
+      const ready = async (): Promise<string> => kubectl('get', 'sj', 'batch', '-o', 'jsonpath={.status.conditions[?(@.type=="Ready")].message}');
+      await eventually(async () => (await ready()) === 'Cannot set metricType in ScaledJob triggers', { what: 'the reason', timeoutMs: 30_000 });
+      await kubectl('patch', 'sj', 'batch', '--type=json', '-p', '[{"op":"replace","path":"/spec/triggers","value":[{"type":"cpu","metadata":{"value":"50"}}]}]');
+      await eventually(async () => /the trigger cpu is for ScaledObjects only/.test(await ready()), { what: 'the other reason', timeoutMs: 30_000 });
       await kubectl('delete', 'sj', 'batch');
+      await eventually(async () => (await users()) === '', { what: 'nobody uses it', timeoutMs: 30_000 });
       await eventually(async () => (await made()).length === 0, { what: 'jobs go with it', timeoutMs: 30_000 });
     } finally {
       await database.end().catch(() => {});

@@ -98,7 +98,8 @@ export const ScaledObject: Kind<ScaledObject> = defineKind<ScaledObject>({
 /** The words are upstream's (CheckReplicaCountBoundsAreValid, CheckFallbackValid). */
 function validateBounds({ minReplicaCount: least, maxReplicaCount = 100, idleReplicaCount, fallback, triggers: all = [] }: ScaledObjectSpec): FieldError[] {
   const errors: FieldError[] = [];
-  const minReplicaCount = least ?? 0;
+  // One that is said is one at least, since an autoscaler has no less: beside 0, none may be idle.
+  const minReplicaCount = least === undefined ? 0 : Math.max(1, least);
   if (minReplicaCount > maxReplicaCount) errors.push(invalid('spec.minReplicaCount', minReplicaCount, `MinReplicaCount=${minReplicaCount} must be less than MaxReplicaCount=${maxReplicaCount}`));
   if (idleReplicaCount !== undefined && idleReplicaCount >= minReplicaCount) errors.push(invalid('spec.idleReplicaCount', idleReplicaCount, `IdleReplicaCount=${idleReplicaCount} must be less than MinReplicaCount=${minReplicaCount}`));
   if (fallback !== undefined) {

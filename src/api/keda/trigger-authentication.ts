@@ -3,6 +3,7 @@
  * of the target, tokens of service accounts, files, OAuth 2 clients and HashiCorp Vault are known; providers of clouds are kept and refused when they are used.
  */
 import { column, NAME } from '../columns.ts';
+import { invalid, required, type FieldError } from '../field-error.ts';
 import { CUSTOM_RULES } from '../custom/custom-rules.ts';
 import { defineKind, type Kind } from '../kind.ts';
 import type { KubeObject } from '../meta.ts';
@@ -60,10 +61,24 @@ const columns = [
   column('VaultAddress', ({ spec }: TriggerAuthentication) => spec?.hashiCorpVault?.address ?? ''),
 ];
 
+/** What upstream's webhook refuses. */
+const rules = {
+  ...CUSTOM_RULES,
+  validate({ spec }: TriggerAuthentication): FieldError[] {
+    const { clientId, tokenUrl } = spec?.oauth2 ?? {};
+    if (spec?.oauth2 === undefined) return [];
+    const errors = clientId === '' ? [required('spec.oauth2.clientId', 'oauth2.clientId is required when oauth2 is configured')] : [];
+    const url = URL.parse(tokenUrl ?? '');
+    if (tokenUrl === '') errors.push(required('spec.oauth2.tokenUrl', 'oauth2.tokenUrl is required when oauth2 is configured'));
+    else if (url === null || (url.protocol !== 'http:' && url.protocol !== 'https:') || url.host === '') errors.push(invalid('spec.oauth2.tokenUrl', tokenUrl, 'oauth2.tokenUrl must be a valid http or https URL'));
+    return errors;
+  },
+};
+
 export const TriggerAuthentication: Kind<TriggerAuthentication> = defineKind<TriggerAuthentication>({
-  group: GROUP, version: VERSION, kind: 'TriggerAuthentication', plural: 'triggerauthentications', namespaced: true, shortNames: ['ta', 'triggerauth'], schema, columns, subresources: { status: true }, rules: CUSTOM_RULES,
+  group: GROUP, version: VERSION, kind: 'TriggerAuthentication', plural: 'triggerauthentications', namespaced: true, shortNames: ['ta', 'triggerauth'], schema, columns, subresources: { status: true }, rules,
 });
 
 export const ClusterTriggerAuthentication: Kind<ClusterTriggerAuthentication> = defineKind<ClusterTriggerAuthentication>({
-  group: GROUP, version: VERSION, kind: 'ClusterTriggerAuthentication', plural: 'clustertriggerauthentications', namespaced: false, shortNames: ['cta', 'clustertriggerauth'], schema, columns, subresources: { status: true }, rules: CUSTOM_RULES,
+  group: GROUP, version: VERSION, kind: 'ClusterTriggerAuthentication', plural: 'clustertriggerauthentications', namespaced: false, shortNames: ['cta', 'clustertriggerauth'], schema, columns, subresources: { status: true }, rules,
 });

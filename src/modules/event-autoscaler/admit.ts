@@ -5,12 +5,15 @@ import { ApiError } from '../../api/errors.ts';
 import type { PodSpec } from '../../api/generated/core-v1.ts';
 import type { KubeObject } from '../../api/meta.ts';
 import { parseApiVersion } from '../../api/meta.ts';
-import { ScaledObject } from '../../api/keda/scaled-object.ts';
+import { NAME_LABEL, ScaledObject } from '../../api/keda/scaled-object.ts';
 import type { TriggerSpec } from '../../api/keda/triggers.ts';
 import type { Admission, ModuleContext } from '../../sdk/index.ts';
 import { isResource } from './autoscaler.ts';
 import { compositeOf } from './composite.ts';
 import { rivalOf } from './rivals.ts';
+
+/** As long as the value of a label may be. */
+const MOST_NAME = 63;
 
 interface WithPods extends KubeObject { spec?: { template?: { spec?: PodSpec } } }
 
@@ -24,6 +27,8 @@ export const scaledObjects: Admission = {
     const refuse = (why: string): never => {
       throw new ApiError('Forbidden', `scaledobjects.keda.sh "${scaled.metadata.name}" is refused: ${why}`);
     };
+    const name = scaled.metadata.name ?? '';
+    if (name.length > MOST_NAME) refuse(`scaledobject name ${JSON.stringify(name)} is ${name.length} characters long; must be no more than ${MOST_NAME} characters because it is used as the ${JSON.stringify(NAME_LABEL)} label value`);
     const { caches } = context;
     const others = caches.of(ScaledObject).list(namespace).filter(({ metadata }) => metadata.name !== scaled.metadata.name);
     const rival = rivalOf(scaled, others, caches.of(HorizontalPodAutoscaler).list(namespace));

@@ -5,7 +5,10 @@ import { isMarked, type TriggerSpec } from '../../api/keda/triggers.ts';
 import { controllerReference } from '../../api/owner.ts';
 import { isQuantity, quantityOfMilli } from '../../api/quantity.ts';
 import type { HorizontalPodAutoscalerBehavior, MetricSpec } from '../../api/generated/autoscaling-v2.ts';
+import { LEARNED } from './triggers/calendar.ts';
 import { TriggerError } from './triggers/trigger.ts';
+
+const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
 
 export function autoscalerName({ metadata, spec }: ScaledObjectType): string {
   return spec.advanced?.horizontalPodAutoscalerConfig?.name ?? `keda-hpa-${metadata.name}`;
@@ -24,16 +27,22 @@ export function desiredAutoscaler(scaled: ScaledObjectType, metrics: readonly { 
   const { metadata, spec } = scaled;
   const { name = '', namespace } = metadata;
   const { minReplicaCount = 0, maxReplicaCount = 100, scaleTargetRef, advanced } = spec;
+  const { [LAST_APPLIED]: _, [LEARNED]: __, ...kept } = metadata.annotations ?? {};
   const behavior = pausedBehavior(advanced?.horizontalPodAutoscalerConfig?.behavior, metadata.annotations);
   return {
     apiVersion: 'autoscaling/v2', kind: 'HorizontalPodAutoscaler',
-    metadata: { name: autoscalerName(scaled), namespace, labels: { ...keptLabels(metadata), ...metricLabels(name), 'app.kubernetes.io/name': autoscalerName(scaled), 'app.kubernetes.io/part-of': name, 'app.kubernetes.io/managed-by': 'llmos' }, ownerReferences: [controllerReference(ScaledObject, scaled)] },
+    metadata: { name: autoscalerName(scaled), namespace, labels: { 'app.kubernetes.io/name': labelOf(autoscalerName(scaled)), 'app.kubernetes.io/part-of': name, 'app.kubernetes.io/managed-by': 'keda-operator', ...keptLabels(metadata), ...metricLabels(name) }, ...(Object.keys(kept).length > 0 && { annotations: kept }), ownerReferences: [controllerReference(ScaledObject, scaled)] },
     spec: {
       scaleTargetRef: { apiVersion: scaleTargetRef.apiVersion ?? 'apps/v1', kind: scaleTargetRef.kind ?? 'Deployment', name: scaleTargetRef.name }, minReplicas: Math.max(1, minReplicaCount), maxReplicas: Math.max(1, maxReplicaCount),
       metrics: [...metrics.map(({ name: metric, target, type }) => external(metric, name, target, type)), ...spec.triggers.filter(({ type }) => isResource(type)).map(resource)],
       ...(behavior === undefined ? {} : { behavior }),
     },
   };
+}
+
+/** As long as the value of a label may be. */
+function labelOf(name: string): string {
+  return name.slice(0, 63).replace(/[^A-Za-z0-9]+$/, '');
 }
 
 function keptLabels({ labels = {}, annotations }: ScaledObjectType['metadata']): Record<string, string> {

@@ -14,15 +14,16 @@ export type Composite = (sources: readonly Source[]) => Source;
 
 /** Undefined where there is no formula. Throws TriggerError that says what is wrong with it. */
 export function compositeOf({ advanced, triggers, fallback }: Pick<ScaledObjectSpec, 'advanced' | 'triggers' | 'fallback'>): Composite | undefined {
-  const { formula, target: wanted, activationTarget = '0', metricType: type = 'AverageValue' } = advanced?.scalingModifiers ?? {};
-  if (formula === undefined || formula === '') return undefined;
+  const { formula = '', target: wanted, activationTarget = '0', metricType: type = 'AverageValue' } = advanced?.scalingModifiers ?? {};
+  if (Object.values(advanced?.scalingModifiers ?? {}).every((each) => each === '')) return undefined;
   const wrong = (what: string, error?: unknown): never => {
     throw new TriggerError(`scalingModifiers: ${what}`, { cause: error });
   };
+  if (formula === '') wrong('formula is mandatory');
   const [target, activation] = [Number(wanted), Number(activationTarget)];
   if (wanted === undefined || !(target > 0)) wrong(`target must be a number above 0, not ${JSON.stringify(wanted)}`);
   if (!Number.isFinite(activation)) wrong(`activationTarget must be a number, not ${JSON.stringify(activationTarget)}`);
-  const names = triggers.filter((each) => !isResource(each.type)).map(({ name }, index) => name || wrong(`the trigger ${index} has no name, by which the formula could ask for it`));
+  const names = triggers.filter((each) => !isResource(each.type)).flatMap(({ name }) => (name === undefined || name === '' ? [] : [name]));
   const evaluate = ((): ReturnType<typeof parseFormula> => {
     try {
       return parseFormula(formula, names);
@@ -37,7 +38,7 @@ export function compositeOf({ advanced, triggers, fallback }: Pick<ScaledObjectS
     if (worst !== undefined) return { ...common, failures: worst.failures, error: worst.error };
     if (asked.some(({ reading }) => reading === undefined)) return { ...common, failures: 0 };
     try {
-      const value = evaluate(Object.fromEntries(sources.map((each) => [each.spec.name ?? '', isNil(each, fallback) ? null : each.reading!.value])));
+      const value = evaluate(Object.fromEntries(sources.filter(({ spec }) => (spec.name ?? '') !== '').map((each) => [each.spec.name!, isNil(each, fallback) ? null : each.reading!.value])));
       return { ...common, failures: 0, reading: { value, active: value > activation } };
     } catch (error) {
       return { ...common, failures: 1, error: `the formula cannot be evaluated: ${(error as Error).message}` };

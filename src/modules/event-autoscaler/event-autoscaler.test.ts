@@ -2,13 +2,17 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ApiError } from '../../api/errors.ts';
 import type { ScaledJobSpec } from '../../api/keda/scaled-job.ts';
-import type { ScaledObject } from '../../api/keda/scaled-object.ts';
+import { ScaledObject as ScaledObjectKind, type ScaledObject } from '../../api/keda/scaled-object.ts';
+import { TriggerAuthentication } from '../../api/keda/trigger-authentication.ts';
+import { usersOf } from './authentication-users.ts';
 import { desiredAutoscaler } from './autoscaler.ts';
 import { compositeOf } from './composite.ts';
 import { fallbackReplicas, valueOf } from './fallback.ts';
 import { isPending, jobsToStart } from './job-count.ts';
 import { learned } from './learn.ts';
-import { decideScale, type Situation } from './scale.ts';
+import { rivalOf } from './rivals.ts';
+import { decideScale, isCoolingDown, type Situation } from './scale.ts';
+import { statusOf, type Standing } from './scaled-object-status.ts';
 import type { Source } from './sources.ts';
 import { calendar } from './triggers/calendar.ts';
 import { cron } from './triggers/cron.ts';
@@ -33,6 +37,7 @@ const cases: [what: string, object: ScaledObject, situation: Omit<Situation, 'no
   ['waits for no time of a clock that was a day ahead', scaled({}, { lastActive: -86_400 }), { replicas: 2, active: false }, 0],
   ['sleeps at once where nothing was ever active', scaled(), { replicas: 2, active: false }, 0],
   ['but not before its first cooldown', scaled({ initialCooldownPeriod: 60 }, { created: 59 }), { replicas: 2, active: false }, undefined],
+  ['wakes from between idle and the least', scaled({ minReplicaCount: 3, idleReplicaCount: 1 }), { replicas: 2, active: true }, 3],
   ['idles', scaled({ minReplicaCount: 3, idleReplicaCount: 1, cooldownPeriod: 10 }, { lastActive: 11 }), { replicas: 3, active: false }, 1],
   ['does not go below the least', scaled({ minReplicaCount: 2 }, { lastActive: 1_000 }), { replicas: 5, active: false }, undefined],
   ['comes up to the least', scaled({ minReplicaCount: 2 }), { replicas: 1, active: false }, 2],
@@ -43,8 +48,58 @@ const cases: [what: string, object: ScaledObject, situation: Omit<Situation, 'no
 ];
 for (const [what, object, situation, to] of cases) test(`scale: ${what}`, () => assert.equal(decideScale(object, { nowMs: NOW, complete: true, ...situation })?.replicas, to));
 
+test('who keeps replicas since a trigger was active says so', () => {
+  const cools = (object: ScaledObject, situation: Partial<Situation> = {}): boolean => isCoolingDown(object, { nowMs: NOW, complete: true, active: false, replicas: 2, ...situation });
+  const recent = scaled({}, { lastActive: 10 });
+  assert.deepEqual([cools(recent), cools(recent, { replicas: 0 }), cools(recent, { active: true }), cools(recent, { complete: false }), cools(scaled({}, { lastActive: 301 }))], [true, false, false, false, false]);
+  assert.deepEqual([cools(scaled({ initialCooldownPeriod: 60 }, { created: 59 })), cools(scaled({ minReplicaCount: 2 }, { lastActive: 10 })), cools(scaled({ minReplicaCount: 3, idleReplicaCount: 1 }, { lastActive: 10 }))], [true, false, true]);
+});
+
+test('who uses an authentication', () => {
+  const user = (name: string, more: object, ...references: object[]) => ({ metadata: { name, namespace: 'default', ...more }, spec: { triggers: references.map((authenticationRef) => ({ type: 'redis', metadata: {}, authenticationRef })) } }) as ScaledObject;
+  assert.deepEqual([...usersOf([user('b', {}, { name: 'secret' }, { name: 'secret' }), user('a', {}, { name: 'secret' }, { name: 'secret', kind: 'ClusterTriggerAuthentication' }), user('gone', { deletionTimestamp: ago(1) }, { name: 'secret' }), user('other', { namespace: 'other' }, { name: 'secret', kind: 'TriggerAuthentication' })])],
+    [['TriggerAuthentication/default/secret', 'a,b'], ['ClusterTriggerAuthentication//secret', 'a'], ['TriggerAuthentication/other/secret', 'other']]);
+});
+
+test('conditions, in upstream\'s words', () => {
+  const standing: Standing = { all: [], metrics: [], isComposite: false, amiss: undefined, active: false, paused: false, partlyPaused: false, forced: false, cooling: false, pausedReplicas: undefined, resourceOnly: false };
+  const said = (more: Partial<Standing>, type: string): string => statusOf(scaled(), { ...standing, ...more }, { apiVersion: 'apps/v1', kind: 'Deployment', plural: 'deployments', replicas: 1 }, NOW).conditions!.filter((each) => each.type === type).map(({ status, reason, message }) => `${status} ${reason}: ${message}`).join();
+  assert.equal(said({ cooling: true }, 'Active'), 'False ScalerCooldown: Scaler cooling down because triggers are not active');
+  assert.equal(said({ active: true, forced: true }, 'Active'), 'True ScalerActive: Scaling is performed because activation is being forced by annotation');
+  assert.equal(said({ partlyPaused: true }, 'Paused'), 'True ScaledObjectPaused: ScaledObject is paused');
+  assert.equal(said({}, 'Fallback'), 'False NoFallbackFound: No fallbacks are active on this scaled object');
+});
+
+test('one workload, and one autoscaler, has one scaler', () => {
+  const named = (name: string, target: string, autoscaler?: string, annotations = {}): ScaledObject => ({ ...scaled({ scaleTargetRef: { name: target }, ...(autoscaler !== undefined && { advanced: { horizontalPodAutoscalerConfig: { name: autoscaler } } }) }), metadata: { name, annotations } });
+  assert.equal(rivalOf(named('b', 'api', 'shared'), [named('a', 'web', 'shared')], []), "the HPA 'shared' is already managed by the ScaledObject 'a'");
+  assert.equal(rivalOf(named('b', 'api', 'keda-hpa-a'), [named('a', 'web')], []), "the HPA 'keda-hpa-a' is already managed by the ScaledObject 'a'");
+  assert.equal(rivalOf(named('b', 'api'), [named('a', 'web')], []), undefined);
+  const hand = { metadata: { name: 'by-hand' }, spec: { scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: 'api' }, maxReplicas: 2 } };
+  assert.match(rivalOf(named('b', 'api'), [], [hand])!, /already managed by the hpa 'by-hand'/);
+  assert.equal(rivalOf(named('b', 'api', undefined, { 'scaledobject.keda.sh/transfer-hpa-ownership': 'true' }), [], [hand]), "the existing hpa 'by-hand' for workload 'api' of type 'apps/v1.Deployment' must be specified by name in advanced settings to enable ownership transfer");
+  assert.equal(rivalOf(named('b', 'api', 'by-hand', { 'scaledobject.keda.sh/transfer-hpa-ownership': 'true' }), [], [hand]), undefined);
+});
+
+test('bounds of replicas, as upstream has them', () => {
+  const errors = (spec: object): string[] => ScaledObjectKind.rules.validate!({ metadata: { name: 'web' }, spec: { scaleTargetRef: { name: 'web' }, triggers: [{ type: 'redis', metadata: {} }], ...spec } } as never, undefined as never).map(({ message }) => message);
+  assert.deepEqual([errors({}), errors({ minReplicaCount: 0, idleReplicaCount: 0 }), errors({ minReplicaCount: 2, maxReplicaCount: 2 })], [[], [], []]);
+  for (const [spec, words] of [[{ idleReplicaCount: 0 }, /IdleReplicaCount=0 must be less than MinReplicaCount=0/], [{ minReplicaCount: 0, maxReplicaCount: 0 }, /MinReplicaCount=1 must be less than MaxReplicaCount=0/], [{ minReplicaCount: 2, idleReplicaCount: 2 }, /IdleReplicaCount=2/]] as const) assert.match(errors(spec).join(), words);
+});
+
+test('where tokens are asked for has to be an address', () => {
+  const errors = (tokenUrl: string, clientId = 'me'): string[] => TriggerAuthentication.rules.validate!({ metadata: { name: 'a' }, spec: { oauth2: { type: 'clientCredentials', clientId, tokenUrl, clientSecret: {} } } } as never, undefined as never).map(({ message }) => message);
+  assert.deepEqual(errors('https://login.example.com/token'), []);
+  for (const wrong of ['login.example.com/token', 'ftp://login.example.com', 'https://']) assert.match(errors(wrong).join(), /must be a valid http or https URL/);
+  assert.match(errors('').join(), /oauth2.tokenUrl is required/);
+  assert.match(errors('http://a', '').join(), /oauth2.clientId is required/);
+});
+
 test('the autoscaler has a metric for each trigger', () => {
+  const long = desiredAutoscaler({ ...scaled(), metadata: { name: `${'a'.repeat(53)}-bcd`, labels: { 'app.kubernetes.io/managed-by': 'helm' }, annotations: { team: 'a', 'kubectl.kubernetes.io/last-applied-configuration': '{}', 'llmos.dev/learned-events': '{}' } } }, []);
+  assert.deepEqual([long.metadata.labels?.['app.kubernetes.io/name'], long.metadata.labels?.['app.kubernetes.io/managed-by'], long.metadata.annotations], [`keda-hpa-${'a'.repeat(53)}`, 'helm', { team: 'a' }]);
   const { spec, metadata } = desiredAutoscaler(scaled({ maxReplicaCount: 7, triggers: [{ type: 'redis', metadata: {} }, { type: 'cpu', metricType: 'Utilization', metadata: { value: '60' } }, { type: 'memory', metadata: { type: 'AverageValue', value: '1Gi', containerName: 'main' } }] }), [{ name: 's0-redis-jobs', target: 2.5, type: 'AverageValue' }]);
+  assert.equal(metadata.labels?.['app.kubernetes.io/managed-by'], 'keda-operator');
   assert.deepEqual([metadata.name, spec!.minReplicas, spec!.maxReplicas, spec!.scaleTargetRef], ['keda-hpa-web', 1, 7, { apiVersion: 'apps/v1', kind: 'Deployment', name: 'web' }]);
   assert.deepEqual(spec!.metrics, [
     { type: 'External', external: { metric: { name: 's0-redis-jobs', selector: { matchLabels: { 'scaledobject.keda.sh/name': 'web' } } }, target: { type: 'AverageValue', averageValue: '2500m' } } },
@@ -76,7 +131,10 @@ test('a formula makes one metric of all triggers', () => {
   assert.equal(of({}), undefined);
   assert.throws(() => of({ formula: 'one' }), /target must be a number above 0/);
   assert.throws(() => of({ formula: 'three', target: '1' }), /scalingModifiers: the formula cannot be read: 'three' is the name of no trigger/);
-  assert.throws(() => of({ formula: 'one', target: '1' }, ['one', '']), /the trigger 1 has no name/);
+  assert.throws(() => of({ target: '2' }), /formula is mandatory/);
+  const without = of({ formula: 'one', target: '1' }, ['one', ''])!; // whom the formula does not ask for needs no name
+  assert.equal(without([source('one', 7), { ...source('', 4), spec: { type: 'redis', metadata: {} } }]).reading?.value, 7);
+  assert.throws(() => of({ formula: 'one + two', target: '1' }, ['one', '']), /'two' is the name of no trigger/);
 });
 
 test('triggerScoped: a formula goes on without what has failed for too long', () => {
@@ -117,6 +175,11 @@ const jobs: [what: string, spec: Partial<ScaledJobSpec>, sources: [value: number
   ['a strategy that nobody knows is the default', { scalingStrategy: { strategy: 'lazy' } }, [[10, 1]], 4, 0, 6],
   ['a strategy that only objects know is, too', { scalingStrategy: { strategy: 'constructor' } }, [[10, 1]], 4, 0, 6],
   ['several: the greatest', {}, [[5, 1], [8, 1]], 0, 0, 8],
+  ['several: what the one asks for in which the most waits', {}, [[10, 10], [5, 1]], 0, 0, 1],
+  ['several: what the one asks for in which the least waits', { scalingStrategy: { multipleScalersCalculation: 'min' } }, [[10, 1], [5, 5]], 0, 0, 1],
+  ['several: the average', { scalingStrategy: { multipleScalersCalculation: 'avg' } }, [[10, 1], [5, 5]], 0, 0, 6],
+  ['several: their sum is no more than the most', { maxReplicaCount: 10, scalingStrategy: { multipleScalersCalculation: 'sum' } }, [[8, 1], [8, 1]], 7, 0, 3],
+  ['eager: what one is for may be less than one', { maxReplicaCount: 10, scalingStrategy: { strategy: 'eager' } }, [[3, 0.5]], 0, 0, 6],
   ['several: the sum', { scalingStrategy: { multipleScalersCalculation: 'sum' } }, [[5, 1], [8, 1]], 0, 0, 13],
 ];
 for (const [what, spec, sources, running, pending, count] of jobs) {
@@ -128,6 +191,7 @@ test('jobs: pending until a pod runs, or until pods have what is asked for', () 
   assert.deepEqual([isPending([]), isPending([pod('Pending')]), isPending([pod('Pending'), pod('Running')]), isPending([pod('Succeeded')])], [true, true, false, false]);
   const asked = ['Ready', 'PodScheduled'];
   assert.deepEqual([isPending([pod('Running', 'PodScheduled')], asked), isPending([pod('Pending', 'PodScheduled', 'Ready')], asked), isPending([], asked)], [true, false, true]);
+  assert.equal(isPending([pod('Running', 'PodScheduled'), pod('Pending', 'Ready')], asked), true, 'two pods with one each');
 });
 
 const input = (metadata: Record<string, string>, nowMs: number) => ({ metadata, auth: {}, env: {}, namespace: 'default', owner: 'web', context: { clock: { nowMs: () => nowMs } } as never });

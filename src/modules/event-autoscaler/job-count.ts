@@ -17,18 +17,19 @@ export interface Waiting {
 export function jobsToStart({ minReplicaCount = 0, maxReplicaCount = DEFAULT_MOST, scalingStrategy = {} }: ScaledJobSpec, { sources, running, pending }: Waiting): number {
   const least = Math.min(minReplicaCount, maxReplicaCount);
   const most = maxReplicaCount - least;
-  const active = sources.filter((each) => each.active);
-  const waits = combine(active.map(({ value }) => value), scalingStrategy.multipleScalersCalculation);
-  const asked = Math.ceil(combine(active.map(({ value, target }) => Math.min(most, target > 0 ? value / target : 0)), scalingStrategy.multipleScalersCalculation));
-  const beyondLeast = Math.max(0, Math.min(Math.ceil(waits), strategyOf(scalingStrategy)({ asked, running: Math.max(0, running - least), pending, most }, scalingStrategy)));
+  const combined = combine(sources.filter((each) => each.active).map(({ value, target }) => ({ waits: value, asked: Math.min(most, target > 0 ? value / target : 0) })), scalingStrategy.multipleScalersCalculation);
+  const asked = Math.ceil(Math.min(most, combined.asked));
+  // As many as may be, at once, do not count what waits.
+  const waits = scalingStrategy.strategy === 'eager' ? most : Math.ceil(combined.waits);
+  const beyondLeast = Math.max(0, Math.min(waits, strategyOf(scalingStrategy)({ asked, running: Math.max(0, running - least), pending, most }, scalingStrategy)));
   const toLeast = Math.max(0, least - running);
   return Math.max(0, Math.min(toLeast + beyondLeast, maxReplicaCount - running));
 }
 
-/** A Job is, until one of its pods runs or has run; or until they have all conditions that are asked for (pendingPodConditions). */
+/** A Job is, until one of its pods runs or has run; or until one of them has all conditions that are asked for (pendingPodConditions). */
 export function isPending(pods: readonly Pod[], wanted: readonly string[] = []): boolean {
   if (wanted.length === 0) return pods.every(({ status }) => status?.phase !== 'Running' && status?.phase !== 'Succeeded');
-  return !wanted.every((type) => pods.some((pod) => podCondition(pod, type)?.status === 'True'));
+  return !pods.some((pod) => wanted.every((type) => podCondition(pod, type)?.status === 'True'));
 }
 
 interface Counts { asked: number; running: number; pending: number; most: number }
@@ -49,8 +50,12 @@ function strategyOf({ strategy = 'default', customScalingRunningJobPercentage: p
   return (lacking ? undefined : ownValue(strategies, strategy)) ?? strategies['default']!;
 }
 
-function combine(values: readonly number[], how = 'max'): number {
-  if (values.length === 0) return 0;
-  const sum = values.reduce((total, value) => total + value, 0);
-  return how === 'min' ? Math.min(...values) : how === 'sum' ? sum : how === 'avg' ? sum / values.length : Math.max(...values);
+interface Work { waits: number; asked: number }
+
+/** Of several triggers the one in which the most waits, or the least, with what that one asks for; or all of them together. */
+function combine(all: readonly Work[], how = 'max'): Work {
+  const sum = all.reduce((total, { waits, asked }) => ({ waits: total.waits + waits, asked: total.asked + asked }), { waits: 0, asked: 0 });
+  if (how === 'sum') return sum;
+  if (how === 'avg') return all.length === 0 ? sum : { waits: sum.waits / all.length, asked: sum.asked / all.length };
+  return all.reduce<Work>((chosen, each) => ((how === 'min' ? chosen.waits === 0 || each.waits < chosen.waits : each.waits > chosen.waits) ? each : chosen), { waits: 0, asked: 0 });
 }

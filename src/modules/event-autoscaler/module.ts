@@ -15,7 +15,7 @@ export default defineModule({
   kinds: [ScaledObject, ScaledJob, TriggerAuthentication, ClusterTriggerAuthentication],
   needs: [HorizontalPodAutoscaler, Job, Pod],
   reads: 'all', // whatever has a scale, and what triggers refer to
-  writes: [ScaledObject, ScaledJob, HorizontalPodAutoscaler, Job],
+  writes: [ScaledObject, ScaledJob, TriggerAuthentication, ClusterTriggerAuthentication, HorizontalPodAutoscaler, Job],
   scales: true,
   tokens: true,
   portable: true,

@@ -10,6 +10,7 @@ import { isMarked, type KedaCondition } from '../../api/keda/triggers.ts';
 import { controllerReference, isControlledBy } from '../../api/owner.ts';
 import { rfc3339 } from '../../base/clock.ts';
 import type { ModuleContext } from '../../sdk/index.ts';
+import { isResource } from './autoscaler.ts';
 import { isPending, jobsToStart } from './job-count.ts';
 import type { Settings } from './settings.ts';
 import { openSources, sameTriggers, type Sources } from './sources.ts';
@@ -101,6 +102,7 @@ export function jobWorker(context: ModuleContext, settings: Settings, wake: () =
 
   async function work(object: ScaledJob): Promise<Pick<NonNullable<ScaledJob['status']>, 'lastActiveTime'> & { conditions: KedaCondition[] }> {
     if (isMarked(object.metadata.annotations, PAUSED)) return { conditions: [ready, inactive, { type: 'Paused', status: 'True', reason: 'ScaledJobPaused', message: 'ScaledJob is paused' }] };
+    checkTriggers(object);
     const sources = await sourcesOf(object);
     await sources.read(signal);
     await jobs.ready();
@@ -117,7 +119,7 @@ export function jobWorker(context: ModuleContext, settings: Settings, wake: () =
     return {
       ...(active ? { lastActiveTime: rfc3339(clock.nowMs()) } : {}),
       conditions: [
-        failing.length === 0 ? ready : { type: 'Ready', status: failing.length === sources.all.length ? 'False' : 'Unknown', reason: 'TriggerError', message: failing.map(({ name, error }) => `${name}: ${error}`).join('; ') },
+        failing.length === 0 ? ready : { type: 'Ready', ...(failing.length === sources.all.length ? { status: 'False', reason: 'TriggerError' } : { status: 'Unknown', reason: 'PartialTriggerError' }), message: failing.map(({ name, error }) => `${name}: ${error}`).join('; ') },
         active ? { type: 'Active', status: 'True', reason: 'ScalerActive', message: 'Scaling is performed because triggers are active' } : inactive,
         { type: 'Paused', status: 'False', reason: 'ScaledJobUnpaused', message: 'ScaledJob is unpaused' },
       ],
@@ -138,7 +140,7 @@ export function jobWorker(context: ModuleContext, settings: Settings, wake: () =
       const readyOf = (all: readonly KedaCondition[] | undefined): KedaCondition | undefined => all?.find(({ type }) => type === 'Ready');
       const [before, now] = [readyOf(object.status?.conditions), readyOf(said.conditions)];
       if (now?.status === 'True' && before?.status !== 'True') events.event(object, 'Normal', 'ScaledJobReady', 'ScaledJob is ready for scaling');
-      else if (now?.reason === 'TriggerError' && before?.message !== now.message) events.event(object, 'Warning', 'KEDAScalerFailed', now.message ?? '');
+      else if (now?.reason?.endsWith('TriggerError') === true && before?.message !== now.message) events.event(object, 'Warning', 'KEDAScalerFailed', now.message ?? '');
       const status = { ...object.status, ...said, conditions: said.conditions.reduce<KedaCondition[]>((all, condition) => withCondition(all, condition, rfc3339(clock.nowMs())), object.status?.conditions ?? []) };
       if (isDeepStrictEqual(status, object.status)) return;
       await client.update(ScaledJob, { ...object, status }, { subresource: 'status' }).catch((error: unknown) => {
@@ -150,6 +152,13 @@ export function jobWorker(context: ModuleContext, settings: Settings, wake: () =
 
 const ready: KedaCondition = { type: 'Ready', status: 'True', reason: 'ScaledJobReady', message: 'ScaledJob is defined correctly and is ready to scaling' };
 const inactive: KedaCondition = { type: 'Active', status: 'False', reason: 'ScalerNotActive', message: 'Scaling is not performed because triggers are not active' };
+
+/** Jobs have no autoscaler that could read these. Throws Error, in upstream's words. */
+function checkTriggers({ spec }: ScaledJob): void {
+  const resource = spec.triggers.find(({ type }) => isResource(type));
+  if (resource !== undefined) throw new Error(`the trigger ${resource.type} is for ScaledObjects only: a ScaledJob has no autoscaler that could read it`);
+  if (spec.triggers.some(({ metricType = '' }) => metricType !== '')) throw new Error('Cannot set metricType in ScaledJob triggers');
+}
 
 function endOf({ status }: Job): { type: string; lastTransitionTime?: string } | undefined {
   return status?.conditions?.find(({ type, status: is }) => (type === 'Complete' || type === 'Failed') && is === 'True');

@@ -19,6 +19,10 @@ export interface ObjectSources {
 /** After so many failures of a source in a row, all are made anew. */
 const FAILURES = 3;
 
+function hasFormula({ spec: { advanced } }: ScaledObject): boolean {
+  return (advanced?.scalingModifiers?.formula ?? '') !== '';
+}
+
 /** `podSpecOf` gives that of the target's pods; `wake` is called when a trigger has news. */
 export function objectSources(context: ModuleContext, { settings, wake, podSpecOf }: { settings: Settings; wake(): void; podSpecOf(object: ScaledObject): Promise<PodSpec | undefined> }): ObjectSources {
   let opened: { made: ScaledObject; sources: Sources } | undefined;
@@ -40,12 +44,12 @@ export function objectSources(context: ModuleContext, { settings, wake, podSpecO
     async of(object) {
       const { made, sources } = opened ?? {};
       const learned = object.metadata.annotations?.[LEARNED];
-      const isSame = made !== undefined && sources !== undefined && sameTriggers(made.spec.triggers, object.spec.triggers) && isDeepStrictEqual(made.spec.scaleTargetRef, object.spec.scaleTargetRef) && made.metadata.annotations?.[LEARNED] === learned;
+      const isSame = made !== undefined && sources !== undefined && sameTriggers(made.spec.triggers, object.spec.triggers) && isDeepStrictEqual(made.spec.scaleTargetRef, object.spec.scaleTargetRef) && made.metadata.annotations?.[LEARNED] === learned && hasFormula(made) === hasFormula(object);
       if (isSame && context.clock.nowMs() < sources.staleMs && !sources.all.some(({ failures }) => failures > 0 && failures % FAILURES === 0)) return sources;
       const { namespace = '', name = '' } = object.metadata;
       const before = new Map(sources?.all.map((each) => [each.name, each]));
       const next = await openAgain(isSame, {
-        triggers: object.spec.triggers, namespace, owner: name, settings, wake, podSpec: await podSpecOf(object), container: object.spec.scaleTargetRef.envSourceContainerName, context, ...(learned === undefined ? {} : { more: { calendar: { learned } } }),
+        triggers: object.spec.triggers, namespace, owner: name, settings, wake, podSpec: await podSpecOf(object), container: object.spec.scaleTargetRef.envSourceContainerName, isMetricSource: hasFormula(object), context, ...(learned === undefined ? {} : { more: { calendar: { learned } } }),
       });
       if (next === undefined) return sources!;
       // A source that fails goes on failing until it is read: its count is not begun anew.

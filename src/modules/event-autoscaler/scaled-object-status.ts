@@ -19,6 +19,12 @@ export interface Standing {
   amiss: string | undefined;
   active: boolean;
   paused: boolean;
+  /** One way alone, or altogether. */
+  partlyPaused: boolean;
+  /** Active since the annotation says so. */
+  forced: boolean;
+  /** No trigger is active, and the cooldown period is not over. */
+  cooling: boolean;
   /** What the annotation says to keep while it is paused. */
   pausedReplicas: number | undefined;
   /** It has no triggers but cpu and memory, which the autoscaler reads itself. */
@@ -39,7 +45,7 @@ export function statusOf(object: ScaledObject, standing: Standing, target: { api
   };
 }
 
-function conditionsOf({ status, spec }: ScaledObject, { all, metrics, isComposite, amiss, active, paused, resourceOnly }: Standing, nowMs: number): KedaCondition[] {
+function conditionsOf({ status, spec }: ScaledObject, { all, metrics, isComposite, amiss, active, paused, partlyPaused, forced, cooling, resourceOnly }: Standing, nowMs: number): KedaCondition[] {
   const failing = all.some(({ failures }) => failures > 0) ? all.filter(({ failures }) => failures > 0) : metrics.filter(({ failures }) => failures > 0);
   const fallen = metrics.some((source) => inFallback(source, spec.fallback)) || (isComposite && all.some((source) => isNil(source, spec.fallback)));
   const why = [...failing.map(({ name, error }) => `${name}: ${error}`), ...(amiss === undefined ? [] : [amiss])].join('; ');
@@ -48,9 +54,10 @@ function conditionsOf({ status, spec }: ScaledObject, { all, metrics, isComposit
     failing.length === 0 || paused ? { type: 'Ready', status: 'True', reason: 'ScaledObjectReady', message: 'ScaledObject is defined correctly and is ready for scaling' }
       : metrics.every(({ failures }) => failures > 0) && !resourceOnly ? { type: 'Ready', status: 'False', reason: 'TriggerError', message: `Triggers defined in ScaledObject are not working correctly; capacity is held. ${why}` }
         : { type: 'Ready', status: 'Unknown', reason: 'PartialTriggerError', message: `Some triggers defined in ScaledObject are not working correctly. ${why}` },
-    active ? { type: 'Active', status: 'True', reason: 'ScalerActive', message: 'Scaling is performed because triggers are active' } : { type: 'Active', status: failing.length > 0 && !paused ? 'Unknown' : 'False', reason: paused ? 'ScalerPaused' : failing.length > 0 ? 'TriggerError' : 'ScalerNotActive', message: 'Scaling is not performed because triggers are not active' },
-    spec.fallback === undefined ? { type: 'Fallback', status: 'False', reason: 'NoFallbackFound', message: 'No fallbacks are defined' } : fallen ? { type: 'Fallback', status: 'True', reason: 'FallbackExists', message: 'At least one trigger is falling back on this scaled object' } : { type: 'Fallback', status: 'False', reason: 'NoFallbackFound', message: 'No fallbacks are active on this scaled object' },
-    paused ? { type: 'Paused', status: 'True', reason: 'ScaledObjectPaused', message: 'ScaledObject is paused' } : { type: 'Paused', status: 'False', reason: 'ScaledObjectUnpaused', message: 'pause annotation removed for ScaledObject' },
+    active ? { type: 'Active', status: 'True', reason: 'ScalerActive', message: forced ? 'Scaling is performed because activation is being forced by annotation' : 'Scaling is performed because triggers are active' }
+      : cooling ? { type: 'Active', status: 'False', reason: 'ScalerCooldown', message: 'Scaler cooling down because triggers are not active' } : { type: 'Active', status: failing.length > 0 && !paused ? 'Unknown' : 'False', reason: paused ? 'ScalerPaused' : failing.length > 0 ? 'TriggerError' : 'ScalerNotActive', message: 'Scaling is not performed because triggers are not active' },
+    spec.fallback === undefined ? { type: 'Fallback', status: 'False', reason: 'NoFallbackFound', message: 'No fallbacks are active on this scaled object' } : fallen ? { type: 'Fallback', status: 'True', reason: 'FallbackExists', message: 'At least one trigger is falling back on this scaled object' } : { type: 'Fallback', status: 'False', reason: 'NoFallbackFound', message: 'No fallbacks are active on this scaled object' },
+    partlyPaused ? { type: 'Paused', status: 'True', reason: 'ScaledObjectPaused', message: 'ScaledObject is paused' } : { type: 'Paused', status: 'False', reason: 'ScaledObjectUnpaused', message: 'pause annotation removed for ScaledObject' },
   ] as KedaCondition[]).reduce<KedaCondition[]>((others, condition) => withCondition(others, condition, now), status?.conditions ?? []);
 }
 

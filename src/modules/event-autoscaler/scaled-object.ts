@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { HorizontalPodAutoscaler } from '../../api/autoscaling/horizontal-pod-autoscaler.ts';
 import { isApiError } from '../../api/errors.ts';
 import type { PodSpec } from '../../api/generated/core-v1.ts';
-import { FORCED, PAUSED, PAUSED_REPLICAS, ScaledObject, type ScaledObjectStatus } from '../../api/keda/scaled-object.ts';
+import { FORCED, PAUSED, PAUSED_REPLICAS, PAUSED_SCALE_IN, PAUSED_SCALE_OUT, ScaledObject, type ScaledObjectStatus } from '../../api/keda/scaled-object.ts';
 import { isMarked, type KedaCondition } from '../../api/keda/triggers.ts';
 import { parseApiVersion, type KubeObject } from '../../api/meta.ts';
 import type { ModuleContext } from '../../sdk/index.ts';
@@ -15,7 +15,7 @@ import { dropAutoscaler, keepAutoscaler } from './keep-autoscaler.ts';
 import { learn } from './learn.ts';
 import { holdForRestore, restore } from './restore-replicas.ts';
 import { rivalOf } from './rivals.ts';
-import { decideScale } from './scale.ts';
+import { decideScale, isCoolingDown } from './scale.ts';
 import { objectSources } from './scaled-object-sources.ts';
 import { failedStatus, statusOf } from './scaled-object-status.ts';
 import type { Settings } from './settings.ts';
@@ -74,20 +74,36 @@ export function scaledWorker(context: ModuleContext, settings: Settings, wake: (
       await keepAutoscaler(object, metricsOf(sources), client);
     }
     const resourceOnly = spec.triggers.every(({ type }) => isResource(type));
-    const active = !paused && (resourceOnly || isMarked(metadata.annotations, FORCED) || metricsOf(sources).some((source) => isActive(source, spec.fallback, replicas)));
+    const forced = isMarked(metadata.annotations, FORCED);
+    const active = !paused && (resourceOnly || forced || metricsOf(sources).some((source) => isActive(source, spec.fallback, replicas)));
     const nowMs = clock.nowMs();
+    const situation = { replicas, active, complete: metricsOf(sources).every(({ failures, ...each }) => failures === 0 || inFallback({ failures, ...each }, spec.fallback)), nowMs };
+    const cooling = !paused && isCoolingDown(object, situation);
     if (!paused || pausedAt !== undefined) {
-      const decided = decideScale(object, { replicas, active, complete: metricsOf(sources).every(({ failures, ...each }) => failures === 0 || inFallback({ failures, ...each }, spec.fallback)), nowMs });
+      const decided = decideScale(object, situation);
       if (decided !== undefined) {
-        await target.set(decided.replicas);
-        events.event(object, 'Normal', decided.replicas > replicas ? 'KEDAScaleTargetActivated' : 'KEDAScaleTargetDeactivated', `Scaled ${reference.kind} ${metadata.namespace}/${reference.name} from ${replicas} to ${decided.replicas}: ${decided.reason}`);
+        await setReplicas(object, target, decided.replicas, pausedAt !== undefined ? decided.reason : forced ? 'caused by forced activation annotation' : active ? `triggered by ${metricsOf(sources).filter((source) => isActive(source, spec.fallback, replicas)).map(({ name }) => name).join(';')}` : decided.reason);
         replicas = decided.replicas;
       }
     }
     await learn(object, replicas, context);
     const plural = kinds.find(parseApiVersion(reference.apiVersion).group, reference.kind)?.plural ?? '';
-    const standing = { all: sources.all, metrics: metricsOf(sources), isComposite: composite !== undefined, amiss: opened.amiss(), active, paused, pausedReplicas: pausedAt === undefined ? undefined : Number(pausedAt), resourceOnly };
+    const standing = { all: sources.all, metrics: metricsOf(sources), isComposite: composite !== undefined, amiss: opened.amiss(), active, paused, partlyPaused: paused || [PAUSED_SCALE_IN, PAUSED_SCALE_OUT].some((each) => isMarked(metadata.annotations, each)), forced, cooling, pausedReplicas: pausedAt === undefined ? undefined : Number(pausedAt), resourceOnly };
     return statusOf(object, standing, { ...reference, plural, replicas: target.replicas }, nowMs);
+  }
+
+  /** And tells, in upstream's words. */
+  async function setReplicas(object: ScaledObject, target: ScaleTarget, wanted: number, why: string): Promise<void> {
+    const { metadata, spec: { scaleTargetRef: { apiVersion = 'apps/v1', kind = 'Deployment', name } } } = object;
+    const rises = wanted > target.replicas;
+    const what = `${apiVersion}.${kind} ${metadata.namespace}/${name} from ${target.replicas} to ${wanted}`;
+    try {
+      await target.set(wanted);
+    } catch (error) {
+      events.event(object, 'Warning', rises ? 'KEDAScaleTargetActivationFailed' : 'KEDAScaleTargetDeactivationFailed', `Failed to ${rises ? 'scale' : 'deactivate'} ${what}`);
+      throw error;
+    }
+    events.event(object, 'Normal', rises ? 'KEDAScaleTargetActivated' : 'KEDAScaleTargetDeactivated', `${rises ? 'Scaled' : 'Deactivated'} ${what}, ${why}`);
   }
 
   /** What has become of it since the last turn. */

@@ -41,6 +41,8 @@ export interface SourcesInput {
   /** Of the target's pods. */
   podSpec: PodSpec | undefined;
   container: string | undefined;
+  /** A formula has a target of its own. */
+  isMetricSource?: boolean;
   /** More metadata for triggers of a type. */
   more?: Readonly<Record<string, Readonly<Record<string, string>>>>;
   context: Pick<ModuleContext, 'client' | 'caches' | 'clock' | 'log' | 'readPath' | 'may'>;
@@ -53,7 +55,7 @@ const RENEWED = 0.8;
 
 /** Rejects with TriggerError, ApiError or Error that names the trigger. */
 export async function openSources(input: SourcesInput): Promise<Sources> {
-  const { namespace, owner, context, settings, more = {} } = input;
+  const { namespace, owner, context, settings, isMetricSource, more = {} } = input;
   const { TRIGGERS } = await import('./triggers/index.ts');
   const envOf = (container = input.container): Promise<Record<string, string>> => environmentOf(input.podSpec, container, { client: context.client, namespace });
   const env = await envOf();
@@ -69,7 +71,7 @@ export async function openSources(input: SourcesInput): Promise<Sources> {
       if (spec.metricType === 'Utilization') throw new TriggerError('metricType Utilization is for cpu and memory only');
       const { parameters: auth, expiresMs } = await resolveAuthentication(spec.authenticationRef, { context, namespace, settings, envOf: (container) => (container === undefined || container === '' ? Promise.resolve(env) : envOf(container)) });
       staleMs = Math.min(staleMs, beganMs + RENEWED * (expiresMs - beganMs));
-      const trigger = await make({ metadata: { ...spec.metadata, ...more[spec.type] }, auth, env, namespace, owner, context });
+      const trigger = await make({ metadata: { ...spec.metadata, ...more[spec.type] }, auth, env, namespace, owner, isMetricSource, context });
       opened.push({ trigger, source: { name: metricName(`s${index}`, trigger.name), spec, target: trigger.target, type: spec.metricType ?? 'AverageValue', readAtMs: 0, failures: 0 } });
     } catch (error) {
       close();

@@ -6,6 +6,7 @@ import { ScaledObject } from '../../api/keda/scaled-object.ts';
 import { aborted } from '../../base/aborted.ts';
 import type { ModuleContext } from '../../sdk/index.ts';
 import { scaledObjects } from './admit.ts';
+import { keepUsers } from './authentication-users.ts';
 import { externalMetricsRoute } from './external-metrics.ts';
 import { jobWorker } from './scaled-job.ts';
 import { scaledWorker, type ScaledWorker } from './scaled-object.ts';
@@ -26,6 +27,7 @@ export async function work(context: ModuleContext): Promise<void> {
   try {
     await Promise.all([
       keepAll(context, ScaledObject, objects, (wake) => scaledWorker(context, settings, wake)),
+      keepUsers(context),
       keepAll(context, ScaledJob, new Map<string, Worker<ScaledJob>>(), (wake) => jobWorker(context, settings, wake)),
     ]);
   } finally {

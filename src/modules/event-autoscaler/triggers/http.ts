@@ -16,8 +16,7 @@ export const http: TriggerFactory = (input) => {
   const route = parameters.needed('route');
   const kind = parameters.text('routeKind');
   if (kind !== undefined && !KINDS.includes(kind)) throw new TriggerError(`routeKind ${JSON.stringify(kind)}: write ${KINDS.join(', ')}`);
-  const target = parameters.number('targetValue');
-  if (target <= 0) throw new TriggerError('targetValue must be above 0');
+  const target = parameters.target('targetValue');
   const activation = parameters.number('activationTargetValue', 0);
   return {
     name: metricName('http', route), target,

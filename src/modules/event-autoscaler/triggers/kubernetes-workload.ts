@@ -1,7 +1,7 @@
 /** kubernetes-workload: how many pods a selector finds that have not ended (KEDA: Kubernetes Workload). */
 import { Pod } from '../../../api/core/pod.ts';
 import { parseSelector } from '../../../api/selector.ts';
-import { metricName, parametersOf, TriggerError, type TriggerFactory } from './trigger.ts';
+import { metricName, parametersOf, type TriggerFactory } from './trigger.ts';
 
 const ALL_NAMESPACES = '*';
 
@@ -11,8 +11,7 @@ export const kubernetesWorkload: TriggerFactory = (input) => {
   const said = parameters.text('namespace') ?? input.namespace;
   const namespace = said === ALL_NAMESPACES ? undefined : said;
   const selector = parseSelector(parameters.needed('podSelector'));
-  const target = parameters.number('value');
-  if (target <= 0) throw new TriggerError('value must be above 0');
+  const target = parameters.target('value');
   const activation = parameters.number('activationValue', 0);
   const pods = context.caches.of(Pod);
   return {

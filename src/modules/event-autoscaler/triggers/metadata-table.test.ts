@@ -145,7 +145,7 @@ const parts = { host: 'h', port: '5432', userName: 'u', dbName: 'd', sslmode: 'r
 table('postgresql', [
   { metadata: { ...query, connectionFromEnv: 'CONNECTION' }, env: { CONNECTION: 'postgresql://localhost:5432' } }, { metadata: { ...query, connection: 'postgresql://username:password@localhost:5432', activationTargetQueryValue: '3' } },
   { metadata: { ...query, ...parts, passwordFromEnv: 'PASSWORD' }, env: { PASSWORD: 'p' } }, { metadata: query, auth: { ...parts, password: 'p' } }, { metadata: query, auth: { connection: 'host=h user=u dbname=d' } },
-], [{ metadata: {} }, { metadata: query }, { metadata: { ...query, ...but(parts, ['dbName']) } }, { metadata: { ...query, ...parts, targetQueryValue: 'x' } }]);
+], [{ metadata: {} }, { metadata: query }, { metadata: { ...query, ...but(parts, ['dbName']) } }, { metadata: { ...query, ...parts, targetQueryValue: 'x' } }, { metadata: { ...query, ...parts, targetQueryValue: '0' } }]);
 
 const sql = { query: 'SELECT 1', queryValue: '12' };
 const place = { host: 'h', port: '3306', username: 'u', dbName: 'd' };
@@ -168,6 +168,17 @@ table('nats-jetstream', [
 const pods = { value: '1', podSelector: 'app=demo' };
 table('kubernetes-workload', [{ metadata: pods }, { metadata: { ...pods, podSelector: 'app in (demo1, demo2),deploy in (deploy1, deploy2)' } }, { metadata: { ...pods, namespace: 'default' } }],
   [{ metadata: but(pods, ['value']) }, { metadata: but(pods, ['podSelector']) }, { metadata: { ...pods, value: 'a' } }, { metadata: { ...pods, value: '0' } }, { metadata: { ...pods, activationValue: 'aa' } }]);
+
+it('a trigger that is read for a formula needs no target of its own', async () => {
+  const each: readonly (readonly [type: string, metadata: Words])[] = [
+    ['prometheus', but(prom, ['threshold'])], ['metrics-api', but(api, ['targetValue'])], ['postgresql', but({ ...query, ...parts }, ['targetQueryValue'])], ['mysql', but({ ...sql, ...place }, ['queryValue'])], ['kubernetes-workload', but(pods, ['value'])],
+  ];
+  for (const [type, metadata] of each) {
+    const input = { metadata, auth: {}, env: {}, namespace: 'test', owner: 'web', context };
+    assert.equal((await TRIGGERS[type]!({ ...input, isMetricSource: true })).target, 0, type);
+    await assert.rejects(async () => TRIGGERS[type]!(input), TriggerError, type);
+  }
+});
 
 it('kubernetes-workload counts in its namespace, in another, or in all', async () => {
   const all = ['test', 'test', 'other', 'third'].map((namespace) => ({ metadata: { namespace, labels: { app: 'demo' } } }));

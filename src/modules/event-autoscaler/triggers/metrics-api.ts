@@ -23,8 +23,7 @@ export const metricsApi: TriggerFactory = (input) => {
   if (!FORMATS.includes(format)) throw new TriggerError(`format ${JSON.stringify(format)}: write ${FORMATS.join(', ')}`);
   const options = webAuthentication(parameters);
   if (parameters.list('authMode').includes('apiKey') && parameters.text('method') === 'query') url.searchParams.set(parameters.text('keyParamName') ?? 'api_key', parameters.needed('apiKey'));
-  const target = parameters.number('targetValue');
-  if (target <= 0) throw new TriggerError('targetValue must be above 0');
+  const target = parameters.target('targetValue');
   const activation = parameters.number('activationTargetValue', 0);
   const aggregation = parameters.text('aggregationType') ?? 'average';
   const aggregate = ownValue(AGGREGATIONS, aggregation);

@@ -22,7 +22,7 @@ export const mqtt: TriggerFactory = (input): Trigger => {
   const mode = parameters.text('mode') ?? 'messageRate';
   if (mode !== 'messageRate' && mode !== 'value') throw new TriggerError(`mode ${JSON.stringify(mode)}: write messageRate or value`);
   const location = parameters.text('valueLocation');
-  const target = parameters.number('value');
+  const target = parameters.target('value');
   const activation = parameters.number('activationValue', 0);
   let session: Socket | undefined;
   let ready: Promise<void> | undefined;

@@ -15,8 +15,7 @@ export const prometheus: TriggerFactory = (input) => {
   const query = new URLSearchParams({ query: parameters.needed('query') });
   for (const [name, value] of pairsOf('queryParameters', parameters)) query.set(name, value);
   if (parameters.text('namespace') !== undefined) query.set('namespace', parameters.needed('namespace'));
-  const threshold = parameters.number('threshold');
-  if (threshold <= 0) throw new TriggerError('threshold must be above 0');
+  const threshold = parameters.target('threshold');
   const activation = parameters.number('activationThreshold', 0);
   const ignoresNull = parameters.flag('ignoreNullValues', true);
   return {

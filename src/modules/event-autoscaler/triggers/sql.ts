@@ -10,7 +10,7 @@ export const postgresql: TriggerFactory = (input) => {
     ? { host: parameters.needed('host'), port: parameters.number('port'), user: parameters.needed('userName'), password: parameters.text('password'), database: parameters.needed('dbName'), ssl: tlsOf(parameters.text('sslmode') ?? 'prefer') }
     : readConnection(whole);
   return {
-    name: 'postgresql', target: parameters.number('targetQueryValue'),
+    name: 'postgresql', target: parameters.target('targetQueryValue'),
     async read() {
       const { default: pg } = await import('pg');
       const client = new pg.Client({ ...where, connectionTimeoutMillis: READ_TIMEOUT_MS, query_timeout: READ_TIMEOUT_MS, statement_timeout: READ_TIMEOUT_MS });
@@ -47,7 +47,7 @@ export const mysql: TriggerFactory = (input) => {
   const whole = parameters.text('connectionString');
   const where = whole === undefined ? { host: parameters.needed('host'), port: parameters.number('port', 3306), user: parameters.needed('username'), password: parameters.text('password'), database: parameters.needed('dbName'), ...mysqlTls(parameters) } : readDsn(whole);
   return {
-    name: metricName('mysql', where.database ?? ''), target: parameters.number('queryValue'),
+    name: metricName('mysql', where.database ?? ''), target: parameters.target('queryValue'),
     async read() {
       const { createConnection } = await import('mysql2/promise');
       const connection = await createConnection({ ...where, connectTimeout: READ_TIMEOUT_MS });

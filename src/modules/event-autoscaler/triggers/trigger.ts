@@ -30,6 +30,8 @@ export interface TriggerInput {
   namespace: string;
   /** Of the ScaledObject or ScaledJob. */
   owner: string;
+  /** It is read for a formula, which has a target of its own: none of the trigger's is needed. */
+  isMetricSource?: boolean;
   context: Pick<ModuleContext, 'client' | 'caches' | 'clock' | 'log' | 'readPath'>;
 }
 
@@ -56,6 +58,8 @@ export interface Parameters {
   text(name: string): string | undefined;
   needed(name: string): string;
   number(name: string, fallback?: number): number;
+  /** How much one replica is for: a number above 0; 0 where it is not said, and a formula has one. */
+  target(name: string): number;
   flag(name: string, fallback?: boolean): boolean;
   /** Words between commas; none where it is missing. */
   list(name: string): string[];
@@ -65,7 +69,7 @@ export interface Parameters {
 const YES: ReadonlySet<string> = new Set(['1', 't', 'T', 'true', 'TRUE', 'True']);
 const NO: ReadonlySet<string> = new Set(['0', 'f', 'F', 'false', 'FALSE', 'False']);
 
-export function parametersOf({ metadata, auth, env }: Pick<TriggerInput, 'metadata' | 'auth' | 'env'>): Parameters {
+export function parametersOf({ metadata, auth, env, isMetricSource = false }: Pick<TriggerInput, 'metadata' | 'auth' | 'env' | 'isMetricSource'>): Parameters {
   const text = (name: string): string | undefined => {
     const given = auth[name] ?? metadata[name];
     if (given !== undefined && given !== '') return given;
@@ -74,19 +78,24 @@ export function parametersOf({ metadata, auth, env }: Pick<TriggerInput, 'metada
     if (env[variable] === undefined) throw new TriggerError(`${name}FromEnv names ${variable}, which the target's container does not have in its environment`);
     return env[variable];
   };
+  const number: Parameters['number'] = (name, fallback) => {
+    const value = text(name);
+    if (value === undefined && fallback !== undefined) return fallback;
+    const found = Number(value);
+    if (value === undefined || !Number.isFinite(found)) throw new TriggerError(value === undefined ? `${name} is missing` : `${name} must be a number, not ${JSON.stringify(value)}`);
+    return found;
+  };
   return {
-    text,
+    text, number,
+    target(name) {
+      const value = number(name, isMetricSource ? 0 : undefined);
+      if (value <= 0 && !isMetricSource) throw new TriggerError(`${name} must be above 0`);
+      return value;
+    },
     needed(name) {
       const value = text(name);
       if (value === undefined) throw new TriggerError(`${name} is missing: give it as metadata, or by a TriggerAuthentication`);
       return value;
-    },
-    number(name, fallback) {
-      const value = text(name);
-      if (value === undefined && fallback !== undefined) return fallback;
-      const number = Number(value);
-      if (value === undefined || !Number.isFinite(number)) throw new TriggerError(value === undefined ? `${name} is missing` : `${name} must be a number, not ${JSON.stringify(value)}`);
-      return number;
     },
     flag(name, fallback = false) {
       const value = text(name);
