@@ -156,6 +156,36 @@ describe('event scaling', { skip: lacksService('redis', 'postgres'), timeout: 30
     await kubectl('patch', 'so', 'worker', '--type=merge', '-p', '{"spec":{"cooldownPeriod":2}}');
   });
 
+  it('an autoscaler goes to none and comes back by a metric from outside, and is paused by who scales to none by hand', async () => {
+    const sleeper = MANIFEST.slice(0, MANIFEST.lastIndexOf('---')).replace('{name: worker}', '{name: sleeper}').replaceAll('{app: worker}', '{app: sleeper}').replace('replicas: 0', 'replicas: 1');
+    const there = (wanted: number): Promise<unknown> => eventually(async () => (await llmos.client.get(Deployment, 'sleeper', NS)).spec?.replicas === wanted, { what: `${wanted} of the sleeper`, timeoutMs: 60_000 });
+    const says = (type: string, reason: string): Promise<unknown> => eventually(async () => (await llmos.client.get(HorizontalPodAutoscaler, 'sleeper', NS)).status?.conditions?.some((each) => each.type === type && each.reason === reason), { what: reason, timeoutMs: 30_000 });
+    cli('rpush', 'jobs', '1', '2');
+    await apply(`${sleeper}---
+apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
+metadata: {name: sleeper}
+spec:
+  scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: sleeper}
+  minReplicas: 0
+  maxReplicas: 3
+  behavior: {scaleDown: {stabilizationWindowSeconds: 0}}
+  metrics: [{type: External, external: {metric: {name: s0-redis-jobs, selector: {matchLabels: {scaledobject.keda.sh/name: worker}}}, target: {type: AverageValue, averageValue: "1"}}}]
+`);
+    await there(2);
+    await says('ScaledToZero', 'NotScaledToZero');
+    cli('del', 'jobs');
+    await there(0);
+    await says('ScaledToZero', 'ScaledToZero');
+    cli('rpush', 'jobs', '1');
+    await there(1);
+    await says('ScaledToZero', 'NotScaledToZero');
+    await kubectl('scale', 'deployment', 'sleeper', '--replicas=0');
+    await says('ScalingActive', 'ScalingDisabled');
+    assert.equal((await llmos.client.get(Deployment, 'sleeper', NS)).spec?.replicas, 0);
+    await kubectl('delete', 'deployment/sleeper', 'hpa/sleeper');
+  });
+
   it('goes to sleep again, and takes its autoscaler with it when it goes', async () => {
     cli('del', 'jobs');
     await reaches(0);

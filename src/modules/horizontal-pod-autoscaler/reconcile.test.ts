@@ -121,16 +121,47 @@ describe('one look', () => {
     const { set, status, condition } = await look({ replicas: 0, used: 80 });
     assert.deepEqual([set, status.desiredReplicas, condition('ScalingActive')], [undefined, 0, 'False ScalingDisabled: scaling is disabled since the replica count of the target is zero']);
   });
-  it('scales from none and to none, where none is the least', async () => {
-    const spec = { minReplicas: 0, metrics: [QUEUE] };
-    assert.equal((await look({ replicas: 0, there: 0, outside: '25', spec })).set, 3);
-    assert.equal((await look({ replicas: 3, outside: '0', spec: { ...spec, behavior: { scaleDown: { stabilizationWindowSeconds: 0, selectPolicy: 'Max', policies: [{ type: 'Percent', value: 100, periodSeconds: 15 }] } } } })).set, 0);
-  });
   it('divides among the pods that there are', async () => assert.equal((await look({ replicas: 5, there: 3, outside: '30', spec: { metrics: [QUEUE], behavior: { scaleDown: { stabilizationWindowSeconds: 0, policies: [{ type: 'Percent', value: 100, periodSeconds: 15 }] } } } })).set, 3));
   it('has again what was asked for lately, where somebody took it away', async () => {
     const { autoscaling } = await look({ replicas: 6, used: 50 });
     assert.equal((await look({ replicas: 4, used: 50 }, autoscaling)).set, 6);
   });
+});
+
+describe('none, as the least', () => {
+  const spec = { minReplicas: 0, metrics: [QUEUE] };
+  const atOnce: HorizontalPodAutoscalerSpec['behavior'] = { scaleDown: { stabilizationWindowSeconds: 0, selectPolicy: 'Max', policies: [{ type: 'Percent', value: 100, periodSeconds: 15 }] } };
+  const NOT = 'False NotScaledToZero: the HPA controller did not scale the workload to zero';
+  const asleep = { desiredReplicas: 0, currentReplicas: 0, conditions: [{ type: 'ScaledToZero', status: 'True', reason: 'ScaledToZero', message: '' }] } as HorizontalPodAutoscaler['status'];
+  const OFF = 'False ScalingDisabled: scaling is disabled since the replica count of the target is zero';
+  it('is gone to, and that is noted', async () => {
+    const { set, condition } = await look({ replicas: 3, outside: '0', spec: { ...spec, behavior: atOnce } });
+    assert.deepEqual([set, condition('ScaledToZero')], [0, 'True ScaledToZero: the HPA controller scaled the workload to zero']);
+  });
+  it('is left again by whoever went there', async () => {
+    const { set, condition } = await look({ replicas: 0, there: 0, outside: '25', spec, old: asleep! });
+    assert.deepEqual([set, condition('ScaledToZero')], [3, NOT]);
+    assert.equal((await look({ replicas: 0, there: 0, outside: '0', spec, old: asleep! })).set, undefined);
+  });
+  it('is a pause where somebody else set it', async () => {
+    for (const conditions of [[], [{ type: 'ScaledToZero', status: 'False', reason: 'NotScaledToZero', message: '' }]]) {
+      const { set, condition } = await look({ replicas: 0, there: 0, outside: '25', spec, old: { desiredReplicas: 3, conditions } });
+      assert.deepEqual([set, condition('ScalingActive')], [undefined, OFF]);
+    }
+  });
+  it('is left by who went there before it was noted', async () => assert.equal((await look({ replicas: 0, there: 0, outside: '25', spec, old: { desiredReplicas: 0, lastScaleTime: TIME } })).set, 3));
+  it('is left for a least that was raised meanwhile, whatever the metrics say', async () => {
+    const raised = { ...spec, minReplicas: 2 };
+    const told = async (outside?: string): Promise<unknown[]> => {
+      const { set, events } = await look({ replicas: 0, there: 0, spec: raised, old: asleep!, ...(outside !== undefined && { outside }) });
+      return [set, events.at(-1)];
+    };
+    assert.deepEqual(await told('0'), [2, 'Normal SuccessfulRescale: New size: 2; reason: Current number of replicas below Spec.MinReplicas']);
+    assert.deepEqual(await told('35'), [4, 'Normal SuccessfulRescale: New size: 4; reason: external metric queue(nil) above target']);
+    assert.deepEqual(await told(), [2, 'Normal SuccessfulRescale: New size: 2; reason: Current number of replicas below Spec.MinReplicas']);
+  });
+  it('is not left by what only pods tell', async () => assert.deepEqual((await look({ replicas: 0, there: 0, used: 80, spec: { minReplicas: 0 }, old: asleep! })).condition('ScalingActive'), OFF));
+  it('is noted not to be, by any other change', async () => assert.equal((await look({ replicas: 3, used: 80 })).condition('ScaledToZero'), NOT));
 });
 
 describe('a source that fails', () => {

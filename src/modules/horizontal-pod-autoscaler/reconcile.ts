@@ -10,6 +10,7 @@ import { keyOf, type ModuleContext } from '../../sdk/index.ts';
 import { limit, type History, type Limits } from './behavior.ts';
 import { createConditions, type Conditions } from './conditions.ts';
 import { evaluate, type Evaluation, type Observed } from './evaluate.ts';
+import { mayWake, noteScaled } from './scaled-to-zero.ts';
 import { toleranceOf, type Settings } from './settings.ts';
 import { scaleTargetOf, type ScaleTarget } from '../../sdk/scale-target.ts';
 
@@ -54,7 +55,7 @@ async function decide(autoscaler: HorizontalPodAutoscaler, conditions: Condition
   const bounds = { least: spec!.minReplicas ?? 1, most: spec!.maxReplicas };
   const { currentMetrics: _, ...kept } = old;
   const base = { ...kept, currentReplicas: current };
-  if (current === 0 && bounds.least !== 0) {
+  if (current === 0 && !mayWake(spec!, autoscaler.status)) {
     conditions.set('ScalingActive', 'False', 'ScalingDisabled', 'scaling is disabled since the replica count of the target is zero');
     return { ...base, desiredReplicas: 0 };
   }
@@ -71,13 +72,17 @@ async function decide(autoscaler: HorizontalPodAutoscaler, conditions: Condition
     }
     history.changes.push({ atMs: context.clock.nowMs(), by: desired - current });
     say('Normal', 'SuccessfulRescale', `New size: ${desired}; reason: ${reason}`);
+    noteScaled(spec!, { from: current, to: desired }, conditions);
     conditions.set('AbleToScale', 'True', 'SucceededRescale', `the HPA controller was able to update the target scale to ${desired}`);
     return { ...status, desiredReplicas: desired, lastScaleTime: rfc3339(context.clock.nowMs()) };
   };
   // What is out of bounds comes back into them, whatever the metrics say and however fast.
   if (current > bounds.most) return rescale(bounds.most, 'Current number of replicas above Spec.MaxReplicas');
-  if (current < bounds.least) return rescale(bounds.least, 'Current number of replicas below Spec.MinReplicas');
+  const below = 'Current number of replicas below Spec.MinReplicas';
+  if (current > 0 && current < bounds.least) return rescale(bounds.least, below);
   const { statuses, winner } = await measure(autoscaler, target, conditions, autoscaling);
+  // The least was raised while the target slept: it is had, though nobody knows how many more.
+  if (winner === undefined && current < bounds.least) return rescale(bounds.least, below, statuses);
   if (winner === undefined) return { ...base, ...(statuses.length > 0 && { currentMetrics: statuses }) };
   const { replicas: desired, stabilizedBy, limitedBy } = limit(current, winner.replicas, { history, limits: limitsOf(autoscaler, { ...bounds, current }, autoscaling.settings), nowMs: context.clock.nowMs() });
   if (stabilizedBy === undefined) conditions.set('AbleToScale', 'True', 'ReadyForNewScale', 'recommended size matches current size');
@@ -85,7 +90,7 @@ async function decide(autoscaler: HorizontalPodAutoscaler, conditions: Condition
   if (limitedBy === undefined) conditions.set('ScalingLimited', 'False', 'DesiredWithinRange', 'the desired count is within the acceptable range');
   else conditions.set('ScalingLimited', 'True', limitedBy.reason, limitedBy.message);
   if (desired === current) return { ...base, desiredReplicas: current, currentMetrics: statuses };
-  const reason = winner.replicas > current ? `${winner.name} above target` : winner.replicas < current ? 'All metrics below target' : '';
+  const reason = winner.replicas <= current && desired > current && current === 0 ? below : winner.replicas > current ? `${winner.name} above target` : winner.replicas < current ? 'All metrics below target' : '';
   return rescale(desired, reason, statuses);
 }
 
