@@ -14,11 +14,20 @@ export async function accountsFor(flags: Readonly<Record<string, unknown>>, fold
   const text = (name: string): string | undefined => flags[name] as string | undefined;
   const access = findCluster({ path: text('kubeconfig') ?? kubeconfigFile(folders), context: text('context') });
   const namespace = text('namespace');
+  const isOther = text('kubeconfig') !== undefined || text('context') !== undefined;
   try {
-    return await readAccountsOf(access, { window: text('window') ?? defaults.window, by: text('by') ?? defaults.by, ...(namespace === undefined ? {} : { namespace }) });
+    return await readAccountsOf(access, { window: text('window') ?? defaults.window, by: text('by') ?? defaults.by, ...(namespace === undefined ? {} : { namespace }), ...(isOther ? {} : { cluster: await ownName(folders) }) });
   } catch (error) {
     throw error instanceof RangeError ? new UsageError(error.message) : error;
   }
+}
+
+/** As the module of this llmos calls it. */
+async function ownName(folders: Folders): Promise<string> {
+  const { loadConfig } = await import('../boot/config.ts');
+  const { modules, nodeName } = await loadConfig(folders);
+  const cluster = modules['metering']?.['cluster'];
+  return typeof cluster === 'string' ? cluster : nodeName;
 }
 
 export function metered({ period, lines }: Statement): string {

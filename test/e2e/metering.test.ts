@@ -94,6 +94,9 @@ describe('metering', { timeout: 240_000 }, () => {
     assert.ok(Math.abs(allocation.data[0]!['red']!.totalCost - cost) < 0.001 * cost + 0.01);
     assert.ok(allocation.data[0]!['__idle__']!.totalCost > 0);
     assert.match(await ok(llmos.kubectl('get', '--raw', '/focus?window=1h&format=csv')), /,Namespace,/);
+    const accounts = (rows: readonly { BillingAccountId: string }[]): string[] => [...new Set(rows.map(({ BillingAccountId }) => BillingAccountId))];
+    assert.deepEqual([accounts(focus), accounts(JSON.parse(await ok(llmos.kubectl('get', '--raw', '/focus?window=month'))))], [['home'], ['home']]);
+    assert.match(await ok(llmos.llmos('bill', '--by', 'cluster')), /^home /m);
     assert.match((await llmos.kubectl('get', '--raw', '/allocation?window=7d&filterNamespaces=red')).stderr, /filterNamespaces is not known: write filter/);
     assert.match((await llmos.kubectl('get', '--raw', '/allocation?window=soon')).stderr, /no duration: write for instance/);
     assert.match((await llmos.llmos('bill', '--by', 'colour')).stderr, /nothing to group by/);

@@ -5,6 +5,7 @@ import type { Client } from '../../sdk/client.ts';
 import { capacityOf } from './capacity.ts';
 import { toCsv } from './csv.ts';
 import { FOCUS_COLUMNS, focusRows } from './focus.ts';
+import { CLUSTER } from './grouping.ts';
 import { readRecords } from './keep.ts';
 import { parseWindow } from './periods.ts';
 import { statementOf, type Statement } from './statement.ts';
@@ -16,6 +17,8 @@ export interface AccountsQuery {
   namespace?: string;
   /** `namespace`, `controller`, `label:app`, ... Throws RangeError. */
   by: string;
+  /** What the cluster is called; default the name of its first node. */
+  cluster?: string;
 }
 
 export interface Accounts {
@@ -27,9 +30,10 @@ export interface Accounts {
   focusCsv(): string;
 }
 
-export async function readAccounts(client: Client, { window, namespace, by }: AccountsQuery): Promise<Accounts> {
+export async function readAccounts(client: Client, { window, namespace, by, ...query }: AccountsQuery): Promise<Accounts> {
   const period = parseWindow(window, Date.now());
   const [records, sheets, nodes] = await Promise.all([readRecords(client, namespace), client.list(PriceSheet), client.list(Node)]);
-  const rows = () => focusRows(records, sheets.items, period, { cluster: nodes.items[0]?.metadata.name ?? 'cluster' });
-  return { statement: statementOf(records, sheets.items, period, by), capacity: capacityOf(nodes.items), focus: rows, focusCsv: () => toCsv(FOCUS_COLUMNS, rows()) };
+  const cluster = query.cluster ?? nodes.items[0]?.metadata.name ?? CLUSTER;
+  const rows = () => focusRows(records, sheets.items, period, { cluster });
+  return { statement: statementOf(records, sheets.items, period, by, cluster), capacity: capacityOf(nodes.items), focus: rows, focusCsv: () => toCsv(FOCUS_COLUMNS, rows()) };
 }

@@ -11,7 +11,7 @@ const PODS: readonly [string, MeteredPod | undefined][] = [
 test('filters as OpenCost has them', () => {
   for (const [text, wanted] of [
     ['namespace:"team-a"', 'web-1 db-0'], ['namespace:"team-a","team-b"', 'web-1 db-0 run-x -'], ['namespace!:"team-a"', 'run-x -'], ['namespace:team-b+controllerKind:job', 'run-x'], ['label[app]:"web"|controllerName:"run"', 'web-1 run-x'],
-    ['label[example.com/tier]:"front"', 'web-1'], ['pod<~:"web"', 'web-1'], ['pod~>:"-0"', 'db-0'], ['pod~:"un"', 'run-x'], ['pod!~:"e"', 'db-0 run-x -'], ['node:"n1" + (label[app]:"db" | namespace:"team-b")', 'db-0 run-x'], ['cluster:"cluster"', 'web-1 db-0 run-x -'],
+    ['label[example.com/tier]:"front"', 'web-1'], ['label[example_com_tier]:"front"', 'web-1'], ['label[example_com_tie]:"front"', ''], ['pod<~:"web"', 'web-1'], ['pod~>:"-0"', 'db-0'], ['pod~:"un"', 'run-x'], ['pod!~:"e"', 'db-0 run-x -'], ['node:"n1" + (label[app]:"db" | namespace:"team-b")', 'db-0 run-x'], ['cluster:"cluster"', 'web-1 db-0 run-x -'],
   ] as const) assert.equal(PODS.filter(([namespace, each]) => parseFilter(text)(namespace, each)).map(([, each]) => each?.name ?? '-').join(' '), wanted, text);
 });
 

@@ -3,7 +3,7 @@
  * keep parts together; `:` equals, `~:` contains, `<~:` begins with, `~>:` ends with, each with `!` before it for the contrary. Pure.
  */
 import type { MeteredPod } from '../../api/metering/usage-record.ts';
-import { CLUSTER } from './grouping.ts';
+import { CLUSTER, labelReader } from './grouping.ts';
 import type { Slice } from './slices.ts';
 
 /** `pod` is undefined for claims and routes. */
@@ -48,7 +48,8 @@ export function parseFilter(text: string, cluster = CLUSTER): Filter {
       return take(/^\)/) === undefined ? wrong() : inner;
     }
     const [, label, name = '', no, comparison = ''] = take(/^(?:label\[([^\]"]+)\]|(\w+))\s*(!?)(:|~:|<~:|~>:)/) ?? wrong();
-    const read = label === undefined ? (Object.hasOwn(fields, name) ? fields[name] : undefined) : (_: string, pod: MeteredPod | undefined) => pod?.labels?.[label];
+    const labelled = label === undefined ? undefined : labelReader(label);
+    const read: (typeof FIELDS)[string] | undefined = labelled === undefined ? (Object.hasOwn(fields, name) ? fields[name] : undefined) : (_, asked) => labelled(asked);
     const values: string[] = [];
     do values.push((take(/^"([^"]*)"/) ?? take(/^([^\s"'+|(),]+)/) ?? wrong())[1] ?? '');
     while (take(/^,/) !== undefined);

@@ -29,13 +29,26 @@ function queueOf(namespace: string, pod: MeteredPod | undefined): string | undef
   return name === undefined ? undefined : `${namespace}/${name}`;
 }
 
+/** As Prometheus writes the name, and with it OpenCost: `app_kubernetes_io_name`. */
+const prometheusName = (name: string): string => name.replace(/[^a-zA-Z0-9_]/g, '_');
+
+/** Reads a label by its own name, else by the one that OpenCost has for it. */
+export function labelReader(name: string): (pod: MeteredPod | undefined) => string | undefined {
+  const wanted = prometheusName(name);
+  return (pod) => {
+    const { labels = {} } = pod ?? {};
+    return Object.hasOwn(labels, name) ? labels[name] : Object.entries(labels).find(([key]) => prometheusName(key) === wanted)?.[1];
+  };
+}
+
 /** `namespace,label:app`: throws RangeError with what can be written. */
 export function groupingsOf(text: string, cluster = CLUSTER): Grouping[] {
   const named: typeof NAMED = { cluster: () => cluster, ...NAMED };
   return text.split(',').map((each) => {
     const name = each.trim();
     const label = /^label:(.+)$/.exec(name)?.[1];
-    const read = label === undefined ? (Object.hasOwn(named, name) ? named[name] : undefined) : (_: string, pod: MeteredPod | undefined) => pod?.labels?.[label];
+    const labelled = label === undefined ? undefined : labelReader(label);
+    const read: (typeof NAMED)[string] | undefined = labelled === undefined ? (Object.hasOwn(named, name) ? named[name] : undefined) : (_, pod) => labelled(pod);
     if (read === undefined) throw new RangeError(`${JSON.stringify(name)} is nothing to group by: write ${Object.keys(named).join(', ')} or label:NAME`);
     return { name, read: (namespace, pod) => read(namespace, pod) ?? UNALLOCATED };
   });

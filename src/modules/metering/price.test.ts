@@ -35,6 +35,9 @@ test('a bill adds up to the parts of it, however it is cut', () => {
   const costs = (by: string): Record<string, number> => Object.fromEntries(statementOf(records, sheets, HOUR, by).lines.map(({ name, cost }) => [name, cost]));
   assert.deepEqual(costs('namespace'), { team: 221, lab: 109 });
   assert.deepEqual(costs('label:app'), { y: 112, x: 104, __unallocated__: 114 });
+  const dotted = [record('team', [row('a', { labels: { 'app.kubernetes.io/name': 'x' } }), row('b', { labels: { 'app.kubernetes.io/name': 'y', app_kubernetes_io_name: 'own' } })])];
+  const names = statementOf(dotted, sheets, HOUR, 'label:app_kubernetes_io_name').lines.map(({ name }) => name);
+  assert.deepEqual(names.toSorted(), ['__unallocated__', 'own', 'x'], "labels have OpenCost's names, too");
   assert.deepEqual(costs('namespace,pod'), { 'team/b': 112, 'team/a': 104, 'lab/c': 104, 'team/__unallocated__': 5, 'lab/__unallocated__': 5 });
   assert.throws(() => statementOf(records, sheets, HOUR, 'colour'), /nothing to group by: write cluster, namespace/);
   const focus = focusRows(records, sheets, HOUR, { cluster: 'home' });

@@ -30,8 +30,8 @@ export interface Statement {
 }
 
 /** One line a group and currency. Throws RangeError when there is no such grouping. */
-export function statementOf(records: readonly UsageRecord[], sheets: readonly PriceSheet[], period: Period, by: string): Statement {
-  const groupings = groupingsOf(by);
+export function statementOf(records: readonly UsageRecord[], sheets: readonly PriceSheet[], period: Period, by: string, cluster?: string): Statement {
+  const groupings = groupingsOf(by, cluster);
   const lines = new Map<string, StatementLine>();
   const slices = slicesIn(records, period);
   for (const slice of slices) {
