@@ -1,6 +1,7 @@
 /** What HAProxy counted, over processes that came one after the other: a counter that goes back would be one that began anew. */
 import { askHaproxy } from '../../../sdk/haproxy/commands.ts';
-import { added, countersOf, SIGNAL_COMMANDS, type Counters } from './signals.ts';
+import { createEndpointCounts } from './endpoint-counts.ts';
+import { added, countersOf, SIGNAL_COMMANDS, stillCarried, type Counters } from './signals.ts';
 
 /** What a process counted since it was last asked goes with it when it is killed. */
 const COUNT_MS = 4_000;
@@ -24,10 +25,13 @@ export function createCounting(socket: string): Counting {
   /** Of this process, when it was last asked. */
   let recent: Counters = new Map();
   let countedAtMs = -Infinity;
+  const endpoints = createEndpointCounts();
 
   async function count(): Promise<void> {
     const [stat = '', table = ''] = await Promise.all(SIGNAL_COMMANDS.map((command) => askHaproxy(socket, command)));
     recent = countersOf(stat, table);
+    counted = stillCarried(counted, recent);
+    endpoints.take(stat);
     countedAtMs = performance.now();
   }
 
@@ -39,10 +43,12 @@ export function createCounting(socket: string): Counting {
     nextProcess() {
       counted = added(counted, recent);
       recent = new Map();
+      endpoints.nextProcess();
     },
     forget() {
       counted = recent = new Map();
+      endpoints.forget();
     },
-    total: () => added(counted, recent),
+    total: () => new Map([...added(counted, recent), ...endpoints.now()]),
   };
 }

@@ -154,4 +154,26 @@ describe('HAProxy before ill servers', { skip: existsSync('/usr/sbin/haproxy') ?
     await eventually(async () => haproxy.proxies.pid() !== second && haproxy.proxies.pid() !== undefined, { what: 'that it is missing is seen without a change, too' });
     assert.equal(await ask(port), '63');
   });
+
+  it('tells of endpoints what they had, whatever slot they have, and nothing of what went', async () => {
+    const [one, two, three] = await Promise.all([72, 73, 74].map((last) => haproxy.well(last)));
+    const wish = { 'load-balancing': 'round-robin', 'health-check': 'tcp' };
+    const had = async (): Promise<Record<string, number>> => Object.fromEntries([...(await haproxy.proxies.metrics()).matchAll(/^llmos_service_endpoint_connections_total\{namespace="shop",service="told",port="80",endpoint="[\d.]+\.(\d+):8080"\} (\d+)$/gm)].map(([, last, count]) => [last, Number(count)]));
+    const requests = async (service: string): Promise<number | undefined> => Number(new RegExp(`requests_total\\{namespace="shop",service="${service}",port="80",code="2xx"\\} (\\d+)`).exec(await haproxy.proxies.metrics())?.[1] ?? -1);
+    const port = await haproxy.carry('told', wish, [one!, two!], 'http');
+    for (let i = 0; i < 6; i++) await ask(port);
+    assert.deepEqual(await had(), { 72: 3, 73: 3 });
+    await haproxy.carry('told', wish, [two!, three!], 'http');
+    assert.deepEqual(await had(), { 73: 3, 74: 0 });
+    for (let i = 0; i < 4; i++) await ask(port);
+    assert.deepEqual(await had(), { 73: 5, 74: 2 });
+    assert.equal(await requests('told'), 10);
+    await haproxy.carry('besides', { 'load-balancing': 'least-connection' }, [one!], 'http');
+    assert.deepEqual([await had(), await requests('told')], [{ 73: 5, 74: 2 }, 10], 'over a reload');
+    await haproxy.proxies.want('shop/told', undefined, []);
+    await haproxy.proxies.flush();
+    await haproxy.proxies.settle();
+    assert.deepEqual([await had(), await requests('told')], [{}, -1], 'it is gone');
+    assert.equal(await requests('besides'), 0);
+  });
 });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { added, countersOf, signalText } from './signals.ts';
+import { createEndpointCounts } from './endpoint-counts.ts';
+import { added, countersOf, signalText, stillCarried } from './signals.ts';
 
 const STAT = `# pxname,svname,iid,scur,stot,bin,bout,econ,eresp,wretr,wredis,status,act,chkdown,hrsp_1xx,hrsp_2xx,hrsp_3xx,hrsp_4xx,hrsp_5xx,last_chk,addr
 shop:web:80,FRONTEND,3,2,7,100,900,,,,,OPEN,,,0,6,0,1,0,,
@@ -17,7 +18,9 @@ const TABLE = `# table: llmos-signals, type: integer, size:102400, used:3
 `;
 
 test('what HAProxy counts becomes lines of Prometheus', () => {
-  const text = signalText(countersOf(STAT, TABLE));
+  const endpoints = createEndpointCounts();
+  endpoints.take(STAT);
+  const text = signalText(new Map([...countersOf(STAT, TABLE), ...endpoints.now()]));
   for (const line of [
     'llmos_service_connections_total{namespace="shop",service="web",port="80"} 7',
     'llmos_service_requests_total{namespace="shop",service="web",port="80",code="2xx"} 6',
@@ -37,4 +40,26 @@ test('counters go on over a reload, gauges do not', () => {
   const text = signalText(added(before, countersOf(STAT, TABLE)));
   assert.match(text, /connections_total\{[^}]*\} 14\n/);
   assert.match(text, /current_connections\{[^}]*\} 2\n/);
+});
+
+test('an endpoint is not told to have had what another one had before it in its slot', () => {
+  const at = (address: string, connections: number, status = 'UP'): string => `# pxname,svname,stot,chkdown,status,addr\nshop:web:80,s0,${connections},0,${status},${address}\n`;
+  const endpoints = createEndpointCounts();
+  const now = (address: string, connections: number, status?: string): Record<string, number> => {
+    endpoints.take(at(address, connections, status));
+    return Object.fromEntries([...endpoints.now()].filter(([key]) => key.includes('connections')).map(([key, value]) => [/endpoint="(.*?)"/.exec(key)![1]!, value]));
+  };
+  assert.deepEqual(now('a', 5), { a: 5 });
+  assert.deepEqual(now('b', 6), { b: 0 });
+  assert.deepEqual(now('b', 8), { b: 2 });
+  assert.deepEqual(now('b', 8, 'MAINT'), {});
+  assert.deepEqual(now('a', 8), { a: 0 });
+  assert.deepEqual(now('a', 9), { a: 1 });
+  endpoints.nextProcess();
+  assert.deepEqual(now('a', 3), { a: 4 }, 'the next process begins with nothing');
+});
+
+test('of a Service that nobody carries any more nothing is told', () => {
+  const counters = new Map([['x_total{namespace="n",service="a",port="80"}', 1], ['x_total{namespace="n",service="b",port="80",code="2xx"}', 2]]);
+  assert.deepEqual([...stillCarried(counters, new Map([['~y{namespace="n",service="b",port="80"}', 1]])).values()], [2]);
 });

@@ -40,9 +40,9 @@ export type Counters = Map<string, number>;
 interface Family {
   name: string;
   type: 'counter' | 'gauge';
-  /** The column of `show stat`, and in which rows it is read: that of the whole frontend, or of each endpoint. */
+  /** The column of `show stat`, and in which row of a frontend it is read. */
   column: string;
-  row: 'FRONTEND' | 'BACKEND' | 'server';
+  row: 'FRONTEND' | 'BACKEND';
   labels?: string;
 }
 
@@ -57,11 +57,15 @@ const FAMILIES: readonly Family[] = [
   { name: 'llmos_service_sent_bytes_total', type: 'counter', column: 'bout', row: 'FRONTEND' },
   { name: 'llmos_service_current_connections', type: 'gauge', column: 'scur', row: 'FRONTEND' },
   { name: 'llmos_service_endpoints_well', type: 'gauge', column: 'act', row: 'BACKEND' },
-  { name: 'llmos_service_endpoint_connections_total', type: 'counter', column: 'stot', row: 'server' },
-  { name: 'llmos_service_endpoint_ejections_total', type: 'counter', column: 'chkdown', row: 'server' },
 ];
 
-/** Reads the answers to {@link SIGNAL_COMMANDS}. Gauges bear their family with a leading `~`, so that only counters are summed up over reloads. */
+/** Of each endpoint: see endpoint-counts.ts. */
+export const ENDPOINT_FAMILIES = [
+  { name: 'llmos_service_endpoint_connections_total', column: 'stot' },
+  { name: 'llmos_service_endpoint_ejections_total', column: 'chkdown' },
+] as const;
+
+/** Reads the answers to {@link SIGNAL_COMMANDS}, without those of single endpoints. Gauges bear their family with a leading `~`, so that only counters are summed up over reloads. */
 export function countersOf(stat: string, table: string): Counters {
   const counters: Counters = new Map();
   const names = new Map<number, string>();
@@ -70,13 +74,9 @@ export function countersOf(stat: string, table: string): Counters {
     const labels = labelsOf(read('pxname'));
     if (labels === undefined) continue;
     const isPart = read('pxname').split(':').length > 3;
-    const kind = read('svname');
-    const isServer = kind !== 'FRONTEND' && kind !== 'BACKEND';
-    // A slot that is free has no endpoint; its count may be of one that left.
-    if (isServer && read('status').startsWith('MAINT')) continue;
     for (const family of FAMILIES) {
-      if (family.row !== (isServer ? 'server' : kind) || read(family.column) === '') continue;
-      const all = [labels, ...(isServer ? [`endpoint="${read('addr')}"`] : []), ...(family.labels === undefined ? [] : [family.labels])].join(',');
+      if (family.row !== read('svname') || read(family.column) === '') continue;
+      const all = [labels, ...(family.labels === undefined ? [] : [family.labels])].join(',');
       // Endpoints of some are among those of all.
       if (isPart && family.name === 'llmos_service_endpoints_well') continue;
       const key = `${family.type === 'gauge' ? '~' : ''}${family.name}{${all}}`;
@@ -115,10 +115,17 @@ export function added(before: ReadonlyMap<string, number>, now: ReadonlyMap<stri
   return sum;
 }
 
+/** Without the Services of which `now` does not speak: nobody carries them any more. */
+export function stillCarried(counters: ReadonlyMap<string, number>, now: ReadonlyMap<string, number>): Counters {
+  const whose = (key: string): string => /\{(namespace="[^"]*",service="[^"]*",port="[^"]*")/.exec(key)?.[1] ?? '';
+  const carried = new Set([...now.keys()].map(whose));
+  return new Map([...counters].filter(([key]) => carried.has(whose(key))));
+}
+
 /** Lines of the Prometheus text format. */
 export function signalText(counters: ReadonlyMap<string, number>): string {
   const families = Map.groupBy(counters, ([key]) => (key.split('{')[0] ?? '').replace(/^~/, ''));
-  const types = new Map(FAMILIES.map(({ name, type }) => [name, type as string]));
+  const types = new Map([...FAMILIES.map(({ name, type }) => [name, type as string] as const), ...ENDPOINT_FAMILIES.map(({ name }) => [name, 'counter'] as const)]);
   const lines: string[] = [];
   const told = new Set<string>();
   for (const [name, entries] of families) {
@@ -132,7 +139,7 @@ export function signalText(counters: ReadonlyMap<string, number>): string {
 }
 
 /** Frontends are called `namespace:name:port`, and those for some clients alone `namespace:name:port:which`; others are not those of Services. */
-function labelsOf(frontend: string): string | undefined {
+export function labelsOf(frontend: string): string | undefined {
   const [namespace, service, port] = frontend.split(':');
   return port === undefined ? undefined : `namespace="${namespace}",service="${service}",port="${port}"`;
 }
