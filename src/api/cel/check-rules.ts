@@ -139,13 +139,24 @@ function expressionErrors(scope: Scope, rule: ValidationRule, place: Place & { s
 }
 
 function compileError(untyped: Environment, scope: Scope, text: string, result: Type, wrong: string): string | undefined {
+  const failure = failureOf(untyped, text);
+  // What the evaluator itself says of types is less than what the checker tells.
+  if (failure !== undefined && isSyntaxError(failure)) return failure;
+  const { type, issues } = checkExpression(untyped, scope, text);
+  if (issues.length > 0) return `compilation failed: ${showIssues(issues, text)}`;
+  return failure ?? (same(type, result) ? undefined : wrong);
+}
+
+function isSyntaxError(text: string): boolean {
+  return !text.includes('no matching overload') && !text.includes('undeclared reference') && !text.includes('undefined field');
+}
+
+function failureOf(environment: Environment, text: string): string | undefined {
   try {
-    compileExpression(untyped, text);
+    compileExpression(environment, text);
+    return undefined;
   } catch (error) {
     if (!(error instanceof EvaluationFailure)) throw error;
     return error.message;
   }
-  const { type, issues } = checkExpression(untyped, scope, text);
-  if (issues.length > 0) return `compilation failed: ${showIssues(issues, text)}`;
-  return same(type, result) ? undefined : wrong;
 }

@@ -30,6 +30,7 @@ interface Bound {
   schema?: Schema;
   /** Characters, items or entries at most. */
   size?: number;
+  isList?: boolean;
 }
 
 /** The cost of one run. `schema` is that of `self`. The text must be valid. */
@@ -75,7 +76,7 @@ function costOf(node: Node, names: Names): Bound {
       return { cost: condition.cost + Math.max(yes.cost, no.cost), schema: yes.schema ?? no.schema, size: Math.max(yes.size ?? 0, no.size ?? 0) };
     }
     case '&&': case '||': return { cost: sum((args as Node[]).map((each) => costOf(each, names).cost)) };
-    case 'list': return { cost: LITERAL_COST.list + sum((args as Node[]).map((each) => costOf(each, names).cost)), size: (args as Node[]).length };
+    case 'list': return { cost: LITERAL_COST.list + sum((args as Node[]).map((each) => costOf(each, names).cost)), size: (args as Node[]).length, isList: true };
     case 'map': return { cost: LITERAL_COST.map + sum((args as Node[][]).flat().map((each) => costOf(each, names).cost)), size: (args as Node[][]).length };
     case 'call': return callOf((args as [string])[0], undefined, (args as [string, Node[]])[1], names);
     case 'rcall': return callOf((args as [string])[0], (args as [string, Node])[1], (args as [string, Node, Node[]])[2], names);
@@ -89,12 +90,15 @@ function operatorOf(operator: string, [left, right]: [Bound, Bound]): Bound {
   const cost = left.cost + right.cost;
   if (operator === 'in') return { cost: cost + (right.schema?.additionalProperties === undefined && right.size !== undefined ? right.size : 1) };
   if (operator === '==' || operator === '!=') return { cost: cost + (left.size === undefined && right.size === undefined ? 0 : Math.ceil(Math.min(left.size ?? 1, right.size ?? 1) * TRAVERSAL)) };
+  // A list is put before another at no more cost.
+  if (operator === '+' && (left.isList === true || right.isList === true)) return { cost: cost + 1, schema: left.schema ?? right.schema, size: (left.size ?? 0) + (right.size ?? 0), isList: true };
   if (operator === '+' && left.size !== undefined && right.size !== undefined) return { cost: cost + Math.ceil((left.size + right.size) * TRAVERSAL), size: left.size + right.size };
   return { cost: cost + 1 };
 }
 
 function callOf(name: string, receiver: Node | undefined, args: readonly Node[], names: Names): Bound {
-  if (name === 'has') return { cost: 0 };
+  // Whether a field is there costs nothing, what it is asked of does.
+  if (name === 'has') return { cost: args[0]?.op === '.' ? costOf((args[0].args as unknown as [Node])[0], names).cost : 0 };
   if (receiver !== undefined && ownValue(TURN_COST, name) !== undefined) return macroOf(name, costOf(receiver, names), args, names);
   const target = receiver === undefined ? undefined : costOf(receiver, names);
   if (name === 'bind' && args.length === 3) {
@@ -130,8 +134,9 @@ function walkOf({ schema, size = 0 }: Bound): number {
   return size * (1 + Math.ceil(textSize(below(schema)) * TRAVERSAL));
 }
 
+/** Times are no texts. */
 function textSize(schema: Schema | undefined): number {
-  return schema?.type === 'string' ? mostElements(schema) ?? 0 : 0;
+  return schema?.type === 'string' && ownValue(FORMAT_SIZE, schema.format ?? '') === undefined ? mostElements(schema) ?? 0 : 0;
 }
 
 /** The largest size of what these make of texts. */
@@ -154,7 +159,7 @@ function macroOf(name: string, range: Bound, args: readonly Node[], names: Names
   variables.forEach((each, index) => inner.set(each, twoVariables && index === 0 ? undefined : range.schema?.type === 'object' && !twoVariables ? undefined : element));
   const turn = (TURN_COST[name] ?? 0) + sum(args.slice(variables.length).map((each) => costOf(each, inner).cost));
   const size = range.size ?? 0;
-  return { cost: range.cost + size * turn + 1, ...(name === 'filter' ? { schema: range.schema } : {}), size };
+  return { cost: range.cost + size * turn + 1, ...(name === 'filter' ? { schema: range.schema } : {}), size, isList: true };
 }
 
 function nameOf(node: Node): string {
@@ -177,7 +182,7 @@ function below(schema: Schema | undefined): Schema | undefined {
 }
 
 function known(cost: number, schema: Schema | undefined): Bound {
-  return schema === undefined ? { cost } : { cost, schema, size: mostElements(schema) };
+  return schema === undefined ? { cost } : { cost, schema, size: mostElements(schema), isList: schema.type === 'array' };
 }
 
 function mostElements(schema: Schema): number | undefined {

@@ -38,6 +38,7 @@ test('expressions give what Kubernetes gives', () => {
     ['"abc 123 def 4".find("[0-9]+") + "abc 123 def 4".findAll("[0-9]+").join("|")', {}, '123123|4'],
     ['self.s.matches("(?i)^A+$")', { s: 'aa' }, true],
     ['[1, 2].isSorted() && [1, 2].sum() == 3 && [3, 1].min() == 1 && ["b"].indexOf("c") == -1', {}, true],
+    ['[[1], [2]].flatten(-1)', {}, '! level must be non-negative'],
     ['sets.contains([1, 2], [2]) && !sets.intersects([1], [2]) && sets.equivalent([1, 1], [1])', {}, true],
     ['url("https://a.b:80/x?y=1").getHost() + url("https://[::1]/").getHostname() + url("/p?q=1").getQuery()["q"][0]', {}, 'a.b:80::11'],
     ['url("https://u:p@a.b:80/x?k=a&k=b#c").getQuery() == {"k": ["a", "b"]} && url("/x#y").getEscapedPath() == "/x" && url("https://a#/b").getHost() == "a"', {}, true],

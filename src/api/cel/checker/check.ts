@@ -1,7 +1,7 @@
 /** What is wrong with the types of an expression, before any value is there (cel-go checker/checker.go). */
 import type { Environment } from '../environment.ts';
 import { withOptionalElements } from '../optional-elements.ts';
-import { literalFault } from './literals.ts';
+import { checkLiterals } from './literals.ts';
 import { hasMacro, macroType, type MacroCall } from './macros.ts';
 import { OVERLOADS, TYPE_NAMES, type Overload } from './overloads.ts';
 import { offsetOf, type Node } from './syntax.ts';
@@ -24,6 +24,7 @@ export function checkExpression(environment: Environment, scope: Scope, text: st
   const { ast } = environment.parse(written) as unknown as { ast: Node };
   const checker = new Checker(scope, written);
   const found = checker.check(ast, scope.variables);
+  if (checker.issues.length === 0) checkLiterals(checker, ast, { objectsAreMaps: scope.objectsAreMaps === true });
   const issues = checker.issues.toSorted((a, b) => a.offset - b.offset);
   return { type: checker.types.resolve(found, DYN), issues };
 }
@@ -45,6 +46,7 @@ export class Checker {
   readonly types = new Substitutions();
   readonly #scope: Scope;
   readonly #text: string;
+  readonly #found = new Map<Node, Type>();
   #fresh = 0;
 
   constructor(scope: Scope, text: string) {
@@ -62,13 +64,24 @@ export class Checker {
   }
 
   check(node: Node, names: Names): Type {
+    const type = this.#typeOf(node, names);
+    this.#found.set(node, type);
+    return type;
+  }
+
+  /** What the node turned out to be of, once all is checked. */
+  typeOf(node: Node): Type {
+    return this.types.resolve(this.#found.get(node) ?? DYN, DYN);
+  }
+
+  #typeOf(node: Node, names: Names): Type {
     const args = node.args as never;
     switch (node.op) {
       case 'value': return typeOfLiteral(args);
       case 'id': return this.#identifier(node, args, names);
       case '.': return this.select(node, { optional: false }, names);
       case '.?': return this.select(node, { optional: true }, names);
-      case 'list': return listOf((args as Node[]).reduce<Type | undefined>((joined, each) => this.#join(each, joined, this.check(each, names)), undefined) ?? this.open());
+      case 'list': return listOf((args as Node[]).reduce<Type | undefined>((joined, each) => this.#join(joined, this.check(each, names)), undefined) ?? this.open());
       case 'map': return this.#map(args, names);
       case 'call': return this.#call(node, args, names);
       case 'rcall': return this.#memberCall(node, args, names);
@@ -106,14 +119,14 @@ export class Checker {
   }
 
   /** `x.y`, `x.?y`, and the path within `has()`. */
-  select(node: Node, { optional }: { optional: boolean }, names: Names): Type {
+  select(node: Node, { optional, toldAt = node }: { optional: boolean; toldAt?: Node }, names: Names): Type {
     const [operand, field] = node.args as [Node, string];
     const whole = optional ? undefined : qualifiedName(node);
     const named = whole === undefined ? undefined : (this.#scope.variables.get(whole) ?? TYPE_NAMES.get(whole));
     if (named !== undefined) return named;
     const of = this.types.resolve(this.check(operand, names));
     const target = isOptional(of) ? of.parts[0]! : of;
-    const found = this.#field(node, target, field);
+    const found = this.#field(toldAt, target, field);
     return isOptional(of) || optional ? optionalOf(found) : found;
   }
 
@@ -140,30 +153,30 @@ export class Checker {
   #map(entries: readonly [Node, Node][], names: Names): Type {
     let [key, value]: (Type | undefined)[] = [];
     for (const [keyNode, valueNode] of entries) {
-      key = this.#join(keyNode, key, this.check(keyNode, names));
+      key = this.#join(key, this.check(keyNode, names));
       const type = this.check(valueNode, names);
-      value = this.#scope.objectsAreMaps === true ? DYN : this.#join(valueNode, value, type);
+      value = this.#scope.objectsAreMaps === true ? DYN : this.#join(value, type);
     }
     return mapOf(key ?? this.open(), value ?? (this.#scope.objectsAreMaps === true ? DYN : this.open()));
   }
 
-  /** Items of one list are of one type (cel.HomogeneousAggregateLiterals). */
-  #join(node: Node, before: Type | undefined, type: Type): Type {
+  #join(before: Type | undefined, type: Type): Type {
     if (before === undefined) return type;
-    if (this.types.assignable(before, type)) return mostGeneral(before, type);
-    this.report(node, `expected type '${show(this.types.resolve(before, DYN))}' but found '${show(this.types.resolve(type, DYN))}'`);
-    return ERROR;
+    return this.types.assignable(before, type) ? mostGeneral(before, type) : DYN;
   }
 
   #call(node: Node, [name, args]: [string, Node[]], names: Names): Type {
     if (name === 'has' && args.length === 1) {
-      this.check(args[0]!, names);
+      const [field] = args as [Node];
+      // What is not there is told where has() stands.
+      if (field.op === '.') this.select(field, { optional: false, toldAt: node }, names);
+      else this.check(field, names);
       return BOOL;
     }
     const given = args.map((each) => this.check(each, names));
     // What an optional element of a list or map is written as.
     if (name === '__maybe__') return this.#elementOf(args[0]!, this.types.resolve(given[0] ?? DYN));
-    return this.#function(node, name, given, { member: false }, args);
+    return this.#function(node, name, given, { member: false });
   }
 
   #elementOf(node: Node, type: Type): Type {
@@ -177,18 +190,16 @@ export class Checker {
     const call: MacroCall = { node, name, target, args };
     if (hasMacro(call)) return macroType(this, call, names);
     const before = qualifiedName(target);
-    if (before !== undefined && this.#overloads(`${before}.${name}`) !== undefined) return this.#function(node, `${before}.${name}`, args.map((each) => this.check(each, names)), { member: false }, args);
+    if (before !== undefined && this.#overloads(`${before}.${name}`) !== undefined) return this.#function(node, `${before}.${name}`, args.map((each) => this.check(each, names)), { member: false });
     const given = [target, ...args].map((each) => this.check(each, names));
-    return this.#function(node, name, given, { member: true }, args);
+    return this.#function(node, name, given, { member: true });
   }
 
-  #function(node: Node, name: string, given: readonly Type[], style: { member: boolean }, args: readonly Node[]): Type {
+  #function(node: Node, name: string, given: readonly Type[], style: { member: boolean }): Type {
     if (this.#overloads(name) === undefined) {
       this.report(node, `undeclared reference to '${name}' (in container '')`);
       return ERROR;
     }
-    const fault = literalFault(name, args);
-    if (fault !== undefined) this.report(args[0]!, fault);
     return this.resolve(node, name, given, style);
   }
 

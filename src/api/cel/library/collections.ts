@@ -17,7 +17,7 @@ export function registerCollections(environment: Environment): void {
     'list.indexOf(dyn): int': (list: Value, value: Value) => BigInt([...list].findIndex((each) => equal(each, value))),
     'list.lastIndexOf(dyn): int': (list: Value, value: Value) => BigInt([...list].findLastIndex((each) => equal(each, value))),
     'list.flatten(): list<dyn>': (list: Value) => [...list].flat(1),
-    'list.flatten(int): list<dyn>': (list: Value, depth: bigint) => [...list].flat(Math.min(Number(depth), 20)),
+    'list.flatten(int): list<dyn>': (list: Value, depth: bigint) => flatten([...list], depth),
     'list.slice(int, int): list<dyn>': (list: Value, from: bigint, to: bigint) => slice([...list], Number(from), Number(to)),
     'list.reverse(): list<dyn>': (list: Value) => [...list].reverse(),
     'list.distinct(): list<dyn>': (list: Value) => distinct([...list]),
@@ -73,6 +73,11 @@ function slice(list: readonly Value[], from: number, to: number): Value[] {
   if (from > to) throw new Error(`cannot slice(${from}, ${to}), start index must be less than or equal to end index`);
   if (to > list.length) throw new Error(`cannot slice(${from}, ${to}), list is length ${list.length}`);
   return list.slice(from, to);
+}
+
+function flatten(list: readonly Value[], depth: bigint): Value[] {
+  if (depth < 0n) throw new Error('level must be non-negative');
+  return list.flat(Math.min(Number(depth), 20));
 }
 
 function distinct(list: readonly Value[]): Value[] {
