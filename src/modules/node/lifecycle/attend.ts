@@ -67,7 +67,9 @@ function postStart(run: PodRun, slot: Slot, record: ContainerRecord): void {
   if (hook === undefined || record.exit !== undefined) return;
   slot.hook = true;
   void (async () => {
-    const answer = await Promise.race([runHook(hook, target(run, slot, record), Infinity), run.endings.get(record.id)?.promise.then(() => undefined)]);
+    const over = new AbortController();
+    const answer = await Promise.race([runHook(hook, target(run, slot, record), Infinity, over.signal), run.endings.get(record.id)?.promise.then(() => undefined)]);
+    over.abort();
     if (slot.record !== record) return;
     slot.hook = undefined;
     run.poke();

@@ -1,5 +1,4 @@
 /** `GET pods/NAME/log`. */
-import { once } from 'node:events';
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { WebSocket } from 'ws';
@@ -11,6 +10,7 @@ import { PodKind } from '../kinds.ts';
 import { onNode } from '../mirror.ts';
 import { containerOf } from '../streams/target.ts';
 import { acceptWebSocket, asksForWebSocket } from '../streams/web-socket.ts';
+import { drained } from './drained.ts';
 import { logOptions, type LogOptions } from './options.ts';
 import { readLog } from './read.ts';
 
@@ -30,7 +30,7 @@ export function logRoute(agent: Agent, logs: string, nowMs: () => number): Route
       response.flushHeaders();
       for await (const piece of readLog(file, options, { signal: request.signal, alive })) {
         if (request.signal.aborted) return;
-        if (!response.write(piece)) await Promise.race([once(response, 'drain'), once(response, 'close')]);
+        if (!response.write(piece)) await drained(response);
       }
       response.end();
     },
