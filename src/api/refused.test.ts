@@ -22,7 +22,7 @@ const level = (limited: object): object => ({ spec: { type: 'Limited', limited: 
 const dealt = (queues: number, handSize: number): object => level({ limitResponse: { type: 'Queue', queuing: { queues, handSize, queueLengthLimit: 1 } } });
 const event = (fields: object): object => ({ eventTime: '2026-01-01T00:00:00.000000Z', regarding: { namespace: 'default' }, reportingController: 'a', reportingInstance: 'b', action: 'c', reason: 'd', type: 'Normal', ...fields });
 const service = (spec: object): object => ({ spec: { ports: [{ port: 80 }], ...spec } });
-const scaler = (metric: object): object => ({ spec: { scaleTargetRef: { kind: 'Deployment', name: 'x' }, maxReplicas: 2, metrics: [metric] } });
+const scaler = (metric: object): object => ({ spec: { scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: 'x' }, maxReplicas: 2, metrics: [metric] } });
 const policy = (spec: object): object => ({ spec: { matchConstraints: { resourceRules: [{ operations: ['CREATE'], apiGroups: [''], apiVersions: ['v1'], resources: ['pods'] }] }, ...spec } });
 const hook = (...resources: string[]): object => ({ webhooks: [{ name: 'a.b.c', clientConfig: { url: 'https://x' }, sideEffects: 'None', admissionReviewVersions: ['v1'], rules: [{ operations: ['CREATE'], apiGroups: [''], apiVersions: ['v1'], resources }] }] });
 const term = { matchLabelExpressions: [{ key: 'a', values: [] }] };

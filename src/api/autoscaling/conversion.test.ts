@@ -48,7 +48,3 @@ test('annotations that say nothing of metrics are passed over', () => {
     assert.deepEqual((convertAutoscaler(version1({ [METRICS]: text }), 'autoscaling/v2') as KubeObject & { spec: { metrics: object[] } }).spec.metrics, [cpu]);
   }
 });
-
-test('what is scaled has a name that can stand in a path', () => {
-  assert.deepEqual(specErrors({ maxReplicas: 1, scaleTargetRef: { kind: 'a%b', name: 'a/b' } } as never).map(({ field }) => field), ['spec.scaleTargetRef.kind', 'spec.scaleTargetRef.name']);
-});

@@ -30,7 +30,7 @@ export const HorizontalPodAutoscaler: Kind<HorizontalPodAutoscaler> = defineKind
     prepareForCreate(autoscaler) {
       autoscaler.status = { desiredReplicas: 0 };
     },
-    validate: ({ spec }) => specErrors(spec),
+    validate: ({ spec }, old) => specErrors(spec, old?.spec),
   },
   subresources: { status: true },
   columns: [
@@ -46,9 +46,9 @@ export const HorizontalPodAutoscalerV1: Kind<HorizontalPodAutoscalerV1> = define
     prepareForCreate(autoscaler) {
       autoscaler.status = { currentReplicas: 0, desiredReplicas: 0 };
     },
-    validate(autoscaler) {
-      const { spec } = convertAutoscaler(autoscaler as KubeObject, STORAGE) as HorizontalPodAutoscaler;
-      return specErrors(spec);
+    validate(autoscaler, old) {
+      const specOf = (object: KubeObject): HorizontalPodAutoscaler['spec'] => (convertAutoscaler(object, STORAGE) as HorizontalPodAutoscaler).spec;
+      return specErrors(specOf(autoscaler as KubeObject), old === undefined ? undefined : specOf(old as KubeObject));
     },
   },
   subresources: { status: true },
@@ -79,52 +79,69 @@ export const SCALE_UP: HPAScalingRules = {
 /** Down at once, but only as far as the greatest wish of the last five minutes (the window is the controller's where none is given). */
 export const SCALE_DOWN: HPAScalingRules = { selectPolicy: 'Max', policies: [{ type: 'Percent', value: 100, periodSeconds: 15 }] };
 
-export function specErrors(spec: HorizontalPodAutoscaler['spec']): FieldError[] {
+/** What upstream refuses, in its words and order (pkg/apis/autoscaling/validation). What `old` had already in an apiVersion stays allowed. */
+export function specErrors(spec: HorizontalPodAutoscaler['spec'], old?: HorizontalPodAutoscaler['spec']): FieldError[] {
   if (spec === undefined) return [required('spec')];
   const { scaleTargetRef: target, minReplicas, maxReplicas = 0, metrics = [], behavior } = spec;
   const errors: FieldError[] = [];
-  errors.push(...referenceErrors(target, 'spec.scaleTargetRef'));
-  const toZero = metrics.some(({ type }) => type === 'Object' || type === 'External');
-  const least = toZero ? 0 : 1;
-  if (minReplicas !== undefined && minReplicas < least) errors.push(invalid('spec.minReplicas', minReplicas, `must be greater than or equal to ${least}`));
+  if (minReplicas !== undefined && minReplicas < 0) errors.push(invalid('spec.minReplicas', minReplicas, 'must be greater than or equal to 0'));
   if (maxReplicas < 1) errors.push(invalid('spec.maxReplicas', maxReplicas, 'must be greater than 0'));
   if (minReplicas !== undefined && maxReplicas < minReplicas) errors.push(invalid('spec.maxReplicas', maxReplicas, 'must be greater than or equal to `minReplicas`'));
-  errors.push(...metrics.flatMap((metric, index) => metricErrors(metric, `spec.metrics[${index}]`)));
+  const isSame = old !== undefined && old.scaleTargetRef?.apiVersion === target?.apiVersion && old.scaleTargetRef?.kind === target?.kind;
+  errors.push(...referenceErrors(target, 'spec.scaleTargetRef', isSame ? 'unchecked' : target?.kind === 'ReplicationController' ? 'optional' : 'needed'));
+  const wasWrong = old?.metrics?.some(({ type, object }) => type === 'Object' && groupError(object?.describedObject?.apiVersion, 'optional') !== undefined) === true;
+  errors.push(...metrics.flatMap((metric, index) => metricErrors(metric, `spec.metrics[${index}]`, wasWrong ? 'unchecked' : 'optional')));
+  if (minReplicas === 0 && !metrics.some(({ type }) => type === 'Object' || type === 'External')) errors.push(forbidden('spec.metrics', 'must specify at least one Object or External metric to support scaling to zero replicas'));
   errors.push(...rulesErrors(behavior?.scaleUp, 'spec.behavior.scaleUp'), ...rulesErrors(behavior?.scaleDown, 'spec.behavior.scaleDown'));
   return errors;
 }
 
-function referenceErrors(reference: CrossVersionObjectReference | undefined, path: string): FieldError[] {
-  return (['kind', 'name'] as const).flatMap((field) => {
+/** Whether an apiVersion has to name a group. */
+type Group = 'needed' | 'optional' | 'unchecked';
+
+function referenceErrors(reference: CrossVersionObjectReference | undefined, path: string, group: Group): FieldError[] {
+  const errors = (['kind', 'name'] as const).flatMap((field) => {
     const text = reference?.[field] ?? '';
     return text === '' ? [required(`${path}.${field}`)] : pathSegmentErrors(text).map((wrong) => invalid(`${path}.${field}`, text, wrong));
   });
+  const wrong = groupError(reference?.apiVersion, group);
+  return wrong === undefined ? errors : [...errors, invalid(`${path}.apiVersion`, reference?.apiVersion ?? '', wrong)];
+}
+
+function groupError(apiVersion = '', group: Group): string | undefined {
+  if (group === 'unchecked') return undefined;
+  const parts = apiVersion.split('/');
+  if (parts.length > 2) return `unexpected GroupVersion string: ${apiVersion}`;
+  return group === 'needed' && (parts.length < 2 || parts[0] === '') ? 'apiVersion must specify API group' : undefined;
 }
 
 const SOURCES: Readonly<Record<string, 'resource' | 'containerResource' | 'pods' | 'object' | 'external'>> = {
   Resource: 'resource', ContainerResource: 'containerResource', Pods: 'pods', Object: 'object', External: 'external',
 };
 
-function metricErrors(metric: MetricSpec, path: string): FieldError[] {
+function metricErrors(metric: MetricSpec, path: string, group: Group): FieldError[] {
   const field = ownValue(SOURCES, metric.type);
-  if (field === undefined) return [notSupported(`${path}.type`, metric.type, Object.keys(SOURCES))];
+  if (field === undefined) return [...(metric.type === '' ? [required(`${path}.type`, 'must specify a metric source type')] : []), notSupported(`${path}.type`, metric.type, Object.keys(SOURCES))];
   const source = metric[field];
   if (source === undefined) return [required(`${path}.${field}`, 'must populate information for the given metric source')];
   const others = Object.values(SOURCES).filter((each) => each !== field && metric[each] !== undefined);
   const errors = others.map((each) => forbidden(`${path}.${each}`, 'must populate the given metric source only'));
-  errors.push(...namedErrors(metric, `${path}.${field}`));
+  errors.push(...namedErrors(metric, `${path}.${field}`, group));
   return [...errors, ...targetErrors(source.target, `${path}.${field}.target`, metric.type)];
 }
 
 /** What the source says that it measures. */
-function namedErrors({ type, resource, containerResource, pods, object, external }: MetricSpec, path: string): FieldError[] {
+function namedErrors({ type, resource, containerResource, pods, object, external }: MetricSpec, path: string, group: Group): FieldError[] {
   const errors: FieldError[] = [];
-  if (type === 'Object') errors.push(...referenceErrors(object?.describedObject, `${path}.describedObject`));
+  if (type === 'Object') errors.push(...referenceErrors(object?.describedObject, `${path}.describedObject`, group));
   if (type === 'Resource' && !resource?.name) errors.push(required(`${path}.name`, 'must specify a resource name'));
   if (type === 'ContainerResource' && !containerResource?.name) errors.push(required(`${path}.name`, 'must specify a resource name'));
   if (type === 'ContainerResource' && !containerResource?.container) errors.push(required(`${path}.container`, 'must specify a container'));
   const measured = { Pods: pods, Object: object, External: external }[type as 'Pods'];
-  if (measured !== undefined && !measured.metric?.name) errors.push(required(`${path}.metric.name`, 'must specify a metric name'));
+  if (measured === undefined) return errors;
+  const { name = '' } = measured.metric ?? {};
+  if (name === '') errors.push(required(`${path}.metric.name`, 'must specify a metric name'));
+  else errors.push(...pathSegmentErrors(name).map((wrong) => invalid(`${path}.metric.name`, name, wrong)));
   return errors;
 }
 
@@ -160,14 +177,16 @@ function rulesErrors(rules: HPAScalingRules | undefined, path: string): FieldErr
   if (rules === undefined) return [];
   const errors: FieldError[] = [];
   const { stabilizationWindowSeconds: window, selectPolicy, policies = [], tolerance } = rules;
-  if (window !== undefined && (window < 0 || window > LONGEST_WINDOW_SECONDS)) errors.push(invalid(`${path}.stabilizationWindowSeconds`, window, `must be between 0 and ${LONGEST_WINDOW_SECONDS}`));
+  if (window !== undefined && window < 0) errors.push(invalid(`${path}.stabilizationWindowSeconds`, window, 'must be greater than or equal to zero'));
+  if (window !== undefined && window > LONGEST_WINDOW_SECONDS) errors.push(invalid(`${path}.stabilizationWindowSeconds`, window, `must be less than or equal to ${LONGEST_WINDOW_SECONDS}`));
   if (selectPolicy !== undefined && !['Max', 'Min', 'Disabled'].includes(selectPolicy)) errors.push(notSupported(`${path}.selectPolicy`, selectPolicy, ['Disabled', 'Max', 'Min']));
   if (policies.length === 0) errors.push(required(`${path}.policies`, 'must specify at least one Policy'));
   for (const [index, { type, value, periodSeconds }] of policies.entries()) {
     const at = `${path}.policies[${index}]`;
     if (type !== 'Pods' && type !== 'Percent') errors.push(notSupported(`${at}.type`, type, ['Percent', 'Pods']));
     if (value <= 0) errors.push(invalid(`${at}.value`, value, 'must be greater than zero'));
-    if (periodSeconds <= 0 || periodSeconds > LONGEST_PERIOD_SECONDS) errors.push(invalid(`${at}.periodSeconds`, periodSeconds, `must be greater than zero and at most ${LONGEST_PERIOD_SECONDS}`));
+    if (periodSeconds <= 0) errors.push(invalid(`${at}.periodSeconds`, periodSeconds, 'must be greater than zero'));
+    if (periodSeconds > LONGEST_PERIOD_SECONDS) errors.push(invalid(`${at}.periodSeconds`, periodSeconds, `must be less than or equal to ${LONGEST_PERIOD_SECONDS}`));
   }
   if (tolerance !== undefined && compareQuantities(tolerance, '0') < 0) errors.push(invalid(`${path}.tolerance`, tolerance, 'must be greater than or equal to zero'));
   return errors;

@@ -115,7 +115,7 @@ export const PredictiveAutoscaler: Kind<PredictiveAutoscaler> = defineKind<Predi
     prepareForCreate(autoscaler) {
       autoscaler.status = { desiredReplicas: 0 };
     },
-    validate: ({ spec }) => [...specErrors(spec), ...objectiveErrors(spec)],
+    validate: ({ spec }, old) => [...specErrors(spec, old?.spec), ...objectiveErrors(spec)],
   },
   subresources: { status: true },
   columns: [
