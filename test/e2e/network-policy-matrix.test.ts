@@ -147,6 +147,52 @@ describe('the matrix of network policies', { timeout: 600_000 * PATIENCE }, () =
     });
   }
 
+  it('follows policies, namespaces and pods that change', async () => {
+    const { client } = llmos;
+    const [asked, asking] = [partyOf('x/a'), partyOf('y/c')];
+    const label = async (kind: 'pod' | 'namespace', name: string, key: string, value: string | null): Promise<void> => {
+      const patch = { metadata: { labels: { [key]: value } } };
+      if (kind === 'namespace') await client.patch(Namespace, name, { type: 'merge', body: patch });
+      else await client.patch(Pod, name, { type: 'merge', body: patch }, { namespace: 'x' });
+      for (const party of parties.filter((each) => each.namespace === (kind === 'namespace' ? name : 'x') && (kind === 'namespace' || each.name === name))) {
+        const labels: Record<string, string> = kind === 'namespace' ? party.namespaceLabels : party.labels;
+        if (value === null) delete labels[key];
+        else labels[key] = value;
+      }
+    };
+    const reached = (): boolean => mayReach(held, asking, asked, { protocol: 'TCP', port: 81 });
+    const replace = async (spec: NetworkPolicySpec): Promise<void> => {
+      const [policy] = held;
+      held = [{ ...policy!, spec }];
+      await client.update(NetworkPolicy, { ...(await client.get(NetworkPolicy, 'p0', { namespace: 'x' })), spec });
+    };
+    await hold([ingress({})]);
+    assert.ok(reached());
+    await agree();
+    for (const [spec, isReached] of [[ingress(), false], [ingress({ ports: [{ protocol: 'SCTP', port: 81 }] }), false], [ingress({ ports: [{ protocol: 'SCTP' }, tcp(81)] }), true], [ingress({ from: [{ namespaceSelector: { matchLabels: { ns2: 'updated' } } }] }), false]] as const) {
+      await replace(spec);
+      assert.equal(reached(), isReached);
+      await agree();
+    }
+    await label('namespace', 'y', 'ns2', 'updated');
+    assert.ok(reached());
+    await agree();
+    await label('namespace', 'y', 'ns2', null);
+    await replace({ podSelector: { matchLabels: { target: 'isolated' } }, policyTypes: ['Ingress'], ingress: [{ from: [{ podSelector: { matchLabels: { pod2: 'updated' } } }] }] });
+    assert.ok(reached());
+    await agree();
+    await label('pod', 'a', 'target', 'isolated');
+    assert.ok(!reached() && !mayReach(held, partyOf('x/b'), asked, { protocol: 'TCP', port: 81 }));
+    await agree();
+    await label('pod', 'b', 'pod2', 'updated');
+    assert.ok(mayReach(held, partyOf('x/b'), asked, { protocol: 'TCP', port: 81 }));
+    await agree();
+    await label('pod', 'b', 'pod2', null);
+    await label('pod', 'a', 'target', null);
+    assert.ok(reached());
+    await agree();
+  });
+
   it('stops enforcing policies after they are deleted', async () => {
     await hold([]);
     await agree();
