@@ -13,6 +13,7 @@ import type { Cache } from '../../sdk/cache.ts';
 import type { Client } from '../../sdk/client.ts';
 import { ifThere } from '../../sdk/if-there.ts';
 import { WEIGHT } from '../../sdk/load-balancing/settings.ts';
+import { isAppliedAsWanted } from './applied.ts';
 import { datagramSlices, portNameOf, type DatagramSlice } from './datagrams.ts';
 import { endpointsFrom, SERVICE_NAME_LABEL } from './endpoints.ts';
 import type { DatagramPort } from './plan.ts';
@@ -55,9 +56,15 @@ export function serviceNameOf(gateway: string): string {
   return `gateway-${createHash('sha256').update(gateway).digest('hex').slice(0, 16)}-llmos`;
 }
 
+/** A Service of that name that somebody else made: it is left as it is, and the Gateway has no address. */
+export function isOfAnother(service: Service | undefined, { metadata: { uid } }: Gateway): boolean {
+  return service !== undefined && service.metadata.labels?.[MANAGED_LABEL] !== 'true' && service.metadata.ownerReferences?.some((each) => each.uid === uid) !== true;
+}
+
 export async function ensureGatewayService(input: AddressInput, gateway: Gateway, ports: readonly PortPair[], datagramPorts: readonly DatagramPort[]): Promise<void> {
   const { name = '', namespace = '', uid = '' } = gateway.metadata;
   const { labels, annotations } = gateway.spec.infrastructure ?? {};
+  if (isOfAnother(input.services.get(`${namespace}/${serviceNameOf(name)}`), gateway)) return;
   const asked = gateway.spec.addresses?.find(({ type = 'IPAddress', value }) => type === 'IPAddress' && value);
   await ensure(input, {
     namespace, name: serviceNameOf(name), ports, datagramPorts, annotations: { ...annotations }, labels: { ...labels, [GATEWAY_NAME_LABEL]: name.length <= MAX_NAME ? name : serviceNameOf(name), [MANAGED_LABEL]: 'true' },
@@ -81,10 +88,10 @@ async function ensure({ client, services, slices, gatewayIps, place }: AddressIn
     ...ports.map(({ port, listenPort }) => ({ name: `p${port}`, protocol: 'TCP' as const, port, targetPort: listenPort })),
     ...datagramPorts.map((each) => ({ name: portNameOf(each), protocol: 'UDP' as const, port: each.port, targetPort: each.port })),
   ];
+  const labelsOfSlice = { ...labels, [SERVICE_NAME_LABEL]: name, 'endpointslice.kubernetes.io/managed-by': MANAGED_BY };
   const metadata = { namespace, name, labels, annotations, ...(owner === undefined ? {} : { ownerReferences: [owner] }) };
   const wanted = { type: 'LoadBalancer', allocateLoadBalancerNodePorts: false, ports: servicePorts, ...(gatewayIps.length > 1 ? { ipFamilyPolicy: 'PreferDualStack' } : {}), ...(loadBalancerIP === undefined ? {} : { loadBalancerIP }) } as unknown as Service['spec'];
-  const meets = (now: object, want: object): boolean => Object.entries(want).every(([field, value]) => isDeepStrictEqual((now as Record<string, unknown>)[field], value));
-  const isSame = service !== undefined && service.spec?.type === 'LoadBalancer' && service.spec.loadBalancerIP === loadBalancerIP && (gatewayIps.length === 1 || service.spec.ipFamilyPolicy === 'PreferDualStack') && meets(service.metadata.labels ?? {}, labels) && meets(service.metadata.annotations ?? {}, annotations)
+  const isSame = service !== undefined && service.spec?.type === 'LoadBalancer' && service.spec.loadBalancerIP === loadBalancerIP && (gatewayIps.length === 1 || service.spec.ipFamilyPolicy === 'PreferDualStack') && isAppliedAsWanted(service.metadata, { labels, annotations }, MANAGED_LABEL)
     && isDeepStrictEqual((service.spec.ports ?? []).map((each) => [each.name, each.protocol ?? 'TCP', each.port, each.targetPort]), servicePorts.map((each) => [each.name, each.protocol, each.port, each.targetPort]));
   if (servicePorts.length > 0 && !isSame) await client.apply(Service, { apiVersion: 'v1', kind: 'Service', metadata, spec: wanted }, { force: true });
   if (ports.length > 0) for (const address of gatewayIps) await ensureSlice(address);
@@ -94,9 +101,9 @@ async function ensure({ client, services, slices, gatewayIps, place }: AddressIn
     const own = sliceNameOf(name, address);
     const slice = slices.get(`${namespace}/${own}`);
     const slicePorts = ports.map(({ port, listenPort }) => ({ name: `p${port}`, protocol: 'TCP', port: listenPort })) as NonNullable<EndpointSlice['ports']>;
-    const isThere = slice !== undefined && isDeepStrictEqual(slice.ports?.map((each) => [each.name, each.port]), slicePorts.map((each) => [each.name, each.port])) && slice.endpoints?.[0]?.addresses[0] === address;
+    const isThere = slice !== undefined && isDeepStrictEqual(slice.ports?.map((each) => [each.name, each.port]), slicePorts.map((each) => [each.name, each.port])) && slice.endpoints?.[0]?.addresses[0] === address && isAppliedAsWanted(slice.metadata, { labels: labelsOfSlice }, MANAGED_LABEL);
     if (isThere) return;
-    const sliceMetadata = { namespace, name: own, labels: { ...labels, [SERVICE_NAME_LABEL]: name, 'endpointslice.kubernetes.io/managed-by': MANAGED_BY }, ...(owner === undefined ? {} : { ownerReferences: [owner] }) };
+    const sliceMetadata = { namespace, name: own, labels: labelsOfSlice, ...(owner === undefined ? {} : { ownerReferences: [owner] }) };
     const addressType = (address.includes(':') ? 'IPv6' : 'IPv4') as EndpointSlice['addressType'];
     await client.apply(EndpointSlice, { apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice', metadata: sliceMetadata, addressType, endpoints: [{ addresses: [address], conditions: { ready: true } }], ports: slicePorts }, { force: true });
   }
@@ -119,8 +126,8 @@ async function ensure({ client, services, slices, gatewayIps, place }: AddressIn
 
   async function ensureDatagramSlice(own: string, family: string, { portName, port, weight, addresses }: DatagramSlice): Promise<void> {
     const slice = slices.get(`${namespace}/${own}`);
-    if (slice !== undefined && isDeepStrictEqual(slice.endpoints?.map((each) => each.addresses[0]), addresses) && slice.ports?.[0]?.port === port) return;
-    const sliceMetadata = { namespace, name: own, labels: { ...labels, [SERVICE_NAME_LABEL]: name, 'endpointslice.kubernetes.io/managed-by': MANAGED_BY }, ...(weight === 1 ? {} : { annotations: { [WEIGHT]: String(weight) } }), ...(owner === undefined ? {} : { ownerReferences: [owner] }) };
+    if (slice !== undefined && isDeepStrictEqual(slice.endpoints?.map((each) => each.addresses[0]), addresses) && slice.ports?.[0]?.port === port && isAppliedAsWanted(slice.metadata, { labels: labelsOfSlice }, MANAGED_LABEL)) return;
+    const sliceMetadata = { namespace, name: own, labels: labelsOfSlice, ...(weight === 1 ? {} : { annotations: { [WEIGHT]: String(weight) } }), ...(owner === undefined ? {} : { ownerReferences: [owner] }) };
     const endpoints = addresses.map((address) => ({ addresses: [address], conditions: { ready: true } }));
     await client.apply(EndpointSlice, { apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice', metadata: sliceMetadata, addressType: family as EndpointSlice['addressType'], endpoints, ports: [{ name: portName, protocol: 'UDP', port }] as NonNullable<EndpointSlice['ports']> }, { force: true });
   }

@@ -28,7 +28,7 @@ import { proxySettingsOf, weightOf, weightsOf } from '../../sdk/load-balancing/s
 import type { ModuleContext, RouteRequest } from '../../sdk/module.ts';
 import { parseAccess } from './access.ts';
 import { accessFile, listenForLines } from './access-log.ts';
-import { addressesOf, ensureGatewayService, ensureIngressService, INGRESS_SERVICE, serviceNameOf, type AddressInput } from './addresses.ts';
+import { addressesOf, ensureGatewayService, ensureIngressService, INGRESS_SERVICE, isOfAnother, serviceNameOf, type AddressInput } from './addresses.ts';
 import { createDoubtTeller } from './certificate-doubts.ts';
 import { endpointsFrom, SERVICE_NAME_LABEL } from './endpoints.ts';
 import { createProxy } from './haproxy/proxy.ts';
@@ -218,7 +218,9 @@ export async function startEngine(context: ModuleContext): Promise<Engine> {
   function standingOf(gateway: Gateway): Standing {
     const asked = gateway.spec.addresses ?? [];
     const foreign = asked.find(({ type = 'IPAddress' }) => type !== 'IPAddress');
-    const service = of(Service).get(`${gateway.metadata.namespace}/${serviceNameOf(gateway.metadata.name ?? '')}`);
+    const serviceName = serviceNameOf(gateway.metadata.name ?? '');
+    const service = of(Service).get(`${gateway.metadata.namespace}/${serviceName}`);
+    if (isOfAnother(service, gateway)) return { addresses: [], noAddress: `the Service '${serviceName}' stands for this Gateway, and there is one of that name that somebody else made` };
     const addresses = addressesOf(service);
     const values = asked.flatMap(({ value }) => (value ? [value] : []));
     const missing = values.find((value) => !addresses.some((each) => each.value === value));

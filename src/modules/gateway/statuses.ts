@@ -49,6 +49,8 @@ export interface Standing {
   /** Why it cannot have the addresses that it asks for. */
   refusedAddress?: string;
   unusableAddress?: string;
+  /** Why it gets none. */
+  noAddress?: string;
 }
 
 /** Accepted and Programmed of a Gateway. */
@@ -56,7 +58,7 @@ function standingSaid({ gateway, listeners: all }: GatewayState, standing: Stand
   const listeners = all.filter(({ set }) => set === undefined);
   const valid = listeners.every(({ refused, conflict, unresolved }) => refused === undefined && conflict === undefined && unresolved === undefined);
   const some = listeners.some(({ works }) => works);
-  const { refusedAddress, unusableAddress, addresses } = standing;
+  const { refusedAddress, unusableAddress, noAddress = 'no address yet', addresses } = standing;
   const parameters = gateway.spec.infrastructure?.parametersRef;
   const accepted: Said = refusedAddress !== undefined ? { type: 'Accepted', status: false, reason: 'UnsupportedAddress', message: refusedAddress }
     : parameters !== undefined ? { type: 'Accepted', status: false, reason: 'InvalidParameters', message: `infrastructure.parametersRef ${parameters.kind} '${parameters.name}': Gateways take no parameters` }
@@ -64,7 +66,7 @@ function standingSaid({ gateway, listeners: all }: GatewayState, standing: Stand
     : { type: 'Accepted', status: some, reason: 'ListenersNotValid', message: 'see the conditions of the listeners' };
   const programmed: Said = accepted.status !== true ? { type: 'Programmed', status: false, reason: 'Invalid', message: accepted.message ?? '' }
     : unusableAddress !== undefined ? { type: 'Programmed', status: false, reason: 'AddressNotUsable', message: unusableAddress }
-    : addresses.length === 0 ? { type: 'Programmed', status: false, reason: 'AddressNotAssigned', message: 'no address yet' } : { type: 'Programmed', status: true, reason: 'Programmed' };
+    : addresses.length === 0 ? { type: 'Programmed', status: false, reason: 'AddressNotAssigned', message: noAddress } : { type: 'Programmed', status: true, reason: 'Programmed' };
   return [accepted, programmed];
 }
 

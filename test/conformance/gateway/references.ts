@@ -1,7 +1,7 @@
 /** References: backends that are not there or not permitted, certificates, and what Gateways say of their listeners and addresses. */
 import assert from 'node:assert/strict';
 import { eventually } from '../../fixtures/instance.ts';
-import { call, create, get, patch, until, type Body } from '../cluster.ts';
+import { call, create, get, ok, patch, until, type Body } from '../cluster.ts';
 import { shown, tlsRoute } from './tls.ts';
 import { accepted, addressOf, amid, APP, ask, behaviour, condition, expect, expectAll, gateway, gatewayOf, http, INFRA, isTrue, listener, parents, pathOf, prefix, remove, route, to, tlsSecret, V1, V2, V3, WEB, type Ask } from './world.ts';
 
@@ -210,6 +210,22 @@ export function gateways(): void {
     const { items } = await get(`/api/v1/namespaces/${INFRA}/services?labelSelector=gateway.networking.k8s.io%2Fgateway-name%3Dinfrastructure`);
     assert.equal(items.length, 1);
     assert.deepEqual([items[0].metadata.labels.key1, items[0].metadata.annotations['example.com/key2'], items[0].metadata.ownerReferences[0].name], ['value1', 'value2', 'infrastructure']);
+    const [service, slices] = [`/api/v1/namespaces/${INFRA}/services/${items[0].metadata.name}`, `/apis/discovery.k8s.io/v1/namespaces/${INFRA}/endpointslices?labelSelector=kubernetes.io%2Fservice-name%3D${items[0].metadata.name}`];
+    await patch(service, { metadata: { labels: { theirs: 'stays' } } });
+    await patch(pathOf(gateway('infrastructure', [])), { spec: { infrastructure: { labels: { key1: null, key3: 'value3' }, annotations: { 'example.com/key2': null } } } });
+    await until(service, ({ metadata: { labels, annotations } }) => labels.key3 === 'value3' && labels.key1 === undefined && labels.theirs === 'stays' && annotations?.['example.com/key2'] === undefined);
+    await until(slices, ({ items: found }) => found.length > 0 && found.every(({ metadata: { labels } }: Body) => labels.key3 === 'value3' && labels.key1 === undefined));
+  });
+
+  behaviour('GatewayWhoseServiceIsAnothers', () => [
+    { apiVersion: 'v1', kind: 'Service', metadata: { namespace: INFRA, name: 'taken-llmos' }, spec: { selector: { app: V1 }, ports: [{ name: 'own', port: 8080, targetPort: 3000 }] } }, gateway('taken', [http()]),
+  ], async () => {
+    const [taken, service] = [pathOf(gateway('taken', [])), `/api/v1/namespaces/${INFRA}/services/taken-llmos`];
+    await until(taken, ({ status }) => condition(status, 'Programmed')?.reason === 'AddressNotAssigned' && /somebody else made/.test(condition(status, 'Programmed')?.message ?? ''));
+    const { metadata, spec } = await get(service);
+    assert.deepEqual([spec.type, spec.ports.map(({ name }: Body) => name), metadata.ownerReferences], ['ClusterIP', ['own'], undefined]);
+    await ok('DELETE', service);
+    await addressOf('taken');
   });
 
   behaviour('GatewayInvalidParametersRef', () => [gateway('parameters', [http()], { spec: { infrastructure: { parametersRef: { group: 'example.com', kind: 'Nothing', name: 'x' } } } })], async () => {
