@@ -24,6 +24,8 @@ import { createTellings } from './tellings.ts';
 const RETRY_PORT_MS = 10_000;
 /** How soon a proxy that could not be had is tried again. */
 const RETRY_PROXY_MS = 10_000;
+/** Letters of what HAProxy says. */
+const MOST_TOLD = 500;
 
 export interface FragmentSources {
   services: Cache<Service>;
@@ -124,6 +126,14 @@ export function createServiceFragments(input: FragmentSources): ServiceFragments
     return fragment;
   }
 
+  /** Whoever asks for HAProxy whether it can be had. */
+  function tell(keys: readonly string[], why: string | undefined): void {
+    for (const key of keys) {
+      const service = asking.has(key) ? services.get(key) : undefined;
+      if (service !== undefined) tellings.proxy(service, key, why?.slice(0, MOST_TOLD));
+    }
+  }
+
   return {
     isAnyProxied: () => asking.size > 0,
     judge(dirty) {
@@ -140,9 +150,11 @@ export function createServiceFragments(input: FragmentSources): ServiceFragments
       for (const key of keys) found.set(key, await fragmentOf(key, { byProxy: true }));
       try {
         await proxies?.flush();
+        tell(keys, undefined);
       } catch (error) {
         log.error('HAProxy cannot be had: services of least connection are shared round robin for now', { error });
         for (const key of keys) found.set(key, await fragmentOf(key, { byProxy: false }));
+        tell(keys, (error as Error).message);
         for (const key of keys) input.lookAgain(key, RETRY_PROXY_MS);
       }
       return found;

@@ -9,6 +9,7 @@ import type { Service } from '../../api/generated/core-v1.ts';
 import type { EndpointSlice } from '../../api/generated/discovery-v1.ts';
 import { eventually } from '../../sdk/testing/eventually.ts';
 import { memoryCache } from '../../sdk/testing/memory-cache.ts';
+import { createProxiedServices } from './proxy/proxied.ts';
 import { createRulesHealth } from './rules-progress.ts';
 import { startSync } from './sync.ts';
 import { service, slice } from './testing/machine.ts';
@@ -63,6 +64,7 @@ test('what a Service wants is found out again, where that failed', async () => {
       flush: async () => {},
       settle: async () => {},
       metrics: async () => '',
+      failure: () => undefined,
       pid: () => undefined,
     };
     const sync = await startSync({ services, slices, proxies, nft, conntrack: '/bin/true', log: silentLog, signal: stop.signal, events: { event() {} }, facts: { nodeName: 'n1', ...ADDRESSES, table: 'llt0', bridge: 'llt0', seesBridged: true } });
@@ -107,6 +109,35 @@ test('ports that a Local policy leads nowhere are told in the metrics, where the
     assert.equal(await counted(), '1 1');
     services.remove('default/local');
     assert.equal(await counted(), '0 0');
+    stop.abort();
+    await sync.settled();
+  } finally {
+    stop.abort();
+    await rm(folder, { recursive: true, force: true });
+  }
+});
+
+test('a Service that asks for HAProxy where there is none is shared by the kernel, and told so', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'llmos-sync-'));
+  const stop = new AbortController();
+  try {
+    const [nft, rules] = ['nft', 'rules'].map((name) => join(folder, name)) as [string, string];
+    await writeFile(nft, `${BARE_NFT}cat >> ${rules}\n`);
+    await chmod(nft, 0o755);
+    const [services, slices, told] = [memoryCache<Service>(), memoryCache<EndpointSlice>(), [] as string[]];
+    const proxies = createProxiedServices({ program: join(folder, 'haproxy'), folder: join(folder, 'run'), gatewayIp: '127.0.0.1', nodeName: 'n1', log: silentLog, signal: stop.signal });
+    const sync = await startSync({ services, slices, proxies, nft, log: silentLog, signal: stop.signal, events: { event: (about, _type, reason, message) => void told.push(`${about.metadata.name} ${reason} ${message}`) }, facts: { nodeName: 'n1', ...ADDRESSES, table: 'llt0', bridge: 'llt0', seesBridged: true } });
+    const least = service('least', { clusterIP: '10.62.0.56' });
+    services.set(service('plain', { clusterIP: '10.62.0.57' }));
+    services.set({ ...least, metadata: { ...least.metadata, annotations: { 'llmos.dev/load-balancing': 'least-connection' } } });
+    for (const name of ['plain', 'least']) slices.set(slice(name, ['10.61.0.2']));
+    await sync.idle();
+    assert.match(await readFile(rules, 'utf8'), /add rule ip llt0 svc\/default\/least\/tcp\/80 meta l4proto tcp dnat ip to 10\.61\.0\.2:80/);
+    slices.set(slice('least', ['10.61.0.2', '10.61.0.3']));
+    await sync.idle();
+    assert.equal(told.length, 1, told.join('\n'));
+    assert.match(proxies.failure() ?? '', /haproxy/);
+    assert.match(told[0]!, /^least SharedByKernel HAProxy cannot be had: as long as it is so, .*: .*haproxy/);
     stop.abort();
     await sync.settled();
   } finally {

@@ -25,3 +25,13 @@ test('all that is wrong is told of at once', () => {
   assert.equal(told.length, 1);
   assert.match(told[0]!, /^Warning UnknownAlgorithm .*'magic' is none of .*; .*'soon' is no time .*; and a weight$/);
 });
+
+test('that HAProxy cannot be had is told of once, and that it can be', () => {
+  const told: string[] = [];
+  const tellings = createTellings({ event: (_about, type, reason, message) => void told.push(`${type} ${reason} ${message}`) });
+  const service: Service = { metadata: { name: 'web', namespace: 'shop' } };
+  for (const why of [undefined, 'spawn haproxy ENOENT', 'something else', undefined, undefined]) tellings.proxy(service, 'shop/web', why);
+  assert.deepEqual(told, [
+    'Warning SharedByKernel HAProxy cannot be had: as long as it is so, the kernel shares connections in turn, without health checks: spawn haproxy ENOENT', 'Normal SharedByProxy HAProxy is there: connections are shared as the service asks',
+  ]);
+});

@@ -13,12 +13,14 @@ export interface Tellings {
   annotations(service: Service, key: string, weights?: string): void;
   /** That the kernel shares what a proxy was asked to, since policies isolate these endpoints, and when it is over. */
   isolated(service: Service, key: string, endpoints: readonly string[]): void;
+  /** Why HAProxy cannot be had, undefined where it can. */
+  proxy(service: Service, key: string, why: string | undefined): void;
   /** The Service is gone. */
   forget(key: string): void;
 }
 
 export function createTellings({ event }: EventRecorder): Tellings {
-  const [ports, annotations, isolated] = [new Map<string, string>(), new Map<string, string>(), new Map<string, string>()];
+  const [ports, annotations, isolated, proxy] = [new Map<string, string>(), new Map<string, string>(), new Map<string, string>(), new Map<string, string>()];
   return {
     ports(service, key, refused) {
       const message = refused.map(({ port, why }) => `127.0.0.1:${port.port}/${port.protocol} is not used for this service: ${why}`).join('; ');
@@ -36,8 +38,14 @@ export function createTellings({ event }: EventRecorder): Tellings {
       if (isNews(isolated, key, endpoints.length > 0 ? 'isolated' : '')) event(service, 'Warning', 'SharedByKernel', `network policies isolate endpoints (${endpoints[0]}${more}), and a proxy would lead past them: as long as it is so, the kernel shares connections in turn, without health checks`);
       else if (was && endpoints.length === 0) event(service, 'Normal', 'SharedByProxy', 'network policies isolate no endpoint any more: connections are shared as the service asks');
     },
+    proxy(service, key, why) {
+      const was = proxy.has(key);
+      // It is tried again and again, and does not say the same each time.
+      if (isNews(proxy, key, why === undefined ? '' : 'none')) event(service, 'Warning', 'SharedByKernel', `HAProxy cannot be had: as long as it is so, the kernel shares connections in turn, without health checks: ${why}`);
+      else if (was && why === undefined) event(service, 'Normal', 'SharedByProxy', 'HAProxy is there: connections are shared as the service asks');
+    },
     forget(key) {
-      for (const each of [ports, annotations, isolated]) each.delete(key);
+      for (const each of [ports, annotations, isolated, proxy]) each.delete(key);
     },
   };
 }

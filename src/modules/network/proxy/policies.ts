@@ -24,8 +24,13 @@ function policiesIn(namespace: string | undefined, caches: Caches): ObjectKey[] 
   return caches.of(LoadBalancingPolicyKind).list(namespace).map(keyOf);
 }
 
-/** Writes to the status of policies whether they count. */
-export const policyStatus: Controller<LoadBalancingPolicy> = {
+/** How soon it is looked again whether HAProxy can be had. */
+const LOOK_MS = 10_000;
+/** Letters of what it says. */
+const MOST_TOLD = 500;
+
+/** Writes to the status of policies whether they count. `whyNone`: why HAProxy cannot be had, undefined where it can. */
+export const policyStatus = (whyNone: () => string | undefined): Controller<LoadBalancingPolicy> => ({
   name: 'load-balancing-policy', for: LoadBalancingPolicyKind, watches: [
     watching(Service, (service, caches) => policiesOf(keyOf(service), caches)),
     watching(LoadBalancingPolicyKind, (one, caches) => caches.of(LoadBalancingPolicyKind).list(one.metadata.namespace).filter((other) => other.metadata.uid !== one.metadata.uid && targetsOf(other).some((each) => targetsOf(one).includes(each))).map(keyOf)),
@@ -34,7 +39,7 @@ export const policyStatus: Controller<LoadBalancingPolicy> = {
     watching(Pod, ({ metadata }, caches) => (caches.of(NetworkPolicy).list(metadata.namespace).length === 0 ? [] : policiesIn(metadata.namespace, caches))),
   ],
   async reconcile(key, policy, { client, caches, clock }) {
-    if (policy === undefined) return;
+    if (policy === undefined) return undefined;
     const policies = caches.of(LoadBalancingPolicyKind);
     indexPolicies(policies);
     const targets = targetsOf(policy);
@@ -44,11 +49,12 @@ export const policyStatus: Controller<LoadBalancingPolicy> = {
     const before = policy.status?.conditions ?? [];
     const observedGeneration = policy.metadata.generation ?? 1;
     const accepted = verdict(missing, lost);
-    const programmed = accepted.status === 'True' ? sharing(policy, targets, caches) : { status: 'False' as const, reason: 'Invalid', message: accepted.message };
+    const programmed = accepted.status === 'True' ? sharing(policy, targets, caches, whyNone()) : { status: 'False' as const, reason: 'Invalid', message: accepted.message };
     const conditions = [{ type: 'Accepted', ...accepted }, { type: 'Programmed', ...programmed }].reduce((all, each) => withCondition<PolicyCondition>(all, { observedGeneration, ...each }, now), before);
     if (JSON.stringify(before) !== JSON.stringify(conditions)) await client.update(LoadBalancingPolicyKind, { ...policy, status: { conditions } }, { subresource: 'status' });
+    return asksForProxy(policy, targets, caches).length > 0 ? { requeueAfterMs: LOOK_MS } : undefined;
   },
-};
+});
 
 function verdict(missing: readonly string[], lost: readonly { service: string; by: LoadBalancingPolicy | undefined }[]): Pick<PolicyCondition, 'status' | 'reason' | 'message'> {
   if (lost.length > 0) return { status: 'False', reason: 'Conflicted', message: lost.map(({ service, by }) => `service ${service} follows the older policy ${by?.metadata.name}`).join('; ') };
@@ -56,19 +62,28 @@ function verdict(missing: readonly string[], lost: readonly { service: string; b
   return { status: 'True', reason: 'Accepted', message: 'its services follow it' };
 }
 
+/** Those of the targets that only HAProxy can share as they ask. */
+function asksForProxy(policy: LoadBalancingPolicy, targets: readonly ObjectKey[], caches: Caches): ObjectKey[] {
+  return targets.filter((service) => {
+    const found = caches.of(Service).get(service);
+    return found !== undefined && isProxied(withPolicy(found, policy));
+  });
+}
+
 /** Whether what carries the connections does what the policy says (Gateway API: the condition Programmed). */
-function sharing(policy: LoadBalancingPolicy, targets: readonly ObjectKey[], caches: Caches): Pick<PolicyCondition, 'status' | 'reason' | 'message'> {
+function sharing(policy: LoadBalancingPolicy, targets: readonly ObjectKey[], caches: Caches, whyNone: string | undefined): Pick<PolicyCondition, 'status' | 'reason' | 'message'> {
   const { namespace } = policy.metadata;
   const beyond = targets.filter((service) => {
     const found = caches.of(Service).get(service);
     return found !== undefined && isBeyondProxy(withPolicy(found, policy));
   });
   if (beyond.length > 0) return { status: 'False', reason: 'SharedByKernel', message: `service ${beyond.join(', ')} has no port of TCP, and a proxy carries no others: the kernel shares its datagrams` };
+  const asking = asksForProxy(policy, targets, caches);
+  if (asking.length > 0 && whyNone !== undefined) return { status: 'False', reason: 'SharedByKernel', message: `HAProxy cannot be had: as long as it is so, the kernel shares the connections of ${asking.join(', ')} in turn, without health checks: ${whyNone.slice(0, MOST_TOLD)}` };
   indexSlices(caches.of(EndpointSlice));
   const isolated = isolatedPods(caches.of(NetworkPolicy).list(namespace), caches.of(Pod).list(namespace));
-  const past = targets.flatMap((service) => {
-    const found = caches.of(Service).get(service);
-    const endpoints = found === undefined || !isProxied(withPolicy(found, policy)) ? [] : isolatedEndpoints(caches.of(EndpointSlice).byIndex('service', service), isolated);
+  const past = asking.flatMap((service) => {
+    const endpoints = isolatedEndpoints(caches.of(EndpointSlice).byIndex('service', service), isolated);
     return endpoints.length === 0 ? [] : [`endpoints of service ${service} (${endpoints[0]}${endpoints.length > 1 ? ` and ${endpoints.length - 1} more` : ''})`];
   });
   if (past.length === 0) return { status: 'True', reason: 'Programmed', message: 'connections are shared as it says' };

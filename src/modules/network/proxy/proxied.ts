@@ -23,6 +23,8 @@ export interface ProxiedServices {
   settle(user?: string): Promise<void>;
   /** What is counted of them, as lines for /metrics. */
   metrics(): Promise<string>;
+  /** Why HAProxy did not take what is wanted, when it was told last; undefined where it did. */
+  failure(): string | undefined;
   /** Of HAProxy, while it runs. */
   pid(): number | undefined;
 }
@@ -43,6 +45,7 @@ export function createProxiedServices(input: ProxiedInput): ProxiedServices {
   /** Wanted no longer, by user and name. */
   const going = new Map<string, Map<string, Frontend>>();
   let changed = false;
+  let failure: string | undefined;
   const carry = async (): Promise<void> => {
     if (!changed) return;
     changed = false;
@@ -50,11 +53,14 @@ export function createProxiedServices(input: ProxiedInput): ProxiedServices {
     // Of one name the latest.
     await haproxy.carry([...new Map(all.map((each) => [each.name, each])).values()]).catch((error: unknown) => {
       changed = true;
+      failure = (error as Error).message;
       throw error;
     });
+    failure = undefined;
   };
   return {
     metrics: () => haproxy.metrics(),
+    failure: () => failure,
     pid: () => haproxy.pid(),
     async want(named, service, slices, user = '') {
       const key = `${user} ${named}`;
