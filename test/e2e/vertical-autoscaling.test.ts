@@ -78,6 +78,14 @@ describe('a vertical pod autoscaler', { timeout: 180_000 }, () => {
     await kubectl('delete', 'vpa/inner', 'pod/bare', '--grace-period=0', '--force');
   });
 
+  it('makes a pod anew where that is asked for, and tells both', async () => {
+    const [before] = await pods();
+    await kubectl('patch', 'vpa', 'busy', '--type=merge', '-p', '{"spec":{"updatePolicy":{"updateMode":"Recreate","minReplicas":1},"resourcePolicy":{"containerPolicies":[{"containerName":"*","controlledResources":["cpu"],"controlledValues":"RequestsOnly","minAllowed":{"cpu":"155m"},"maxAllowed":{"cpu":"160m"}}]}}}');
+    await eventually(async () => (await pods()).some((pod) => pod.metadata.uid !== before?.metadata.uid && quantityMillis(cpuOf(pod) ?? '0') >= 155), { what: 'another pod, which asks for more', timeoutMs: 60_000 });
+    await eventually(async () => /EvictedByVPA\s+Pod\/busy-\S+\s+Pod was evicted by VPA Updater to apply resource recommendation/.test(await kubectl('events')), { what: 'it is told of the pod', timeoutMs: 30_000 });
+    await eventually(async () => /EvictedPod\s+VerticalPodAutoscaler\/busy\s+VPA Updater evicted Pod busy-\S+ to apply resource recommendation/.test(await kubectl('events')), { what: 'and of its autoscaler', timeoutMs: 30_000 });
+  });
+
   it('keeps to the LimitRange of the namespace, which would refuse the pod', async () => {
     const range = { apiVersion: 'v1', kind: 'LimitRange', metadata: { name: 'small' }, spec: { limits: [{ type: 'Container', max: { cpu: '1' } }] } };
     assert.equal((await llmos.kubectlWith(JSON.stringify(range), 'apply', '-f', '-')).code, 0);

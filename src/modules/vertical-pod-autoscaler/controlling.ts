@@ -1,12 +1,18 @@
 /** Which of several VerticalPodAutoscalers has a pod: the oldest of those whose target is the pod's topmost controller (upstream: utils/vpa, GetControllingVPAForPod). */
 import type { VerticalPodAutoscaler } from '../../api/autoscaling/vertical-pod-autoscaler.ts';
+import type { Kind } from '../../api/kind.ts';
 import { parseApiVersion, type KubeObject } from '../../api/meta.ts';
 import { controllerOf } from '../../api/owner.ts';
 import type { LabelMatcher } from '../../api/selector.ts';
 import type { ModuleContext } from '../../sdk/index.ts';
 
+/** Those whose pods are found without their scale. */
 const WELL_KNOWN: ReadonlySet<string> = new Set(['DaemonSet.apps', 'Deployment.apps', 'ReplicaSet.apps', 'StatefulSet.apps', 'ReplicationController.', 'Job.batch', 'CronJob.batch']);
 const MOST_STEPS = 10;
+
+export function isWellKnown({ kind, group }: Pick<Kind, 'kind' | 'group'>): boolean {
+  return WELL_KNOWN.has(`${kind}.${group}`);
+}
 
 export interface Controller { kind: string; name: string }
 
@@ -23,7 +29,7 @@ export async function topmostController(object: KubeObject, { client, kinds }: P
   for (let step = 0; reference !== undefined && step < MOST_STEPS; step++) {
     const kind = kinds.find(parseApiVersion(reference.apiVersion).group, reference.kind);
     if (kind === undefined) break;
-    if (WELL_KNOWN.has(`${kind.kind}.${kind.group}`) || kind.subresources.scale !== undefined) top = { kind: reference.kind, name: reference.name };
+    if (isWellKnown(kind) || kind.subresources.scale !== undefined) top = { kind: reference.kind, name: reference.name };
     const owner = await client.get(kind, reference.name, kind.namespaced ? { namespace: object.metadata.namespace } : {}).catch(() => undefined);
     reference = owner === undefined ? undefined : controllerOf(owner);
   }

@@ -2,9 +2,10 @@
 import type { VerticalPodAutoscaler } from '../../api/autoscaling/vertical-pod-autoscaler.ts';
 import { isApiError } from '../../api/errors.ts';
 import { parseApiVersion, type KubeObject, type LabelSelector } from '../../api/meta.ts';
-import { matcherOfSelector, type LabelMatcher } from '../../api/selector.ts';
+import { matcherOfSelector, parseSelector, type LabelMatcher } from '../../api/selector.ts';
 import type { ModuleContext } from '../../sdk/index.ts';
-import { topmostController } from './controlling.ts';
+import { scaleTargetOf } from '../../sdk/scale-target.ts';
+import { isWellKnown, topmostController } from './controlling.ts';
 
 /** What is wrong with the target: the condition ConfigUnsupported says it. */
 export class TargetError extends Error {}
@@ -24,6 +25,11 @@ export async function selectorOf({ metadata, spec: { targetRef } }: VerticalPodA
     throw isApiError(error, 'NotFound') ? unreadable(`${kindName} ${metadata.namespace}/${name} does not exist`) : error;
   })) as WithSelector;
   if ((await topmostController(target, { client, kinds })) !== undefined) throw new TargetError('The targetRef controller has a parent but it should point to a topmost well-known or scalable controller');
+  if (!isWellKnown(kind) && kind.subresources.scale !== undefined) {
+    const { selector } = await scaleTargetOf({ apiVersion, kind: kindName, name }, metadata.namespace ?? '', { client, kinds });
+    if (selector === '') throw unreadable(`${kindName} ${name} has no selector in its scale`);
+    return parseSelector(selector);
+  }
   const { spec } = target;
   const labels = spec?.jobTemplate?.spec?.template?.metadata?.labels;
   const selector = spec?.selector ?? (labels === undefined ? undefined : { matchLabels: labels });

@@ -14,6 +14,7 @@ import { initialResources } from './admit.ts';
 import { controlling, topmostController, type Candidate } from './controlling.ts';
 import { configuredReplicas, groupOf } from './disruption.ts';
 import { byPriority, priorityOf } from './priority.ts';
+import { selectorOf, TargetError } from './targets.ts';
 import { updatePods } from './update.ts';
 
 const NOW = Date.parse('2026-11-01T12:00:00Z');
@@ -162,6 +163,15 @@ describe('which of several has a pod', () => {
     assert.deepEqual(await topmostController(podOf('a'), reading), { kind: 'Deployment', name: 'web' });
     assert.deepEqual(await topmostController(podOf('a', { owner: 'gone' }), reading), { kind: 'ReplicaSet', name: 'gone' });
     assert.equal(await topmostController({ metadata: { name: 'bare' } }, reading), undefined);
+  });
+  it('pods of a kind of others are those that its scale selects', async () => {
+    const Game = { kind: 'Game', group: 'example.com', plural: 'games', namespaced: true, subresources: { scale: {} } };
+    const known = { ...kinds, find: (_: string, kind: string) => (kind === 'Game' ? Game : kinds.find('', kind)) };
+    const answers = (selector: string): ModuleContext => ({ kinds: known, client: { get: async (_: unknown, name: string, { subresource }: { subresource?: string } = {}) => (subresource === 'scale' ? { spec: { replicas: 1 }, status: { replicas: 1, selector } } : { metadata: { name }, spec: { selector: { matchLabels: { app: 'other' } } } }) } }) as unknown as ModuleContext;
+    const game = { ...vpaOf({}), spec: { targetRef: { apiVersion: 'example.com/v1', kind: 'Game', name: 'chess' } } };
+    const matcher = await selectorOf(game, answers('app=chess'));
+    assert.deepEqual([{ app: 'chess' }, { app: 'other' }].map((labels) => matcher.matches(labels)), [true, false]);
+    await assert.rejects(selectorOf(game, answers('')), TargetError);
   });
   it('the oldest, and of one age the first by name; never one for another target', () => {
     const of = (...all: Wanted[]): string | undefined => controlling({ app: 'web' }, { kind: 'Deployment', name: 'web' }, all.map(candidate))?.vpa.metadata.name;
