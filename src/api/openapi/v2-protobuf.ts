@@ -3,48 +3,8 @@
  * its operations to learn which query parameters and patch types a kind takes. Written from the same value that the JSON is written from.
  */
 import { isJsonObject } from '../json.ts';
-import type { Json } from '../meta.ts';
-import { Writer } from '../protobuf/writer.ts';
+import { any, double, each, extension, integer, map, message, sized, text, wrapped, written, type Message, type Write } from './gnostic.ts';
 import type { JsonObject } from './schemas.ts';
-
-/** Writes a value with its tag. Writers go from the end to the beginning. */
-type Write = (writer: Writer, value: Json) => void;
-/** How the members of an object are written; `x-` names those of extensions. */
-type Message = Readonly<Record<string, Write>>;
-
-const VARINT = 0;
-const DOUBLE = 1;
-const BYTES = 2;
-
-const text = (number: number): Write => (writer, value) => sized(writer, number, () => writer.string(String(value)));
-const double = (number: number): Write => (writer, value) => {
-  writer.double(Number(value));
-  writer.varint(number * 8 + DOUBLE);
-};
-const integer = (number: number): Write => (writer, value) => {
-  writer.varint(Number(value));
-  writer.varint(number * 8 + VARINT);
-};
-/** JSON is YAML too. */
-const any = (number: number): Write => (writer, value) => sized(writer, number, () => text(2)(writer, JSON.stringify(value)));
-const each = (write: Write): Write => (writer, value) => {
-  for (const item of (Array.isArray(value) ? value : [value]).toReversed()) write(writer, item);
-};
-const wrapped = (number: number, inner: Write): Write => (writer, value) => sized(writer, number, () => inner(writer, value));
-const message = (number: number, fields: () => Message): Write => (writer, value) => sized(writer, number, () => writeFields(writer, value, fields()));
-const entry = (number: number, name: string, write: Write): Write => (writer, value) => sized(writer, number, () => {
-  write(writer, value);
-  text(1)(writer, name);
-});
-/** What it writes is a pair of a name and a value. */
-const extension = (number: number): Write => (writer, pair) => {
-  const [name, value] = pair as [string, Json];
-  entry(number, name, any(2))(writer, value);
-};
-/** A map: a message of a name and a value for every member. */
-const map = (number: number, value: Write): Write => (writer, members) => {
-  for (const [name, member] of Object.entries(members as JsonObject).toReversed()) entry(number, name, value)(writer, member);
-};
 
 const SCHEMA: Message = {
   $ref: text(1), format: text(2), title: text(3), description: text(4), default: any(5), multipleOf: double(6), maximum: double(7), exclusiveMaximum: integer(8),
@@ -76,23 +36,5 @@ const DOCUMENT: Message = {
 
 /** `document` is what openapiV2 gives. Members that the format has no place for are left out. */
 export function openapiV2Protobuf(document: JsonObject): Buffer {
-  const writer = new Writer();
-  writeFields(writer, document, DOCUMENT);
-  return writer.finish();
-}
-
-function writeFields(writer: Writer, value: Json, fields: Message): void {
-  if (!isJsonObject(value)) return;
-  for (const [name, member] of Object.entries(value).toReversed()) {
-    if (name.startsWith('x-')) {
-      fields['x-']?.(writer, [name, member]);
-    } else fields[name]?.(writer, member);
-  }
-}
-
-function sized(writer: Writer, number: number, write: () => void): void {
-  const before = writer.length;
-  write();
-  writer.varint(writer.length - before);
-  writer.varint(number * 8 + BYTES);
+  return written(document, DOCUMENT);
 }

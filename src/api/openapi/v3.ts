@@ -23,6 +23,11 @@ function documentOf({ schemas, paths }: Parts): JsonObject {
 
 /** The index at /openapi/v3, from the hash of every document by its name: `api/v1`, `apis/apps/v1`. */
 export function openapiV3Index(hashes: Readonly<Record<string, string>>): JsonObject {
-  const paths = Object.entries(hashes).sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, hash]) => [name, { serverRelativeURL: `/openapi/v3/${name}?hash=${hash}` }]);
+  const paths = Object.entries(hashes).sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, hash]) => [name, { serverRelativeURL: openapiV3Url(name, hash) }]);
   return { paths: Object.fromEntries(paths) as JsonObject };
+}
+
+/** Where the document of a name is, as long as its hash is this. */
+export function openapiV3Url(name: string, hash: string): string {
+  return `/openapi/v3/${name}?hash=${hash}`;
 }

@@ -4,9 +4,11 @@ import { request } from 'node:https';
 import { connect as connectH2 } from 'node:http2';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { parse } from 'yaml';
 import { schemaOfCustomResource } from '../../api/custom/custom-schema.ts';
 import { defineKind } from '../../api/kind.ts';
 import { Pod } from '../../api/kinds.ts';
+import { decodeProtobuf } from '../../api/protobuf/envelope.ts';
 import type { ModuleContext } from '../../sdk/module.ts';
 import { openDoor, type OpenDoor } from './testing/open-door.ts';
 
@@ -48,6 +50,30 @@ test('aggregated discovery has an ETag', async () => {
   assert.deepEqual([again.status, again.text], [304, '']);
   const old = await door.call('GET', '/api', { headers: { accept: 'application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList' } });
   assert.equal(old.json.apiVersion, 'apidiscovery.k8s.io/v2beta1');
+});
+
+test('discovery is told in YAML and protobuf too, and not in what nobody here speaks', async () => {
+  const get = (path: string, accept: string): ReturnType<OpenDoor['call']> => door.call('GET', path, { headers: { accept } });
+  const PROTOBUF = 'application/vnd.kubernetes.protobuf';
+  for (const [path, kind] of [['/api', 'APIVersions'], ['/apis', 'APIGroupList'], ['/apis/apps', 'APIGroup'], ['/apis/apps/v1', 'APIResourceList']] as const) {
+    const { json } = await get(path, 'application/json');
+    const packed = await get(path, `${PROTOBUF}, application/json`);
+    assert.equal(packed.headers['content-type'], PROTOBUF, path);
+    assert.equal(json.kind, kind);
+    assert.deepEqual(decodeProtobuf(packed.bytes), { apiVersion: '', ...json }, 'the envelope has a place for a version, where there is none too');
+    assert.deepEqual(parse((await get(path, 'application/yaml')).text), json);
+    assert.equal((await get(path, 'text/html')).status, 406);
+    assert.equal((await get(path, 'text/html, */*;q=0.1')).headers['content-type'], 'application/json');
+  }
+  const as = ';g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList';
+  const { json, headers } = await get('/apis', `application/json${as}`);
+  const packed = await get('/apis', `${PROTOBUF}${as}`);
+  assert.deepEqual([packed.headers['content-type'], packed.headers['etag']], [`${PROTOBUF}${as}`, headers['etag']]);
+  const decoded = decodeProtobuf(packed.bytes) as unknown as { items: { metadata: { name: string }; versions: { resources: unknown[] }[] }[] };
+  assert.deepEqual(decoded.items.map((each) => [each.metadata.name, each.versions]), json.items.map((each: { metadata: { name: string }; versions: unknown }) => [each.metadata.name, each.versions]));
+  const yaml = await get('/apis', `application/yaml${as}`);
+  assert.equal(yaml.headers['content-type'], `application/yaml${as}`);
+  assert.deepEqual(parse(yaml.text), json);
 });
 
 test('a kind can come and go', async () => {

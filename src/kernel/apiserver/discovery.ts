@@ -6,7 +6,8 @@ import { createHash } from 'node:crypto';
 import { priorityOf, type Priority } from '../../api/apiregistration/priorities.ts';
 import { apiVersionOf } from '../../api/meta.ts';
 import type { Kind } from '../../api/kind.ts';
-import { clausesOf } from './negotiate.ts';
+import { hasProtobuf } from '../../api/protobuf/envelope.ts';
+import { clausesOf, encodingOf, type Encoding } from './negotiate.ts';
 import { compareVersions, type KindTable } from './kind-table.ts';
 import type { AggregatedVersion } from '../../sdk/module.ts';
 import type { ToldVersion } from './route-table.ts';
@@ -14,7 +15,16 @@ import type { VirtualTable } from './virtual.ts';
 
 export interface Discovery {
   /** The document for a path below /api or /apis, or undefined when there is none. */
-  answer(segments: readonly string[], accept: string | undefined): { contentType: string; body: Buffer; etag?: string } | undefined;
+  answer(segments: readonly string[], accept: string | undefined): Answer | undefined;
+}
+
+interface Answer {
+  /** The document in JSON. */
+  body: Buffer;
+  /** The aggregated document has one, the same in every encoding. */
+  etag?: string;
+  /** How the aggregated document is to be encoded, and what follows its media type. */
+  as?: { encoding: Encoding; parameters: string };
 }
 
 /** Subresources that a module answers, for discovery. */
@@ -39,8 +49,6 @@ interface Resource {
   storageVersionHash?: string;
 }
 
-const JSON_TYPE = 'application/json';
-
 interface Sources {
   kinds: KindTable;
   virtual: VirtualTable;
@@ -52,35 +60,41 @@ interface Sources {
 }
 
 export function createDiscovery(options: Sources & { changes: () => number; serverAddress: () => string }): Discovery {
-  const cache = new Map<string, { contentType: string; body: Buffer; etag?: string }>();
+  const cache = new Map<string, Omit<Answer, 'as'>>();
   let madeFor = -1;
-  const make = (segments: readonly string[], aggregated: string | undefined): { contentType: string; body: Buffer; etag?: string } | undefined => {
+  const make = (segments: readonly string[], aggregated: string | undefined): Omit<Answer, 'as'> | undefined => {
     const groups = groupsOf(options);
     if (aggregated !== undefined) return aggregatedAnswer(groups, segments[0] === 'api', aggregated);
     const document = plainDocument(groups, segments, options.serverAddress());
-    return document === undefined ? undefined : { contentType: JSON_TYPE, body: Buffer.from(`${JSON.stringify(document)}\n`) };
+    return document === undefined ? undefined : { body: Buffer.from(`${JSON.stringify(document)}\n`) };
   };
   return {
     answer(segments, accept) {
       if (madeFor !== options.changes()) cache.clear();
       madeFor = options.changes();
-      const aggregated = segments.length === 1 ? aggregatedVersion(accept) : undefined;
-      const key = `${segments.join('/')} ${aggregated ?? ''}`;
-      const known = cache.get(key);
-      if (known !== undefined) return known;
-      const made = make(segments, aggregated);
-      if (made !== undefined) cache.set(key, made);
-      return made;
+      const aggregated = segments.length === 1 ? aggregatedForm(accept) : undefined;
+      const key = `${segments.join('/')} ${aggregated?.version ?? ''}`;
+      const made = cache.get(key) ?? make(segments, aggregated?.version);
+      if (made === undefined) return undefined;
+      cache.set(key, made);
+      return aggregated === undefined ? made : { ...made, as: { encoding: aggregated.encoding, parameters: `;g=${GROUP};v=${aggregated.version};as=${AGGREGATED}` } };
     },
   };
 }
 
-function aggregatedVersion(accept: string | undefined): string | undefined {
+const GROUP = 'apidiscovery.k8s.io';
+const AGGREGATED = 'APIGroupDiscoveryList';
+
+/** Undefined for who would rather have the plain documents (upstream: endpoints/discovery/aggregated/wrapper.go). */
+function aggregatedForm(accept: string | undefined): { version: string; encoding: Encoding } | undefined {
   for (const { type, parameters } of clausesOf(accept ?? '')) {
-    if (type !== JSON_TYPE && type !== '*/*') continue;
-    if (parameters['as'] === undefined) return undefined;
+    const encoding = encodingOf(type);
+    if (encoding === undefined) continue;
     const { g, v, as } = parameters;
-    if (g === 'apidiscovery.k8s.io' && as === 'APIGroupDiscoveryList' && (v === 'v2' || v === 'v2beta1')) return v;
+    if (as === undefined) return undefined;
+    if (g !== GROUP || as !== AGGREGATED || (v !== 'v2' && v !== 'v2beta1')) continue;
+    if (encoding === 'protobuf' && !hasProtobuf({ group: GROUP, version: v, kind: AGGREGATED })) continue;
+    return { version: v, encoding };
   }
   return undefined;
 }
@@ -194,16 +208,16 @@ function resourceList(group: string, version: string, groups: Groups): object | 
   return resources === undefined ? undefined : { kind: 'APIResourceList', apiVersion: 'v1', groupVersion: apiVersionOf(group, version), resources };
 }
 
-function aggregatedAnswer(groups: Groups, core: boolean, version: string): { contentType: string; body: Buffer; etag: string } {
+function aggregatedAnswer(groups: Groups, core: boolean, version: string): { body: Buffer; etag: string } {
   const items = [...groups].filter(([group]) => (group === '') === core).map(([group, versions]) => ({
     metadata: { name: group, creationTimestamp: null },
     versions: [...versions].map(([each, { resources, elsewhere }]) => (elsewhere === undefined
       ? { version: each, resources: aggregatedResources(group, each, resources), freshness: 'Current' }
       : { version: each, resources: elsewhere.resources, freshness: elsewhere.current ? 'Current' : 'Stale' })),
   }));
-  const body = Buffer.from(`${JSON.stringify({ kind: 'APIGroupDiscoveryList', apiVersion: `apidiscovery.k8s.io/${version}`, metadata: {}, items })}\n`);
+  const body = Buffer.from(`${JSON.stringify({ kind: AGGREGATED, apiVersion: `${GROUP}/${version}`, metadata: {}, items })}\n`);
   const etag = `"${createHash('sha512').update(body).digest('hex').toUpperCase()}"`;
-  return { contentType: `application/json;g=apidiscovery.k8s.io;v=${version};as=APIGroupDiscoveryList`, body, etag };
+  return { body, etag };
 }
 
 function aggregatedResources(group: string, version: string, resources: readonly Resource[]): object[] {

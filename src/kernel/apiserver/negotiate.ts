@@ -88,7 +88,8 @@ function parseClause(text: string): Clause {
   return { type: type.toLowerCase(), parameters, quality: Number.isNaN(quality) ? 0 : quality };
 }
 
-function encodingOf(type: string): Encoding | undefined {
+/** Undefined for what is not spoken here. */
+export function encodingOf(type: string): Encoding | undefined {
   switch (type) {
     case 'application/json':
     case '*/*':

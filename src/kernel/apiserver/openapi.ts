@@ -5,8 +5,7 @@ import type { Kind } from '../../api/kind.ts';
 import { groupVersionPath } from '../../api/meta.ts';
 import type { Describe } from './descriptions.ts';
 import type { KindTable } from './kind-table.ts';
-import { clausesOf } from './negotiate.ts';
-import { respond } from './respond.ts';
+import { answerOpenapi, openapiForm, redirect, type Document } from './openapi-answer.ts';
 import { resourceUnknown } from './errors.ts';
 import type { JsonObject } from '../../api/openapi/schemas.ts';
 import { ApiError } from '../../api/errors.ts';
@@ -20,14 +19,6 @@ import type { VirtualTable } from './virtual.ts';
 
 export interface OpenApi {
   serve(info: RequestInfo, http: IncomingMessage, response: ServerResponse): Promise<void>;
-}
-
-/** What clients ask for; the answer has a dot for the @, which no media type may have. */
-const OPENAPI_V2_PROTOBUF = 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf';
-
-interface Document {
-  hash: string;
-  body(): Promise<Buffer>;
 }
 
 /** Bodies are big and rarely asked for twice: of a document that nobody asks for only the hash is kept. */
@@ -60,30 +51,35 @@ export function createOpenApi(kinds: KindTable, virtual: VirtualTable, aggregate
     return openapiV3(all().filter((kind) => kind.group === group && kind.version === version), await described());
   });
   const wholeV2 = async (): Promise<JsonObject> => mergedV2((await import('../../api/openapi/v2.ts')).openapiV2(all(), await described()), aggregated.list());
+  const keepProtobuf = async (name: string, document: Document): Promise<Document> => ({ hash: document.hash, body: (await keep(`${name} protobuf`, () => protobufOf(document))).body });
   return {
     async serve(info, http, response) {
       const [, version, ...rest] = info.segments;
-      if (version === 'v2' && rest.length === 0) {
-        if (clausesOf(http.headers.accept ?? '')[0]?.type === OPENAPI_V2_PROTOBUF) {
-          const document = await keep('v2 protobuf', async () => {
-            const { openapiV2Protobuf } = await import('../../api/openapi/v2-protobuf.ts');
-            return openapiV2Protobuf(await wholeV2());
-          });
-          return send(http, response, document, { contentType: OPENAPI_V2_PROTOBUF.replace('@', '.') });
-        }
-        return send(http, response, await keep('v2', wholeV2));
+      const name = rest.join('/');
+      if (version === 'v2' && name === '') {
+        const form = openapiForm(http.headers.accept, 2);
+        const document = await keep('v2', wholeV2);
+        return answerOpenapi(http, response, form.isProtobuf ? await keepProtobuf('v2', document) : document, { contentType: form.contentType });
       }
       if (version !== 'v3') throw resourceUnknown();
-      if (rest.length === 0) return send(http, response, await keep('v3', async () => makeIndex(await pathsOf(all()), ofPath, aggregated.list())));
-      const other = elsewhere(rest.join('/'));
-      if (other !== undefined) return serveOther(http, response, other);
-      const found = (await pathsOf(all())).find((each) => each.path === rest.join('/'));
-      if (found === undefined) throw resourceUnknown();
-      const document = await ofPath(found);
-      const immutable: Record<string, string> = info.query.has('hash') ? { 'Cache-Control': 'public, immutable', Expires: new Date(Date.now() + 31_536_000_000).toUTCString() } : {};
-      return send(http, response, document, { headers: immutable });
+      if (name === '') return answerOpenapi(http, response, await keep('v3', async () => makeIndex(await pathsOf(all()), ofPath, aggregated.list())));
+      const other = elsewhere(name);
+      const found = (await pathsOf(all())).find(({ path }) => path === name);
+      if (other === undefined && found === undefined) throw resourceUnknown();
+      const form = openapiForm(http.headers.accept, 3);
+      const document = other === undefined ? await ofPath(found!) : await documentOf(other);
+      const asked = info.query.get('hash') ?? '';
+      // Who knows an older index is led on to what is there now, so that nobody keeps that as what it was.
+      if (asked !== '' && asked !== document.hash) return redirect(response, (await import('../../api/openapi/v3.ts')).openapiV3Url(name, document.hash));
+      return answerOpenapi(http, response, !form.isProtobuf ? document : other === undefined ? await keepProtobuf(name, document) : { hash: document.hash, body: () => protobufOf(document) }, { contentType: form.contentType, isImmutable: asked !== '' });
     },
   };
+}
+
+async function protobufOf({ body }: Document): Promise<Buffer> {
+  const document = JSON.parse((await body()).toString()) as JsonObject;
+  if ('swagger' in document) return (await import('../../api/openapi/v2-protobuf.ts')).openapiV2Protobuf(document);
+  return (await import('../../api/openapi/v3-protobuf.ts')).openapiV3Protobuf(document);
 }
 
 async function makeDocument(make: () => Promise<object>): Promise<Document> {
@@ -121,16 +117,14 @@ async function pathsOf(kinds: readonly Kind[]): Promise<DocumentPath[]> {
 }
 
 /** What another server says of its own. */
-async function serveOther(http: IncomingMessage, response: ServerResponse, { openapiV3 }: AggregatedVersion): Promise<void> {
+async function documentOf({ openapiV3 }: AggregatedVersion): Promise<Document> {
   if (openapiV3 === undefined) throw resourceUnknown();
-  let document: unknown;
   try {
-    document = await openapiV3.read();
+    const body = Buffer.from(JSON.stringify(await openapiV3.read()));
+    return { hash: openapiV3.hash, body: () => Promise.resolve(body) };
   } catch (error) {
     throw new ApiError('ServiceUnavailable', `the server of these resources does not say what they look like: ${(error as Error).message}`, { retryAfterSeconds: 1 });
   }
-  const body = Buffer.from(JSON.stringify(document));
-  return send(http, response, { body: () => Promise.resolve(body), hash: openapiV3.hash });
 }
 
 /** A server that does not answer now is left out until something changes. */
@@ -150,14 +144,4 @@ async function makeIndex(paths: readonly DocumentPath[], ofPath: (path: Document
     else hashes[`apis/${group}/${version}`] = openapiV3.hash;
   }
   return openapiV3Index(hashes);
-}
-
-async function send(http: IncomingMessage, response: ServerResponse, document: Document, { headers = {}, contentType = 'application/json' }: { headers?: Record<string, string>; contentType?: string } = {}): Promise<void> {
-  const etag = `"${document.hash}"`;
-  if (http.headers['if-none-match'] === etag) {
-    response.writeHead(304, { ETag: etag, ...headers });
-    response.end();
-    return;
-  }
-  respond(http, response, 200, { contentType, chunks: [await document.body()] }, { headers: { ETag: etag, Vary: 'Accept', ...headers } });
 }

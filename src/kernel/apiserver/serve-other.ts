@@ -2,7 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { encodeValue } from './encode.ts';
 import { methodNotAllowed, resourceUnknown } from './errors.ts';
-import { isPretty } from './negotiate.ts';
+import { isPretty, MEDIA_TYPES, negotiate } from './negotiate.ts';
 import type { Parts } from './parts.ts';
 import type { RequestInfo } from './request-info.ts';
 import { respond } from './respond.ts';
@@ -21,17 +21,24 @@ export async function serveOther(parts: Parts, http: IncomingMessage, response: 
   if (root === 'openapi') return parts.openapi.serve(info, http, response);
   if (root === '.well-known' || root === 'openid') return serveKeys(parts, http, response, info.path);
   if (root === undefined) return respond(http, response, 200, await encodeValue({ paths: rootPaths(parts) }, { encoding: 'json', pretty: true }));
-  const found = parts.discovery.answer(info.segments, http.headers.accept);
+  return serveDiscovery(parts, http, response, info);
+}
+
+/** In JSON, YAML or protobuf, as every other answer (upstream: endpoints/discovery, WriteObjectNegotiated). Throws NotFound and NotAcceptable. */
+async function serveDiscovery(parts: Parts, http: IncomingMessage, response: ServerResponse, info: RequestInfo): Promise<void> {
+  const { accept, 'user-agent': userAgent, 'if-none-match': known } = http.headers;
+  const found = parts.discovery.answer(info.segments, accept);
   if (found === undefined) throw resourceUnknown();
-  if (found.etag !== undefined && http.headers['if-none-match'] === found.etag) {
-    response.writeHead(304, { ETag: found.etag, 'Cache-Control': 'public', Vary: 'Accept' });
+  const headers: Record<string, string> = found.etag === undefined ? {} : { ETag: found.etag, 'Cache-Control': 'public', Vary: 'Accept' };
+  if (found.etag !== undefined && known === found.etag) {
+    response.writeHead(304, headers);
     response.end();
     return;
   }
-  const headers: Record<string, string> = found.etag === undefined ? {} : { ETag: found.etag, 'Cache-Control': 'public', Vary: 'Accept' };
-  const pretty = isPretty(info.query, { userAgent: http.headers['user-agent'], isList: true });
-  const body = pretty ? Buffer.from(`${JSON.stringify(JSON.parse(found.body.toString()), undefined, 2)}\n`) : found.body;
-  respond(http, response, 200, { contentType: found.contentType, chunks: [body] }, { headers });
+  const pretty = isPretty(info.query, { userAgent, isList: true });
+  const encoding = found.as?.encoding ?? negotiate(accept, info.query, { protobuf: true, plain: true }).encoding;
+  const encoded = encoding === 'json' && !pretty ? { contentType: MEDIA_TYPES.json, chunks: [found.body] } : await encodeValue(JSON.parse(found.body.toString()), { encoding, pretty });
+  respond(http, response, 200, { ...encoded, contentType: `${encoded.contentType}${found.as?.parameters ?? ''}` }, { headers });
 }
 
 function rootPaths(parts: Parts): string[] {
