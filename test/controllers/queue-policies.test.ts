@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { Job } from '../../src/api/kinds.ts';
-import { WorkloadPriorityClass } from '../../src/api/kueue/local-queue.ts';
+import { LocalQueue, WorkloadPriorityClass } from '../../src/api/kueue/local-queue.ts';
 import { Workload } from '../../src/api/kueue/workload.ts';
 import { clearDeleted, client, clusterQueue, complete, flavor, type JobInput, NS, openQueues, running, runs, submit, waiting, workload, world } from './queue-world.ts';
 import { eventually } from './world.ts';
@@ -61,6 +61,21 @@ describe('policies', () => {
     assert.equal(kept, 2);
     const stops = (await client.list(Workload, NS)).items.flatMap(({ status }) => status?.schedulingStats?.evictions ?? []);
     assert.equal(stops.reduce((sum, { count }) => sum + count, 0), 2, 'two were stopped, once each');
+  });
+
+  test('FairShare by LocalQueue: who goes to another one while it waits counts there', async () => {
+    await flavor('f');
+    await clusterQueue('team', { f: '2' }, {}, { 'queue.llmos.dev/policy': 'FairShare', 'queue.llmos.dev/tenant': 'localqueue' });
+    await client.create(LocalQueue, { metadata: { name: 'other', ...NS }, spec: { clusterQueue: 'team' } });
+    await submit('holder', 'team', { cpu: '2', seconds: 60 });
+    await running('holder');
+    for (const [name, queue] of [['first', 'team'], ['second', 'other'], ['third', 'other']] as const) await submit(name, queue, { cpu: '2', seconds: 60 });
+    await waiting('first', 'second', 'third');
+    await client.patch(Job, 'second', { type: 'merge', body: { metadata: { labels: { 'kueue.x-k8s.io/queue-name': 'team' } } } }, NS);
+    await eventually('the other queue has one left', async () => (await workload('second')).spec.queueName === 'team' && (await workload('third')).status?.prediction?.position === 1);
+    await complete('holder');
+    await running('third');
+    assert.deepEqual([await runs('first'), await runs('second')], [false, false]);
   });
 
   test('a workload knows its place, its time and who is ahead', async () => {

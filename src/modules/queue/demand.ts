@@ -127,7 +127,7 @@ export interface MadeOf {
 
 /** Whether a job made of the one would be like that of the other: then it keeps its place. */
 export function asksTheSame(one: MadeOf, other: MadeOf): boolean {
-  return one.spec.priority === other.spec.priority && sameSets(one.spec, other.spec) && sameSets(one.before, other.before);
+  return one.spec.priority === other.spec.priority && one.spec.queueName === other.spec.queueName && sameSets(one.spec, other.spec) && sameSets(one.before, other.before);
 }
 
 function sameSets(one: Workload['spec'] | undefined, other: Workload['spec'] | undefined): boolean {
