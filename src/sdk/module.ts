@@ -159,6 +159,8 @@ export interface AdmissionRequest {
   /** Of what is created with a generateName it is there when all steps have changed the object: they may give one, too. One of a collection that is deleted has none: see `oldObject`. */
   name?: string;
   subresource?: string;
+  /** What the path names, where that is not the kind's own resource and `subresource`: `bindings`, which bind the pod that their body names. Webhooks and policies know the request by it. */
+  resource?: string;
   /** The new object, unfrozen; undefined for DELETE. For CONNECT the options of the request, for instance a PodAttachOptions. */
   object: KubeObject | undefined;
   /** The stored object, frozen; undefined for CREATE. */

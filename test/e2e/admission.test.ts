@@ -96,4 +96,18 @@ describe('admission as users see it', { timeout: 120_000 }, () => {
     assert.match(stderr, /Warning: think twice/);
     assert.match((await ok(llmos.kubectl('get', 'validatingadmissionpolicies'))).stdout, /^short\s+1\s+<unset>/m);
   });
+
+  it('a Binding that names its pod itself is made at bindings', async () => {
+    await ok(apply('{"apiVersion":"v1","kind":"Pod","metadata":{"name":"waits"},"spec":{"schedulerName":"nobody","containers":[{"name":"main","image":"none"}]}}'));
+    for (const resource of ['bindings', 'pods/binding']) {
+      const name = resource.replace('/', '-');
+      const rules = JSON.stringify([{ apiGroups: [''], apiVersions: ['v1'], resources: [resource], operations: ['CREATE'] }]);
+      await ok(apply(`{"apiVersion":"admissionregistration.k8s.io/v1","kind":"ValidatingAdmissionPolicy","metadata":{"name":"${name}"},"spec":{"matchConstraints":{"resourceRules":${rules}},"validations":[{"expression":"false","messageExpression":"'at ' + request.resource.resource + (has(request.subResource) ? '/' + request.subResource : '')"}]}}`));
+      await ok(apply(`{"apiVersion":"admissionregistration.k8s.io/v1","kind":"ValidatingAdmissionPolicyBinding","metadata":{"name":"${name}"},"spec":{"policyName":"${name}","validationActions":["Deny"]}}`));
+    }
+    const bind = (path: string): Promise<CommandResult> => llmos.kubectlWith('{"apiVersion":"v1","kind":"Binding","metadata":{"name":"waits"},"target":{"kind":"Node","name":"n"}}', 'create', '--raw', `/api/v1/namespaces/default/${path}?dryRun=All`, '-f', '-');
+    await eventually(async () => (await bind('bindings')).code !== 0 && (await bind('pods/waits/binding')).code !== 0, { what: 'both policies in force' });
+    await fails(bind('bindings'), /'bindings' with binding 'bindings' denied request: at bindings$/m);
+    await fails(bind('pods/waits/binding'), /'pods-binding' with binding 'pods-binding' denied request: at pods\/binding$/m);
+  });
 });

@@ -14,7 +14,7 @@ export function legacyBindings(door: Door): VirtualResource {
       if (pods === undefined || namespace === undefined) throw resourceUnknown();
       const name = isJsonObject(body.metadata) ? body.metadata.name : undefined;
       if (typeof name !== 'string' || name === '') throw badRequest('metadata.name must say which pod is bound');
-      await runAction(door, pods, { namespace, name, action: 'binding', verb: 'create', body: () => body }, context);
+      await runAction(door, pods, { namespace, name, action: 'binding', verb: 'create', resource: 'bindings', body: () => body }, context);
       return success(undefined, 201) as unknown as KubeObject;
     },
   };

@@ -7,7 +7,7 @@ import type { MatchCondition, MutatingAdmissionPolicy, ValidatingAdmissionPolicy
 import type { Kind } from '../../api/kind.ts';
 import type { KubeObject } from '../../api/meta.ts';
 import type { AdmissionRequest, UserInfo } from '../../sdk/module.ts';
-import type { Place } from './match.ts';
+import { namedBy, type Place } from './match.ts';
 import { describeRequest, inVersion } from './review.ts';
 
 export type Bindings = Record<string, unknown>;
@@ -15,8 +15,9 @@ export type Bindings = Record<string, unknown>;
 /** What expressions see of a request whose object is looked at as `kind`; of the namespace conditions of webhooks see nothing. */
 export async function bindingsOf(request: AdmissionRequest, kind: Kind): Promise<Bindings> {
   const { Authorizer, untypedToCel } = cel();
-  const { decide, user, subresource, namespace, name } = request;
-  const about = { group: kind.group, plural: kind.plural, ...(subresource ? { subresource } : {}), ...(namespace === undefined ? {} : { namespace }), ...(name === undefined ? {} : { name }) };
+  const { decide, user, namespace, name } = request;
+  const [plural, subresource] = namedBy(request, kind);
+  const about = { group: kind.group, plural, ...(subresource !== '' ? { subresource } : {}), ...(namespace === undefined ? {} : { namespace }), ...(name === undefined ? {} : { name }) };
   const ask: Ask = ({ serviceAccount, ...attributes }) => decide?.(serviceAccount === undefined ? user : accountOf(serviceAccount), attributes) ?? { allowed: false, reason: '' };
   const seen = async (object: KubeObject | undefined): Promise<unknown> => (object === undefined ? null : untypedToCel(await inVersion(kind, request, object)));
   const { uid: _uid, ...described } = describeRequest(request, kind);

@@ -38,7 +38,7 @@ function matchesRule(rule: Matching['rules'][number], request: AdmissionRequest,
   const has = (values: readonly string[] | undefined, value: string): boolean => values?.some((each) => each === '*' || each === value) === true;
   const names = rule.resourceNames ?? [];
   return has(rule.operations, request.operation) && has(rule.apiGroups, kind.group) && has(rule.apiVersions, kind.version)
-    && matchesScope(rule.scope, kind) && (rule.resources ?? []).some((each) => matchesResource(each, kind.plural, request.subresource ?? ''))
+    && matchesScope(rule.scope, kind) && (rule.resources ?? []).some((each) => matchesResource(each, ...namedBy(request, kind)))
     && (names.length === 0 || names.includes(request.name ?? ''));
 }
 
@@ -46,6 +46,11 @@ function matchesScope(scope: string | undefined, kind: Kind): boolean {
   if (scope === 'Namespaced') return kind.namespaced;
   // A namespace is cluster-wide, though it is also the place that it is itself in.
   return scope === 'Cluster' ? !kind.namespaced : true;
+}
+
+/** The resource and subresource by which a request is known. */
+export function namedBy({ resource, subresource = '' }: AdmissionRequest, kind: Kind): [plural: string, subresource: string] {
+  return resource === undefined ? [kind.plural, subresource] : [resource, ''];
 }
 
 /** `pods`, `pods/status`, `*`, every pair, `pods/*`. */

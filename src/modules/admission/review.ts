@@ -4,6 +4,7 @@ import type { AdmissionRequest as ReviewRequest, AdmissionResponse } from '../..
 import type { Kind } from '../../api/kind.ts';
 import { apiVersionOf, type Json, type KubeObject } from '../../api/meta.ts';
 import type { AdmissionRequest } from '../../sdk/module.ts';
+import { namedBy } from './match.ts';
 
 /** The request as webhooks and expressions see it, without the objects. */
 export function describeRequest(request: AdmissionRequest, kind: Kind): ReviewRequest {
@@ -11,12 +12,13 @@ export function describeRequest(request: AdmissionRequest, kind: Kind): ReviewRe
   // What connects or is made at a subresource has a kind of its own.
   const own = operation === 'CONNECT' || request.body !== undefined ? request.object : undefined;
   const bodyOf = ({ group, version, kind: name }: Kind): { group: string; version: string; kind: string } => (own === undefined ? { group, version, kind: name } : { ...groupVersion(own.apiVersion ?? ''), kind: own.kind ?? name });
-  const resourceOf = ({ group, version, plural }: Kind): { group: string; version: string; resource: string } => ({ group, version, resource: plural });
+  const resourceOf = (of: Kind): { group: string; version: string; resource: string } => ({ group: of.group, version: of.version, resource: namedBy(request, of)[0] });
   const described: ReviewRequest = {
     uid: randomUUID(), kind: bodyOf(kind), resource: resourceOf(kind), requestKind: bodyOf(request.kind), requestResource: resourceOf(request.kind),
     operation, userInfo: { username: user.name, groups: [...user.groups] }, dryRun: request.dryRun,
   };
-  if (request.subresource) described.subResource = described.requestSubResource = request.subresource;
+  const [, subresource] = namedBy(request, kind);
+  if (subresource !== '') described.subResource = described.requestSubResource = subresource;
   if (request.name) described.name = request.name;
   const namespace = namespaceOf(request);
   if (namespace !== undefined) described.namespace = namespace;

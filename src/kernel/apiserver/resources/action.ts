@@ -14,6 +14,8 @@ export interface ActionInput {
   name: string;
   action: string;
   verb: 'create' | 'update' | 'patch';
+  /** As which admission knows the request; default the parent's subresource. */
+  resource?: string;
   /** The body from the parent as it is, for a patch. Ours to keep. */
   body: (live: KubeObject) => unknown;
 }
@@ -34,7 +36,7 @@ export async function runAction(door: Door, kind: Kind, input: ActionInput, cont
   };
   const sent = (): KubeObject => ({ ...cloneJson(body), apiVersion: apiVersionOf(action.body.group, action.body.version), kind: action.body.kind, metadata: { ...body.metadata, name: input.name, ...(input.namespace === undefined ? {} : { namespace: input.namespace }) } });
   // What is made at an action is a body of its own, whose parent's managers upstream leaves as they are (pods/binding).
-  const about = { namespace: input.namespace, name: input.name, subresource: input.action, keepManagedFields: input.verb === 'create', ...(input.verb === 'create' ? { sentBody: sent } : {}) };
+  const about = { namespace: input.namespace, name: input.name, subresource: input.action, ...(input.resource === undefined ? {} : { resource: input.resource }), keepManagedFields: input.verb === 'create', ...(input.verb === 'create' ? { sentBody: sent } : {}) };
   if (action.deletes === true) {
     // What the change notes on the object is there when the deletion begins: its watchers see why.
     const options = (input.body({ metadata: {} }) as { deleteOptions?: DeleteRequest & { dryRun?: string[] } } | undefined)?.deleteOptions ?? {};

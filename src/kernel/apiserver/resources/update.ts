@@ -28,6 +28,8 @@ export interface UpdateInput {
   name: string;
   /** '' for the object itself, `status`, or an action. */
   subresource?: string;
+  /** As which admission knows the request; default the kind's own, with the subresource. */
+  resource?: string;
   /**
    * The whole object as it shall be, from the stored one (frozen, in the version of the kind). Called again when another write came first;
    * must give a fresh value each time, whose metadata and fields at the top are not frozen.
@@ -68,7 +70,7 @@ async function update(door: Door, kind: Kind, input: UpdateInput, context: Write
     const next = identify(kind, made, input, context);
     const optimistic = checkVersion(kind, next, live) && input.optimistic === true;
     try {
-      return await updateOnce(door, kind, { key, live, shown, liveObject, next, subresource: input.subresource ?? '', body: input.sentBody?.(), keepManagedFields: input.keepManagedFields === true }, context);
+      return await updateOnce(door, kind, { key, live, shown, liveObject, next, subresource: input.subresource ?? '', resource: input.resource, body: input.sentBody?.(), keepManagedFields: input.keepManagedFields === true }, context);
     } catch (error) {
       if (isStoreError(error, 'missing')) throw notFound(kind, input.name);
       if (!isStoreError(error, 'modified')) throw error;
@@ -85,6 +87,7 @@ interface Step {
   liveObject: KubeObject;
   next: KubeObject;
   subresource: string;
+  resource: string | undefined;
   body: KubeObject | undefined;
   keepManagedFields: boolean;
 }
@@ -106,6 +109,7 @@ async function updateOnce(door: Door, kind: Kind, step: Step, context: WriteCont
   }
   const request: AdmissionRequest = { operation: 'UPDATE', kind, namespace: next.metadata.namespace, name: next.metadata.name, object: next, oldObject: liveObject, user: context.user, dryRun: context.dryRun, warnings: context.warnings, fieldManager: context.manager, ...(context.options === undefined ? {} : { options: context.options }), ...(context.annotate === undefined ? {} : { annotate: context.annotate }), ...(context.deadline === undefined ? {} : { deadline: context.deadline }) };
   if (subresource !== '') request.subresource = subresource;
+  if (step.resource !== undefined) request.resource = step.resource;
   if (step.body !== undefined) request.body = step.body;
   if (pace !== undefined) await pace();
   await admitted(door, request);
