@@ -104,6 +104,27 @@ test('a run that throws is started again and does not touch the others', async (
   await loader.stop('stop');
 });
 
+test('who fails again and again waits longer and longer, but not for what failed long ago', async () => {
+  const lives = [0, 0, 0, 599_999, 600_000, 0];
+  const pauses: number[] = [];
+  let nowMs = 0;
+  const clock = { nowMs: () => nowMs, sleep: async (delayMs: number, signal?: AbortSignal) => void (signal?.aborted !== true && delayMs < 50_000 && pauses.push(delayMs)) };
+  const loader = createLoader({ host: recordingHost().host, clock, log: silentLog });
+  const ran = Promise.withResolvers<void>();
+  await loader.load([module('shaky', { async run({ signal }) {
+    const lifeMs = lives.shift();
+    if (lifeMs === undefined) {
+      ran.resolve();
+      return new Promise((resolve) => signal.addEventListener('abort', () => resolve()));
+    }
+    nowMs += lifeMs;
+    throw new Error('slipped');
+  } })]);
+  await ran.promise;
+  assert.deepEqual(pauses, [200, 400, 800, 1_600, 200, 400]);
+  await loader.stop('stop');
+});
+
 test('a module that never stops is left behind after the time limit', async () => {
   const { host, held } = recordingHost();
   const loader = loaderWith(host);

@@ -142,15 +142,20 @@ async function begin(entry: Loaded, { clock, log }: LoaderOptions): Promise<void
   entry.ended = supervise(entry, { clock, log: log.child(module.name), signal: abort.signal });
 }
 
+/** Who has run for so long has recovered from what failed before, as containers have to the kubelet (Pod Lifecycle, "Container restarts"). */
+const RECOVERED_MS = 600_000;
+
 /** Runs the module's long-running parts, and again with back-off when they fail, until its signal aborts. */
 async function supervise(entry: Loaded, { clock, log, signal }: { clock: Clock; log: Log; signal: AbortSignal }): Promise<void> {
   const backoff = exponentialBackoff({ baseMs: 200, maxMs: 60_000 });
   while (!signal.aborted) {
+    const fromMs = clock.nowMs();
     try {
       await runModule(entry.module, entry.hosted, signal);
       return;
     } catch (error) {
       if (signal.aborted) return;
+      if (clock.nowMs() - fromMs >= RECOVERED_MS) backoff.forget('');
       entry.status.state = 'restarting';
       entry.status.restarts += 1;
       entry.status.lastError = (error as Error).message;
