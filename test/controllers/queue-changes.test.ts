@@ -1,10 +1,10 @@
-/** What may be changed of a job in a queue while it runs, and what not. */
+/** What may be changed of a job in a queue while it waits and while it runs, and what not. */
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
 import { Job } from '../../src/api/kinds.ts';
 import { ClusterQueue } from '../../src/api/kueue/cluster-queue.ts';
 import { WorkloadPriorityClass } from '../../src/api/kueue/local-queue.ts';
-import { clearDeleted, client, clusterQueue, conditionOf, flavor, NS, openQueues, running, runs, submit, waiting, workload, world } from './queue-world.ts';
+import { clearDeleted, client, clusterQueue, complete, conditionOf, flavor, NS, openQueues, running, runs, submit, waiting, workload, world } from './queue-world.ts';
 import { eventually } from './world.ts';
 
 beforeEach(() => openQueues());
@@ -66,4 +66,27 @@ test('a job does not leave its queue where there is a default one', async () => 
   await waiting('b');
   const leave = client.patch(Job, 'b', { type: 'merge', body: { metadata: { labels: { 'kueue.x-k8s.io/queue-name': null } } } }, NS);
   await assert.rejects(leave, /queue-name must not be empty in namespace with default queue/);
+});
+
+test('what a job says of itself may change while it waits', async () => {
+  await flavor('f');
+  await clusterQueue('team', { f: '1' }, {}, { 'queue.llmos.dev/policy': 'ShortestJobFirst' });
+  await submit('holder', 'team', { seconds: 60 });
+  await running('holder');
+  await submit('long', 'team', { seconds: 600 });
+  await submit('short', 'team', { seconds: 30 });
+  await eventually('the short one is first', async () => (await workload('short')).status?.prediction?.position === 1);
+  const said = { annotations: { 'queue.llmos.dev/expected-run-time': '10s', 'queue.llmos.dev/resumable': '5m' }, labels: { 'kueue.x-k8s.io/max-exec-time-seconds': '20' } };
+  await client.patch(Job, 'long', { type: 'merge', body: { metadata: said } }, NS);
+  await eventually('the other one is', async () => (await workload('long')).status?.prediction?.position === 1);
+  const { spec, metadata, status } = await workload('long');
+  assert.deepEqual([spec.maximumExecutionTimeSeconds, metadata.annotations?.['queue.llmos.dev/resumable'], status?.prediction?.runSeconds], [20, '5m', 10]);
+  await client.patch(Job, 'long', { type: 'merge', body: { metadata: { annotations: { 'queue.llmos.dev/resumable': null }, labels: { 'kueue.x-k8s.io/max-exec-time-seconds': null } } } }, NS);
+  await eventually('it says so no more', async () => {
+    const now = await workload('long');
+    return now.spec.maximumExecutionTimeSeconds === undefined && now.metadata.annotations?.['queue.llmos.dev/resumable'] === undefined && now.metadata.annotations?.['queue.llmos.dev/expected-run-time'] === '10s';
+  });
+  await complete('holder');
+  await running('long');
+  assert.equal(await runs('short'), false);
 });

@@ -123,11 +123,17 @@ export interface MadeOf {
   readonly spec: Workload['spec'];
   /** Of a slice: what the Workload asks for in whose place it is to be. */
   readonly before: Workload['spec'] | undefined;
+  /** What its owner says of its run time, and of going on where it was. */
+  readonly told: string;
+}
+
+export function madeOf(workload: Workload, before: Workload | undefined): MadeOf {
+  return { spec: workload.spec, before: before?.spec, told: JSON.stringify([told(workload, EXPECTED_RUN_TIME), told(workload, RESUMABLE)]) };
 }
 
 /** Whether a job made of the one would be like that of the other: then it keeps its place. */
 export function asksTheSame(one: MadeOf, other: MadeOf): boolean {
-  return one.spec.priority === other.spec.priority && one.spec.queueName === other.spec.queueName && sameSets(one.spec, other.spec) && sameSets(one.before, other.before);
+  return one.told === other.told && one.spec.priority === other.spec.priority && one.spec.queueName === other.spec.queueName && sameSets(one.spec, other.spec) && sameSets(one.before, other.before);
 }
 
 function sameSets(one: Workload['spec'] | undefined, other: Workload['spec'] | undefined): boolean {

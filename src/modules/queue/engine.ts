@@ -11,7 +11,7 @@ import { admitted, evictedForOther } from './admit.ts';
 import { buildPools, jobOf, placementOf, type LivePool, type LiveQueue } from './build.ts';
 import { conditionOf, is, isReserved, sinceSeconds } from './conditions.ts';
 import type { QueueConfiguration } from './configuration.ts';
-import { asksTheSame, type MadeOf } from './demand.ts';
+import { asksTheSame, madeOf, type MadeOf } from './demand.ts';
 import { createExplainer } from './explain.ts';
 import { followQueues } from './follow.ts';
 import { createHoldings, type Holding } from './holdings.ts';
@@ -55,7 +55,7 @@ export function createEngine(context: ModuleContext, configuration: QueueConfigu
   const stops = new Map<string, Stop>();
   const holdings = createHoldings();
   /** Of each job that the policies know. */
-  const madeOf = new WeakMap<object, MadeOf>();
+  const sources = new WeakMap<object, MadeOf>();
   /** The slice that waits to stand in the place of a workload, by that one's key. */
   const slices = new Map<string, string>();
   const dirty = new Set<string>();
@@ -148,7 +148,7 @@ export function createEngine(context: ModuleContext, configuration: QueueConfigu
 
   const jobFor = (workload: Workload, queue: LiveQueue, before?: Workload): QuotaJob => {
     const job = jobOf(workload, queue, { localQueue: caches.of(LocalQueue).get(`${workload.metadata.namespace}/${workload.spec.queueName}`), ...parts });
-    madeOf.set(job, { spec: workload.spec, before: before?.spec });
+    sources.set(job, madeOf(workload, before));
     return job;
   };
 
@@ -202,8 +202,8 @@ export function createEngine(context: ModuleContext, configuration: QueueConfigu
     } else {
       const [placement, priority] = [placementOf(workload, queue!), workload.spec.priority ?? 0];
       if (entry.job.priority !== priority) {
-        const { spec, before } = madeOf.get(entry.job)!;
-        madeOf.set(entry.job = { ...entry.job, priority }, { spec: { ...spec, priority }, before });
+        const source = sources.get(entry.job)!;
+        sources.set(entry.job = { ...entry.job, priority }, { ...source, spec: { ...source.spec, priority } });
       }
       if (placement.amount.some((amount, index) => amount !== entry.placement!.amount[index])) queue!.admission.resize(entry, placement, now);
     }
@@ -222,7 +222,7 @@ export function createEngine(context: ModuleContext, configuration: QueueConfigu
     const before = parts.replacedBy(workload);
     if (before !== undefined) slices.set(keyOf(before), key);
     const entry = placed.get(key) === queue ? admission.entry(key) : undefined;
-    if (entry !== undefined && (entry.state === 'pending' || starts.has(key)) && asksTheSame(madeOf.get(entry.job)!, { spec: workload.spec, before: before?.spec })) return;
+    if (entry !== undefined && (entry.state === 'pending' || starts.has(key)) && asksTheSame(sources.get(entry.job)!, madeOf(workload, before))) return;
     withdraw(key, now);
     const job = jobFor(workload, queue, before);
     if (room.place(job, room.capacity) === undefined) return explainer.refused(key, explainer.tooMuch(job, queue));

@@ -12,7 +12,7 @@ import { keyOf, watching, type Caches, type Controller, type ReconcileContext } 
 import { conditionOf, is, isReserved } from './conditions.ts';
 import { amountOf } from './demand.ts';
 import { finish, release, setPodsReady } from './owned.ts';
-import { priorityOf, queueNameOf, workloadFor, workloadName, workloadsOf, type Order } from './owner.ts';
+import { longestRun, priorityOf, queueNameOf, TOLD, toldBy, workloadFor, workloadName, workloadsOf, type Order } from './owner.ts';
 import { countOf, replacesKeyOf, scaledSets, sliceAfter, slicesInOrder } from './slices.ts';
 import { prebuiltIn, prebuiltNameOf, waitsForPrebuilt } from './prebuilt.ts';
 import { startInfoOf, type StartInfo } from './start-info.ts';
@@ -173,12 +173,17 @@ class Work<T extends KubeObject> {
     events.event(job, 'Normal', 'DeletedWorkload', `Deleted not matching Workload: ${metadata.namespace}/${metadata.name}`);
   }
 
-  /** A suspended job may be changed, or go to another queue. */
+  /** A suspended job may be changed, or go to another queue, and say other things of itself. */
   async #update(job: T, workload: Workload, { client, caches }: ReconcileContext): Promise<void> {
     const podSets = this.#of.podSetsOf(job, caches);
-    const spec: Workload['spec'] = { ...workload.spec, queueName: queueNameOf(job), ...priorityOf(job, podSets, caches, this.#of.priorityClassOf?.(job)), podSets };
-    const same = spec.queueName === workload.spec.queueName && (spec.priority ?? 0) === (workload.spec.priority ?? 0) && (spec.priorityClassName ?? '') === (workload.spec.priorityClassName ?? '') && equalJson(shapeOf(podSets), shapeOf(workload.spec.podSets));
-    if (!same) await client.update(Workload, { ...workload, spec });
+    const { maximumExecutionTimeSeconds: longest, ...rest } = workload.spec;
+    const spec: Workload['spec'] = { ...rest, ...longestRun(job), queueName: queueNameOf(job), ...priorityOf(job, podSets, caches, this.#of.priorityClassOf?.(job)), podSets };
+    const told = toldBy(job);
+    const isTold = spec.maximumExecutionTimeSeconds === longest && TOLD.every((key) => told[key] === workload.metadata.annotations?.[key]);
+    const same = isTold && spec.queueName === workload.spec.queueName && (spec.priority ?? 0) === (workload.spec.priority ?? 0) && (spec.priorityClassName ?? '') === (workload.spec.priorityClassName ?? '') && equalJson(shapeOf(podSets), shapeOf(workload.spec.podSets));
+    if (same) return;
+    const others = Object.entries(workload.metadata.annotations ?? {}).filter(([key]) => !TOLD.some((each) => each === key));
+    await client.update(Workload, { ...workload, metadata: { ...workload.metadata, annotations: { ...Object.fromEntries(others), ...told } }, spec });
   }
 
   /** One that runs may be given another WorkloadPriorityClass. Gives whether it was. Source: Kueue, jobframework UpdateWorkloadPriority. */

@@ -78,18 +78,29 @@ interface Wanted {
 /** The Workload that stands for an owner. */
 export function workloadFor({ name, owner, references, podSets, submittedAt, priorityClass, labels, annotations }: Wanted, caches: Caches): WorkloadType {
   const { metadata } = owner;
-  const told = Object.entries(metadata.annotations ?? {}).filter(([key]) => key === EXPECTED_RUN_TIME || key === ELASTIC || (key === RESUMABLE && owner.kind !== 'Pod'));
-  const most = Number(metadata.labels?.[MAX_EXEC_TIME]);
   return {
     metadata: {
       name, namespace: metadata.namespace, ownerReferences: references, labels: { ...labels, ...tenantLabels(metadata.labels) },
-      annotations: { ...annotations, ...Object.fromEntries(told), [SUBMITTED_AT]: submittedAt },
+      annotations: { ...annotations, ...toldBy(owner), [SUBMITTED_AT]: submittedAt },
     },
     spec: {
       podSets, active: true, queueName: queueNameOf(owner) ?? '', ...priorityOf(owner, podSets, caches, priorityClass),
-      ...(Number.isInteger(most) && most > 0 && { maximumExecutionTimeSeconds: most }),
+      ...longestRun(owner),
     },
   };
+}
+
+/** What a Workload says in the words of its owner. */
+export const TOLD = [EXPECTED_RUN_TIME, RESUMABLE, ELASTIC] as const;
+
+export function toldBy({ kind, metadata }: KubeObject): Record<string, string> {
+  return Object.fromEntries(Object.entries(metadata.annotations ?? {}).filter(([key]) => key === EXPECTED_RUN_TIME || key === ELASTIC || (key === RESUMABLE && kind !== 'Pod')));
+}
+
+/** By its label; nothing where it says none. */
+export function longestRun({ metadata }: KubeObject): Pick<WorkloadType['spec'], 'maximumExecutionTimeSeconds'> {
+  const most = Number(metadata.labels?.[MAX_EXEC_TIME]);
+  return Number.isInteger(most) && most > 0 ? { maximumExecutionTimeSeconds: most } : {};
 }
 
 /** Labels of the owner are kept, so that policies can tell tenants by them; those of Kueue are its own. */
