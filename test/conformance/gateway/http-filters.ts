@@ -112,10 +112,23 @@ export function crossOrigin(): void {
 }
 
 export function credentials(): void {
-  const cors = (allowCredentials: boolean): object => filter('CORS', 'cors', { allowOrigins: ['https://app.example'], allowCredentials });
-  const from = (path: string, origin: string, expected: Record<string, string | undefined>): [Ask, object] => [{ path, headers: { origin, cookie: 'sid=abc123', authorization: 'Bearer test' } }, { backend: V1, check: (told: Told) => { for (const [name, value] of Object.entries(expected)) assert.equal(told.headers[`access-control-allow-${name}`], value, name); } }];
-  tried('HTTPRouteCORSAllowCredentialsBehavior', () => [at('/not-with', [cors(false)]), at('/with', [cors(true)])], (address) => expectAll(address, [
-    from('/not-with', 'https://app.example', { origin: 'https://app.example', credentials: undefined }), from('/with', 'http://not-app.example', { origin: undefined, credentials: undefined }), from('/with', 'https://app.example', { origin: 'https://app.example', credentials: 'true' }),
+  const cors = (allowCredentials: boolean, more: object = {}): object => filter('CORS', 'cors', { allowOrigins: ['https://app.example'], allowCredentials, ...more });
+  const any = { allowOrigins: ['*'], exposeHeaders: ['*'], allowMethods: ['*'], allowHeaders: ['*'] };
+  const shown = { cookie: 'sid=abc123', authorization: 'Bearer test' };
+  const allows = (expected: Record<string, string | undefined>) => (told: Told): void => { for (const [name, value] of Object.entries(expected)) assert.equal(told.headers[`access-control-${name}`], value, name); };
+  const from = (path: string, origin: string, expected: Record<string, string | undefined>, headers: Record<string, string> = shown): [Ask, object] => [{ path, headers: { origin, ...headers } }, { backend: V1, check: allows(expected) }];
+  const asked = (path: string, expected: Record<string, string | undefined>): [Ask, object] => [{ path, method: 'OPTIONS', headers: { origin: 'https://x.example', 'access-control-request-method': 'PUT', 'access-control-request-headers': 'x-one', ...shown } }, { check: allows(expected) }];
+  tried('HTTPRouteCORSAllowCredentialsBehavior', () => [at('/not-with', [cors(false)]), at('/with', [cors(true)]), at('/any-not-with', [cors(false, any)]), at('/any-with', [cors(true, any)]), at('/exposed', [cors(false, { exposeHeaders: ['*'] })])], (address) => expectAll(address, [
+    from('/not-with', 'https://app.example', { 'allow-origin': 'https://app.example', 'allow-credentials': undefined }), from('/with', 'http://not-app.example', { 'allow-origin': undefined, 'allow-credentials': undefined }), from('/with', 'https://app.example', { 'allow-origin': 'https://app.example', 'allow-credentials': 'true' }),
+    ...[shown, { cookie: 'sid=abc123' }, { authorization: 'Bearer test' }].map((headers) => from('/any-not-with', 'https://x.example', { 'allow-origin': undefined, 'allow-credentials': undefined, 'expose-headers': undefined }, headers as Record<string, string>)),
+    from('/any-not-with', 'https://x.example', { 'allow-origin': '*', 'expose-headers': '*' }, {}),
+    [{ path: '/any-with', headers: { origin: 'https://x.example', ...shown } }, { backend: V1, check: (told: Told) => {
+      allows({ 'allow-origin': 'https://x.example', 'allow-credentials': 'true' })(told);
+      const exposed = String(told.headers['access-control-expose-headers']).split(',');
+      assert.ok(exposed.includes('x-from-backend') && !exposed.includes('*') && !exposed.some((name) => name.startsWith('access-control')), exposed.join());
+    } }],
+    from('/exposed', 'https://app.example', { 'allow-origin': 'https://app.example', 'expose-headers': undefined }), from('/exposed', 'https://app.example', { 'allow-origin': 'https://app.example', 'expose-headers': '*' }, {}),
+    asked('/any-not-with', { 'allow-origin': '*', 'allow-methods': 'PUT', 'allow-headers': 'x-one', 'allow-credentials': undefined }), asked('/any-with', { 'allow-origin': 'https://x.example', 'allow-methods': 'PUT', 'allow-headers': 'x-one', 'allow-credentials': 'true' }),
   ]));
 }
 

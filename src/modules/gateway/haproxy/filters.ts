@@ -80,28 +80,36 @@ function shareOf({ requestMirror }: ResolvedFilter): string {
   return ` if { rand(${denominator}) lt ${numerator} }`;
 }
 
-/** The Fetch standard's answers, for the origins that are allowed. What comes from elsewhere is passed on without them. */
+/**
+ * The Fetch standard's answers, for the origins that are allowed. What comes from elsewhere is passed on without them. Who shows who he is (a cookie, a password, a certificate) gets no
+ * wildcard in an answer; where any origin is allowed but nobody is to do that, he gets no such headers at all (GEP-1767, "Wildcard Resolution and Credentials"). Preflights never count as that.
+ */
 function corsLines(cors: CorsFilter): string[] {
   const { allowOrigins = [], allowMethods = [], allowHeaders = [], exposeHeaders = [], allowCredentials = false, maxAge = 5 } = cors;
   const anyOrigin = allowOrigins.includes('*');
+  const anyExposed = exposeHeaders.includes('*');
   const lines = [
     ...(anyOrigin ? ['acl cors-origin req.hdr(origin) -m found'] : allowOrigins.map((origin) => `acl cors-origin req.hdr(origin) ${originPattern(origin)}`)),
     'acl cors-asks method OPTIONS', 'acl cors-names req.hdr(access-control-request-method) -m found',
-    'http-request set-var(txn.origin) req.hdr(origin) if cors-origin',
+    ...['req.hdr(cookie) -m found', 'req.hdr(authorization) -m found', 'ssl_c_used'].map((shown) => `acl cors-known ${shown}`),
+    `http-request set-var(txn.origin) req.hdr(origin) if cors-origin${anyOrigin && !allowCredentials ? ' !cors-known' : ''}`,
+    ...(anyExposed && !allowCredentials ? ['http-request set-var(txn.known) bool(true) if cors-known'] : []),
   ];
   const origin = anyOrigin && !allowCredentials ? '*' : '%[var(txn.origin)]';
   const always = [['Access-Control-Allow-Origin', origin], ...(allowCredentials ? [['Access-Control-Allow-Credentials', 'true']] : [])] as [string, string][];
   const methods = allowMethods.includes('*') ? '%[req.hdr(access-control-request-method)]' : literal(allowMethods.join(', '));
   const headers = allowHeaders.includes('*') ? '%[req.fhdr(access-control-request-headers)]' : literal(allowHeaders.join(', '));
   const asked: [string, string][] = [...always, ...(methods === '' ? [] : [['Access-Control-Allow-Methods', methods] as [string, string]]), ...(headers === '' ? [] : [['Access-Control-Allow-Headers', headers] as [string, string]]), ['Access-Control-Max-Age', String(maxAge)]];
-  const exposed = exposeHeaders.includes('*') && !allowCredentials ? '*' : literal(exposeHeaders.join(', '));
+  const exposed = anyExposed ? '*' : literal(exposeHeaders.join(', '));
   if (exposed !== '') asked.push(['Access-Control-Expose-Headers', exposed]);
   lines.push(`http-request return status 200 ${asked.map(([name, value]) => `hdr ${name} ${quoted(value)}`).join(' ')} if cors-asks cors-names cors-origin`);
   lines.push('http-request return status 200 if cors-asks cors-names { req.hdr(origin) -m found }');
-  const answered: [string, string][] = exposed === '' ? always : [...always, ['Access-Control-Expose-Headers', exposed]];
+  const isAllowed = 'if { var(txn.origin) -m found }';
+  // First, as the names of what the backend answers are those of all headers.
+  if (exposed !== '') lines.push(`http-response set-header Access-Control-Expose-Headers ${quoted(anyExposed && allowCredentials ? '%[res.hdr_names]' : exposed)} ${isAllowed}${anyExposed && !allowCredentials ? ' !{ var(txn.known) -m bool }' : ''}`);
   // Who keeps answers for others must know that this one is for one origin.
   if (origin !== '*') lines.push('http-response add-header Vary Origin');
-  for (const [name, value] of answered) lines.push(`http-response set-header ${name} ${quoted(value)} if { var(txn.origin) -m found }`);
+  for (const [name, value] of always) lines.push(`http-response set-header ${name} ${quoted(value)} ${isAllowed}`);
   return lines;
 }
 
