@@ -32,3 +32,16 @@ test('view reads what is harmless, and what others add to it', async () => {
     await world.stop();
   }
 });
+
+test('default roles say that they are kept up under the name that upstream gives that, and nobody is a node by a role', async () => {
+  const world = await startWorld([core, rbac]);
+  try {
+    const { client } = world;
+    for (const object of [await client.get(ClusterRole, 'view'), await client.get(ClusterRoleBinding, 'cluster-admin')]) assert.deepEqual(object.metadata.annotations, { 'rbac.authorization.kubernetes.io/autoupdate': 'true' });
+    const { rules = [] } = await client.get(ClusterRole, 'system:node');
+    assert.ok(rules.some(({ resources, verbs }) => resources?.includes('nodes/status') === true && verbs.includes('patch')));
+    assert.deepEqual((await client.get(ClusterRoleBinding, 'system:node')).subjects ?? [], []);
+  } finally {
+    await world.stop();
+  }
+});

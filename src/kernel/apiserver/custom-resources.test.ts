@@ -132,3 +132,20 @@ test('the answer to a change of the storage version names it among those that we
   const removed = await door.call('PUT', `${path}/vers.example.com`, { body: { ...changed.json, spec: { ...changed.json.spec, versions: [version('v1', true)] } } });
   assert.deepEqual([removed.status, removed.json.details.causes[0].field], [422, 'status.storedVersions[0]']);
 });
+
+test('objects of a definition that changed are made whole once, until they change', async () => {
+  const path = define('wholesome', { schema: { type: 'object', properties: { a: { type: 'string', default: 'x' } } }, generation: 2 });
+  for (const name of ['one', 'two']) await create(path, thing(name));
+  const kind = door.server.kinds.list().find((each) => each.plural === 'wholesome')!;
+  let times = 0;
+  door.server.serve({ ...kind, completes: (object) => (times++, { ...kind.completes!(object), a: `${(object as { a?: string }).a}!` }) } as Kind);
+  const list = async (): Promise<string[]> => (await door.call('GET', path)).json.items.map((item: { metadata: { name: string }; a: string }) => `${item.metadata.name} ${item.a}`);
+  for (let round = 0; round < 3; round++) assert.deepEqual(await list(), ['one x!', 'two x!']);
+  assert.equal((await door.call('GET', `${path}/one`)).json.a, 'x!');
+  assert.equal(times, 2);
+  await merge(`${path}/two`, { a: 'z' });
+  times = 0;
+  // The answer to the change has said it already.
+  for (let round = 0; round < 2; round++) assert.deepEqual(await list(), ['one x!', 'two z!']);
+  assert.equal(times, 0);
+});

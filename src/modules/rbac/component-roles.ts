@@ -38,6 +38,13 @@ export const COMPONENT_ROLES: Readonly<Record<string, Rules>> = {
   ),
   'system:kube-aggregator': rules(['', ['endpoints', 'services'], READ], ['discovery.k8s.io', ['endpointslices'], READ]),
   'system:kube-dns': rules(['', ['endpoints', 'services'], FOLLOW]),
+  'system:node': rules(
+    ...DELEGATED, ['authorization.k8s.io', ['localsubjectaccessreviews'], ['create']], ['', ['services', 'configmaps', 'secrets'], READ], ['', ['nodes'], ['create', ...READ, ...CHANGE]], ['', ['nodes/status'], CHANGE],
+    ['', ['events'], ['create', ...CHANGE]], ['', ['pods'], ['create', 'delete', ...READ]], ['', ['pods/status'], CHANGE], ['', ['pods/eviction', 'serviceaccounts/token'], ['create']],
+    ['', ['persistentvolumeclaims', 'persistentvolumes', 'endpoints'], ['get']], ['', ['persistentvolumeclaims/status'], ['get', ...CHANGE]],
+    ['certificates.k8s.io', ['certificatesigningrequests'], ['create', ...READ]], ['coordination.k8s.io', ['leases'], ['create', 'delete', 'get', ...CHANGE]],
+    ['storage.k8s.io', ['volumeattachments'], ['get']], ['storage.k8s.io', ['csidrivers'], READ], ['storage.k8s.io', ['csinodes'], ['create', 'delete', 'get', ...CHANGE]], ['node.k8s.io', ['runtimeclasses'], READ], ['resource.k8s.io', ['resourceclaims'], ['get']],
+  ),
   'system:node-proxier': rules(...EVENTS, ['', ['endpoints', 'services'], FOLLOW], ['', ['nodes'], READ], ['discovery.k8s.io', ['endpointslices'], FOLLOW], ['networking.k8s.io', ['servicecidrs'], FOLLOW]),
   'system:node-problem-detector': rules(...EVENTS, ['', ['nodes'], ['get']], ['', ['nodes/status'], ['patch']]),
   'system:persistent-volume-provisioner': rules(

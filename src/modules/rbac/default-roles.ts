@@ -7,6 +7,9 @@ type Rules = NonNullable<ClusterRole['rules']>;
 const READ = ['get', 'list', 'watch'];
 const WRITE = ['create', 'delete', 'deletecollection', 'patch', 'update'];
 const BOOTSTRAPPING = { 'kubernetes.io/bootstrapping': 'rbac-defaults' };
+/** Says that what is missing is made again at each start; `false` there leaves the role to its owner. */
+export const AUTOUPDATE = 'rbac.authorization.kubernetes.io/autoupdate';
+const AUTOUPDATES = { [AUTOUPDATE]: 'true' };
 const AGGREGATE = `${RBAC}/aggregate-to-`;
 
 /** Kinds that people deploy, by group. */
@@ -51,7 +54,7 @@ const PUBLIC = ['/healthz', '/livez', '/readyz', '/version', '/version/'];
 const EVERYTHING: Rules = [{ apiGroups: ['*'], resources: ['*'], verbs: ['*'] }, { nonResourceURLs: ['*'], verbs: ['*'] }];
 
 function role(name: string, rules: Rules, labels: Record<string, string> = {}): ClusterRole {
-  return { apiVersion: `${RBAC}/v1`, kind: 'ClusterRole', metadata: { name, labels: { ...BOOTSTRAPPING, ...labels }, annotations: { [`${RBAC}/autoupdate`]: 'true' } }, rules };
+  return { apiVersion: `${RBAC}/v1`, kind: 'ClusterRole', metadata: { name, labels: { ...BOOTSTRAPPING, ...labels }, annotations: AUTOUPDATES }, rules };
 }
 
 /** Its rules are those of all roles that are labelled for one of `sources`. */
@@ -95,7 +98,7 @@ export const DEFAULT_ROLES: readonly ClusterRole[] = [
 
 function binding(name: string, ...subjects: { kind: 'Group' | 'User'; name: string }[]): ClusterRoleBinding {
   return {
-    apiVersion: `${RBAC}/v1`, kind: 'ClusterRoleBinding', metadata: { name, labels: BOOTSTRAPPING, annotations: { [`${RBAC}/autoupdate`]: 'true' } },
+    apiVersion: `${RBAC}/v1`, kind: 'ClusterRoleBinding', metadata: { name, labels: BOOTSTRAPPING, annotations: AUTOUPDATES },
     roleRef: { apiGroup: RBAC, kind: 'ClusterRole', name }, subjects: subjects.map((subject) => ({ apiGroup: RBAC, ...subject })),
   };
 }
@@ -107,12 +110,14 @@ export const DEFAULT_BINDINGS: readonly ClusterRoleBinding[] = [
   binding('system:public-info-viewer', { kind: 'Group', name: 'system:authenticated' }, { kind: 'Group', name: 'system:unauthenticated' }),
   binding('system:monitoring', { kind: 'Group', name: 'system:monitoring' }),
   binding('system:service-account-issuer-discovery', { kind: 'Group', name: 'system:serviceaccounts' }),
+  // The node authorizer speaks for nodes: nobody has this one unless somebody is named.
+  binding('system:node'),
   ...COMPONENT_USERS.map(([name, user]) => binding(name, { kind: 'User', name: user })),
   binding('system:controller:certificate-controller', { kind: 'User', name: 'system:llmos:certificates' }),
 ];
 
 /** In kube-system: what other servers may read to know whom to believe. */
 export const DEFAULT_NAMESPACED_ROLES: readonly Role[] = [{
-  apiVersion: `${RBAC}/v1`, kind: 'Role', metadata: { name: 'extension-apiserver-authentication-reader', namespace: 'kube-system', labels: BOOTSTRAPPING, annotations: { [`${RBAC}/autoupdate`]: 'true' } },
+  apiVersion: `${RBAC}/v1`, kind: 'Role', metadata: { name: 'extension-apiserver-authentication-reader', namespace: 'kube-system', labels: BOOTSTRAPPING, annotations: AUTOUPDATES },
   rules: [{ apiGroups: [''], resources: ['configmaps'], resourceNames: ['extension-apiserver-authentication'], verbs: READ }],
 }];

@@ -9,7 +9,7 @@ import type { Caches } from '../../sdk/cache.ts';
 import type { Client } from '../../sdk/client.ts';
 import { watching, type Controller } from '../../sdk/controller.ts';
 import { defineModule } from '../../sdk/module.ts';
-import { DEFAULT_BINDINGS, DEFAULT_NAMESPACED_ROLES, DEFAULT_ROLES } from './default-roles.ts';
+import { AUTOUPDATE, DEFAULT_BINDINGS, DEFAULT_NAMESPACED_ROLES, DEFAULT_ROLES } from './default-roles.ts';
 
 /** The rules of all roles that one of the selectors takes in, in order of their names, each once. */
 export function aggregatedRules(role: ClusterRole, all: readonly ClusterRole[]): NonNullable<ClusterRole['rules']> {
@@ -50,8 +50,6 @@ async function make<T extends KubeObject>(client: Client, kind: Kind<T>, object:
     await client.create(kind, object);
   }
 }
-
-const AUTOUPDATE = 'rbac.authorization.kubernetes.io/autoupdate';
 
 /** Undefined when nothing is missing, or whoever owns the role said that it is to be left alone (upstream: rbac reconciliation). */
 function withMissingRules(live: ClusterRole, wanted: ClusterRole): ClusterRole | undefined {

@@ -7,9 +7,9 @@ import { apiVersionOfKind } from '../kind-table.ts';
 
 /** The object as `kind` says it; the stored one itself when it says it so already. */
 export function asKind(kind: Kind, object: KubeObject): KubeObject {
-  const said = inVersion(kind, object);
+  const versioned = inVersion(kind, object);
   // What is converted is complete already, see conversion.ts.
-  return kind.completes === undefined || kind.conversion !== undefined ? said : kind.completes(said);
+  return kind.completes === undefined || kind.conversion !== undefined ? versioned : kind.completes(versioned);
 }
 
 function inVersion(kind: Kind, object: KubeObject): KubeObject {
@@ -41,9 +41,18 @@ export function areStored(door: Door, kind: Kind): boolean {
   return kind.completes === undefined && kind.storageVersion === undefined && !door.kinds.isShared(kind);
 }
 
-/** The stored bytes in the version of `kind`. */
+/** By kind, what of its objects was said before: a definition that changes is another kind. Those that are said as they are kept cost nothing more. */
+const said = new WeakMap<Kind, WeakMap<Stored, Buffer>>();
+
+/** The stored bytes in the version of `kind`. Of each stored object they are made once. */
 export function bytesAs(door: Door, kind: Kind, stored: Stored): Buffer {
   if (areStored(door, kind)) return stored.bytes;
-  const object = asKind(kind, stored.object);
-  return object === stored.object ? stored.bytes : Buffer.from(JSON.stringify(object));
+  let before = said.get(kind);
+  if (before === undefined) said.set(kind, (before = new WeakMap()));
+  let bytes = before.get(stored);
+  if (bytes === undefined) {
+    const object = asKind(kind, stored.object);
+    before.set(stored, (bytes = object === stored.object ? stored.bytes : Buffer.from(JSON.stringify(object))));
+  }
+  return bytes;
 }
