@@ -236,6 +236,18 @@ describe('three tenants', { timeout: 300_000 }, () => {
     assert.match(stderr, /Warning: there is no LocalQueue nowhere in namespace ant: it waits until there is/);
   });
 
+  it('a job that is let in in part is told with how many pods, and ends all of them', async () => {
+    await ok(llmos.kubectlWith(queueManifest('part', '200m', ['ant']).replace('stopPolicy: Hold', ''), 'apply', '-f', '-'));
+    const narrow = jobOf('part', { tenant: 'ant', name: 'narrow', script: 'until [ -e /tmp/go ]; do sleep 0.1; done' });
+    await llmos.client.create(Job, { ...narrow, metadata: { ...narrow.metadata, annotations: { 'kueue.x-k8s.io/job-min-parallelism': '1' } }, spec: { ...narrow.spec!, parallelism: 3, completions: 3 } } as Job);
+    await eventually(async () => (await llmos.client.get(Job, 'narrow', { namespace: 'ant' })).status?.ready === 2, { what: 'two of three run' });
+    assert.match(await ok(llmos.llmos('queue', '-n', 'ant', 'explain', 'narrow')), /^admitted in part: 2 of 3 pods at a time$/m);
+    await eventually(async () => {
+      for (const { metadata, status } of (await llmos.client.list(Pod, { namespace: 'ant', labelSelector: 'job-name=narrow' })).items) if (status?.phase === 'Running') await llmos.kubectl('exec', '-n', 'ant', metadata.name!, '--', 'touch', '/tmp/go');
+      return (await llmos.client.get(Job, 'narrow', { namespace: 'ant' })).status?.succeeded === 3;
+    }, { what: 'all three end' });
+  });
+
   it('goes on after a kill where it was', async () => {
     await ok(llmos.kubectlWith(queueManifest('again', '100m', ['ant'], { annotations: { 'queue.llmos.dev/policy': 'FIFO' } }).replace('stopPolicy: Hold', ''), 'apply', '-f', '-'));
     for (const name of ['r1', 'r2', 'r3']) await llmos.client.create(Job, jobOf('again', { tenant: 'ant', name, script: name === 'r1' ? HELD : 'sleep 1' }));

@@ -113,9 +113,17 @@ function explain({ queues, localQueues, workloads }: Seen, namespace: string, na
   const lines = [
     `${namespace}/${ownerOf(found)}: ${stateOf(found)}`,
     `queue: ${found.spec.queueName ?? '-'}, of ClusterQueue ${queueName ?? '-'}${its === undefined ? '' : ` (${its.metadata.annotations?.[POLICY] ?? its.spec?.queueingStrategy}; ${usageOf(its)})`}`,
-    ...conditionLines(found), ...predictionLines(found, workloads, nowMs),
+    ...conditionLines(found), ...partLines(found), ...predictionLines(found, workloads, nowMs),
   ];
   return lines.join('\n');
+}
+
+/** Of what was let in with fewer pods than it would like. */
+function partLines({ spec, status }: WorkloadType): string[] {
+  return (status?.admission?.podSetAssignments ?? []).flatMap(({ name, count }) => {
+    const wanted = spec.podSets.find((each) => each.name === name)?.count ?? 0;
+    return count !== undefined && count < wanted ? [`admitted in part: ${count} of ${wanted} pods at a time${spec.podSets.length > 1 ? ` of ${name}` : ''}`] : [];
+  });
 }
 
 /** What several conditions say is said once. */
