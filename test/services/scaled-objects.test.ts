@@ -228,6 +228,9 @@ spec:
     assert.match(await refused(object.replace('{name: worker}', '{name: second}')), /managed by the ScaledObject 'worker'/);
     const byCpu = object.replace('{name: worker}', '{name: second}').replace('{name: worker}', '{name: other}').replace(/- type: redis[\s\S]*/, '- {type: cpu, metricType: Utilization, metadata: {value: "50"}}\n');
     assert.match(await refused(byCpu.replace('{name: other}', '{name: bare}').replace(/^---/, `${BARE}---`)), /cpu trigger but the container main doesn't have the cpu request defined/);
+    const none = BARE.replace('{name: main,', '{name: main, resources: {requests: {cpu: "0"}},');
+    assert.match(await refused(byCpu.replace('{name: other}', '{name: bare}').replace(/^---/, `${none}---`)), /container main doesn't have the cpu request defined/, 'none of it');
+    assert.match(await refused(object.replace('triggers:', 'advanced: {scalingModifiers: {formula: "1 > 2", target: "1"}}\n  triggers:')), /the result of the formula is no number: false/);
     await kubectl('annotate', 'so', 'worker', 'autoscaling.keda.sh/force-activation=true');
     await reaches(1);
     await eventually(async () => /ScaledObjectReady\s+ScaledObject\/worker\s+ScaledObject is ready for scaling/.test(await kubectl('events', '--for', 'scaledobject/worker')), { what: 'the event', timeoutMs: 30_000 });

@@ -5,6 +5,7 @@ import { ApiError } from '../../api/errors.ts';
 import type { PodSpec } from '../../api/generated/core-v1.ts';
 import type { KubeObject } from '../../api/meta.ts';
 import { parseApiVersion } from '../../api/meta.ts';
+import { quantityMillis, type QuantityLike } from '../../api/quantity.ts';
 import { NAME_LABEL, ScaledObject } from '../../api/keda/scaled-object.ts';
 import type { TriggerSpec } from '../../api/keda/triggers.ts';
 import type { Admission, ModuleContext } from '../../sdk/index.ts';
@@ -50,8 +51,11 @@ async function containerWithout({ type, metadata }: TriggerSpec, { spec: { scale
   const kind = kinds.find(parseApiVersion(apiVersion).group, kindName);
   const target = kind === undefined ? undefined : ((await client.get(kind, name, { namespace }).catch(() => undefined)) as WithPods | undefined);
   const containers = (target?.spec?.template?.spec?.containers ?? []).filter((each) => (metadata['containerName'] ?? '') === '' || each.name === metadata['containerName']);
-  const lacking = containers.find(({ resources }) => resources?.requests?.[type] === undefined && resources?.limits?.[type] === undefined);
+  const lacking = containers.find(({ resources }) => !asksFor(resources?.requests?.[type], resources?.limits?.[type]));
   if (lacking === undefined) return undefined;
-  const given = (await client.list(LimitRange, { namespace })).items.some(({ spec }) => spec?.limits.some((each) => each.type === 'Container' && (each.defaultRequest?.[type] ?? each.default?.[type]) !== undefined));
+  const given = (await client.list(LimitRange, { namespace })).items.some(({ spec }) => spec?.limits.some((each) => each.type === 'Container' && asksFor(each.defaultRequest?.[type], each.default?.[type])));
   return given ? undefined : lacking.name;
 }
+
+/** Nought is nothing that a share could be taken of. */
+const asksFor = (...amounts: readonly (QuantityLike | undefined)[]): boolean => amounts.some((each) => each !== undefined && quantityMillis(each) > 0);

@@ -130,6 +130,7 @@ test('a formula makes one metric of all triggers', () => {
   assert.match(of({ formula: 'one / (two - two)', target: '2' })!([source('one', 7), source('two', 4)]).error ?? '', /the formula cannot be evaluated: the result of the formula is no number/);
   assert.equal(of({}), undefined);
   assert.throws(() => of({ formula: 'one' }), /target must be a number above 0/);
+  assert.throws(() => of({ formula: 'one > two', target: '1' }), /the result of the formula is no number: false/, 'told before it is run');
   assert.throws(() => of({ formula: 'three', target: '1' }), /scalingModifiers: the formula cannot be read: 'three' is the name of no trigger/);
   assert.throws(() => of({ target: '2' }), /formula is mandatory/);
   const without = of({ formula: 'one', target: '1' }, ['one', ''])!; // whom the formula does not ask for needs no name

@@ -6,12 +6,16 @@
 export type Formula = (values: Readonly<Record<string, number | null>>) => number;
 
 type Value = number | boolean | null | Value[];
-interface Scope { readonly names: Readonly<Record<string, Value>>; readonly item?: Value }
+interface Scope { readonly names: Readonly<Record<string, Value>>; readonly item?: Value; readonly spent: { items: number } }
 type Expression = (scope: Scope) => Value;
 
 const LONGEST = 4_096;
 const DEEPEST = 64;
 const MOST_ITEMS = 10_000;
+/** Items of lists that one run looks at: predicates within predicates would never end (expr-lang: the memory budget). */
+const MOST_WORK = 1_000_000;
+/** What each trigger is said to be, to try a formula (KEDA's webhook). */
+const TRIED = -1;
 const TOKEN = /\s*(?:(\d[\d_]*(?:\.\d+)?(?:[eE][+-]?\d+)?|\.\d+)|([A-Za-z_$][\w$]*)|(\*\*|\|\||&&|==|!=|<=|>=|\?\?|\.\.|[-+*/%^<>!?:()[\]{},;#=.]))/y;
 const NOT_IN = 'not in';
 const WORDS: Readonly<Record<string, string>> = { and: '&&', or: '||', not: '!', in: 'in', let: 'let' };
@@ -19,12 +23,21 @@ const LITERALS: Readonly<Record<string, Value>> = { true: true, false: false, ni
 /** Loosest first; `**` is read apart, since it binds to the right, and so is `??`, which binds the most. */
 const LEVELS: readonly (readonly string[])[] = [['||'], ['&&'], ['==', '!=', '<', '<=', '>', '>=', 'in', NOT_IN], ['..'], ['+', '-'], ['*', '/', '%']];
 
-/** Throws Error that names what is wrong: a word that is none of `names`, or what is no formula. Running it throws Error where the result is no number. */
+/**
+ * Throws Error that names what is wrong: a word that is none of `names`, what is no formula, or what cannot come to a number. Running it throws Error where the result
+ * is no finite number; on the way there it may be none, as in `min(one / 0, 5)`.
+ */
 export function parseFormula(text: string, names: readonly string[]): Formula {
   if (text.length > LONGEST) throw new Error(`the formula is longer than ${LONGEST} characters`);
   const reader = new Reader(text, names);
   const expression = reader.whole();
-  return (values) => numberOf(expression({ names: values }), 'the result of the formula');
+  const run = (values: Readonly<Record<string, number | null>>): number => numberOf(expression({ names: values, spent: { items: 0 } }), 'the result of the formula');
+  run(Object.fromEntries(names.map((each) => [each, TRIED])));
+  return (values) => {
+    const result = run(values);
+    if (!Number.isFinite(result)) throw new Error(`the result of the formula is no number: ${result}`);
+    return result;
+  };
 }
 
 class Reader {
@@ -163,11 +176,18 @@ class Reader {
     const ofList = Object.hasOwn(OF_LISTS, name) ? OF_LISTS[name]! : undefined;
     if (ofList !== undefined && parts.length === 2) {
       const [list, predicate] = parts as [Expression, Expression];
-      return (scope) => ofList(listOf(list(scope), `what ${name} is asked of`), (item) => predicate({ ...scope, item }));
+      return (scope) => ofList(listOf(list(scope), `what ${name} is asked of`), (item) => {
+        spend(scope, 1);
+        return predicate({ ...scope, item });
+      });
     }
     const known = Object.hasOwn(FUNCTIONS, name) ? FUNCTIONS[name]! : undefined;
     if (known === undefined || parts.length === 0) throw new Error(known === undefined ? `there is no function ${name}; there are: ${[...Object.keys(FUNCTIONS), ...Object.keys(OF_LISTS)].join(', ')}` : `${name} needs something to work on`);
-    return (scope) => known(parts.map((each) => each(scope)));
+    return (scope) => {
+      const given = parts.map((each) => each(scope));
+      for (const each of given) if (Array.isArray(each)) spend(scope, each.length);
+      return known(given);
+    };
   }
 }
 
@@ -195,9 +215,15 @@ function applied(operator: string, left: Expression, right: Expression): Express
     case '!=': return (scope) => left(scope) !== right(scope);
     case 'in': case NOT_IN: return (scope) => {
       const item = left(scope);
-      return listOf(right(scope), "what follows 'in'").includes(item) === (operator === 'in');
+      const items = listOf(right(scope), "what follows 'in'");
+      spend(scope, items.length);
+      return items.includes(item) === (operator === 'in');
     };
-    case '..': return (scope) => range(numberOf(left(scope), 'a range'), numberOf(right(scope), 'a range'));
+    case '..': return (scope) => {
+      const items = range(numberOf(left(scope), 'a range'), numberOf(right(scope), 'a range'));
+      spend(scope, items.length);
+      return items;
+    };
     default: {
       const work = ARITHMETIC[operator]!;
       return (scope) => work(numberOf(left(scope), `what precedes '${operator}'`), numberOf(right(scope), `what follows '${operator}'`));
@@ -209,6 +235,11 @@ const ARITHMETIC: Readonly<Record<string, (left: number, right: number) => Value
   '<': (left, right) => left < right, '<=': (left, right) => left <= right, '>': (left, right) => left > right, '>=': (left, right) => left >= right,
   '+': (left, right) => left + right, '-': (left, right) => left - right, '*': (left, right) => left * right, '/': (left, right) => left / right, '%': (left, right) => left % right, '**': (left, right) => left ** right,
 };
+
+function spend({ spent }: Scope, items: number): void {
+  spent.items += items;
+  if (spent.items > MOST_WORK) throw new Error(`the formula looks at more than ${MOST_WORK} items of lists`);
+}
 
 function range(from: number, to: number): Value[] {
   if (to - from >= MOST_ITEMS) throw new Error(`a range has ${MOST_ITEMS} items at most`);
@@ -238,7 +269,7 @@ const OF_LISTS: Readonly<Record<string, (list: readonly Value[], work: (item: Va
 };
 
 function numberOf(value: Value, what: string): number {
-  if (typeof value !== 'number' || !Number.isFinite(value)) throw new Error(`${what} is no number: ${JSON.stringify(value)}`);
+  if (typeof value !== 'number') throw new Error(`${what} is no number: ${JSON.stringify(value)}`);
   return value;
 }
 
