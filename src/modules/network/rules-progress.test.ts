@@ -39,6 +39,7 @@ test('what is counted has the names of kube-proxy', () => {
   nowMs = 10_900;
   done(true);
   const text = health.metrics();
+  assert.equal(text.match(/^# HELP (\S+) \S+ .+\n# TYPE \1 /gm)?.length, text.match(/^# TYPE/gm)?.length, 'each family is explained');
   const line = (name: string, labels = 'ip_family="IPv4"'): string | undefined => text.split('\n').find((each) => each.startsWith(`kubeproxy_${name}{${labels}}`))?.split(' ')[1];
   assert.deepEqual(['sync_proxy_rules_service_changes_total', 'sync_proxy_rules_endpoint_changes_total', 'sync_proxy_rules_service_changes_pending', 'sync_proxy_rules_endpoint_changes_pending'].map((name) => line(name)), ['1', '3', '0', '1']);
   assert.deepEqual([line('sync_proxy_rules_last_timestamp_seconds'), line('sync_proxy_rules_last_queued_timestamp_seconds')], ['10.9', '10']);

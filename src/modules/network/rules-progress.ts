@@ -127,21 +127,21 @@ function observe(into: Histogram, seconds: number): void {
 
 function textOf(accounts: readonly (readonly [Family, Account])[]): string {
   const lines: string[] = [];
-  const family = (name: string, type: string, rows: (labels: string, account: Account) => readonly string[]): void => {
-    lines.push(`# TYPE kubeproxy_${name} ${type}`);
+  const family = (name: string, type: string, help: string, rows: (labels: string, account: Account) => readonly string[]): void => {
+    lines.push(`# HELP kubeproxy_${name} ${help}`, `# TYPE kubeproxy_${name} ${type}`);
     for (const [each, account] of accounts) for (const row of rows(`ip_family="${kubernetesNameOf(each)}"`, account)) lines.push(`kubeproxy_${name}${row}`);
   };
   const one = (labels: string, value: number): string[] => [`{${labels}} ${value}`];
   const spread = (labels: string, { bounds, counts, count, sum }: Histogram): string[] =>
     [...bounds.map((bound, at) => `_bucket{${labels},le="${bound}"} ${counts[at]}`), `_bucket{${labels},le="+Inf"} ${count}`, `_sum{${labels}} ${sum}`, `_count{${labels}} ${count}`];
-  family('sync_proxy_rules_duration_seconds', 'histogram', (labels, { writes }) => spread(labels, writes));
-  family('network_programming_duration_seconds', 'histogram', (labels, { programming }) => spread(labels, programming));
-  family('sync_proxy_rules_last_timestamp_seconds', 'gauge', (labels, { writtenMs = 0 }) => one(labels, writtenMs / 1000));
-  family('sync_proxy_rules_last_queued_timestamp_seconds', 'gauge', (labels, { queuedMs = 0 }) => one(labels, queuedMs / 1000));
-  family('sync_proxy_rules_no_local_endpoints_total', 'gauge', (labels, { withoutLocal }) => (['internal', 'external'] as const).map((policy) => `{${labels},traffic_policy="${policy}"} ${withoutLocal[policy]}`));
+  family('sync_proxy_rules_duration_seconds', 'histogram', 'How long it took to write the rules of what had changed', (labels, { writes }) => spread(labels, writes));
+  family('network_programming_duration_seconds', 'histogram', 'How long it took from what changed endpoints to the rules that know of it', (labels, { programming }) => spread(labels, programming));
+  family('sync_proxy_rules_last_timestamp_seconds', 'gauge', 'When rules were written last, since the epoch', (labels, { writtenMs = 0 }) => one(labels, writtenMs / 1000));
+  family('sync_proxy_rules_last_queued_timestamp_seconds', 'gauge', 'When a change was seen last, since the epoch', (labels, { queuedMs = 0 }) => one(labels, queuedMs / 1000));
+  family('sync_proxy_rules_no_local_endpoints_total', 'gauge', 'Services with a Local policy and no endpoint on this node', (labels, { withoutLocal }) => (['internal', 'external'] as const).map((policy) => `{${labels},traffic_policy="${policy}"} ${withoutLocal[policy]}`));
   for (const what of ['service', 'endpoint'] as const) {
-    family(`sync_proxy_rules_${what}_changes_pending`, 'gauge', (labels, { waiting, underWay }) => one(labels, waiting[what] + underWay[what]));
-    family(`sync_proxy_rules_${what}_changes_total`, 'counter', (labels, { totals }) => one(labels, totals[what]));
+    family(`sync_proxy_rules_${what}_changes_pending`, 'gauge', `Changes of ${what}s that the rules do not have yet`, (labels, { waiting, underWay }) => one(labels, waiting[what] + underWay[what]));
+    family(`sync_proxy_rules_${what}_changes_total`, 'counter', `Changes of ${what}s that were seen`, (labels, { totals }) => one(labels, totals[what]));
   }
   return `${lines.join('\n')}\n`;
 }

@@ -226,7 +226,7 @@ test('the door keeps to the schemas, says which one it was, and masters wait for
       const { headers: told } = await door.call('GET', '/api', call);
       assert.deepEqual([told['x-kubernetes-pf-flowschema-uid'], told['x-kubernetes-pf-prioritylevel-uid']], [exempt.metadata.uid, exemptLevel.metadata.uid]);
     }
-    assert.match((await door.call('GET', '/metrics')).text, /^apiserver_flowcontrol_nominal_limit_seats\{priority_level="x"\} 128$[\s\S]*^apiserver_flowcontrol_rejected_requests_total\{priority_level="x"\} 0$/m);
+    assert.match((await door.call('GET', '/metrics')).text, /^# HELP apiserver_flowcontrol_nominal_limit_seats \w.*$[\s\S]*^apiserver_flowcontrol_nominal_limit_seats\{priority_level="x"\} 128$[\s\S]*^apiserver_flowcontrol_rejected_requests_total\{priority_level="x"\} 0$/m);
     for (let n = 0; n < 300; n += 1) assert.equal((await door.call('GET', '/api', asks)).status, 200, 'every seat is given back');
     await door.call('POST', `${root}/flowschemas`, { body: { ...schema('lost', 5, { subjects: [{ kind: 'User', user: { name: '*' } }], nonResourceRules: [{ verbs: ['*'], nonResourceURLs: ['*'] }] }), spec: { ...made.spec, matchingPrecedence: 5, priorityLevelConfiguration: { name: 'nowhere' } } } });
     assert.equal((await door.call('GET', '/api', asks)).headers['x-kubernetes-pf-flowschema-uid'], made.metadata.uid, 'one whose level is missing concerns nobody');

@@ -115,15 +115,15 @@ function rejectedOf(rejections: Queues['rejections'], uid: string): { count: num
   return rejected;
 }
 
-const METRICS: readonly [string, string, (level: Level) => number][] = [
-  ['apiserver_flowcontrol_current_executing_requests', 'gauge', ({ queue }) => queue.running],
-  ['apiserver_flowcontrol_current_inqueue_requests', 'gauge', ({ queue }) => queue.waiting],
-  ['apiserver_flowcontrol_nominal_limit_seats', 'gauge', ({ queue }) => queue.limits.seats],
-  ['apiserver_flowcontrol_rejected_requests_total', 'counter', ({ rejected }) => rejected.count],
+const METRICS: readonly [string, string, string, (level: Level) => number][] = [
+  ['apiserver_flowcontrol_current_executing_requests', 'gauge', 'Requests that are worked on', ({ queue }) => queue.running],
+  ['apiserver_flowcontrol_current_inqueue_requests', 'gauge', 'Requests that wait for their turn', ({ queue }) => queue.waiting],
+  ['apiserver_flowcontrol_nominal_limit_seats', 'gauge', 'How many requests may be worked on at once', ({ queue }) => queue.limits.seats],
+  ['apiserver_flowcontrol_rejected_requests_total', 'counter', 'Requests that were refused, since too many waited or they had waited too long', ({ rejected }) => rejected.count],
 ];
 
 function metricsOf(levels: readonly (readonly [string, Level])[]): string {
-  return METRICS.map(([name, type, value]) => `# TYPE ${name} ${type}\n${levels.map(([level, each]) => `${name}{priority_level=${JSON.stringify(level)}} ${value(each)}\n`).join('')}`).join('');
+  return METRICS.map(([name, type, help, value]) => `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n${levels.map(([level, each]) => `${name}{priority_level=${JSON.stringify(level)}} ${value(each)}\n`).join('')}`).join('');
 }
 
 function read(store: Store, { pool, byUid, rejections }: Queues): State {

@@ -33,6 +33,7 @@ test('what HAProxy counts becomes lines of Prometheus', () => {
   ]) assert.ok(text.split('\n').includes(line), `${line}\n${text}`);
   assert.ok(!text.includes('10.1.0.1:1'), 'free slots are no endpoints');
   assert.equal(new Set(text.split('\n').filter((line) => line.startsWith('# TYPE'))).size, text.match(/^# TYPE/gm)?.length);
+  assert.equal(text.match(/^# HELP (\S+) (?!\1$).+\n# TYPE \1 /gm)?.length, text.match(/^# TYPE/gm)?.length, 'each family is explained');
 });
 
 test('counters go on over a reload, gauges do not', () => {

@@ -59,6 +59,22 @@ const FAMILIES: readonly Family[] = [
   { name: 'llmos_service_endpoints_well', type: 'gauge', column: 'act', row: 'BACKEND' },
 ];
 
+/** What is said of each family beside its type. */
+const HELP: Readonly<Record<string, string>> = {
+  llmos_service_connections_total: 'Connections of clients that HAProxy took for the Service',
+  llmos_service_requests_total: 'Requests of HTTP that were answered, by class of status',
+  llmos_service_errors_total: 'Connections to endpoints that failed, and answers that broke off',
+  llmos_service_retries_total: 'Attempts that were made again, at the same endpoint or another one',
+  llmos_service_redispatches_total: 'Attempts that were made again at another endpoint',
+  llmos_service_received_bytes_total: 'Bytes that clients sent',
+  llmos_service_sent_bytes_total: 'Bytes that clients were sent',
+  llmos_service_current_connections: 'Connections of clients that are open',
+  llmos_service_endpoints_well: 'Endpoints that are asked at the moment',
+  llmos_service_endpoint_connections_total: 'Connections and requests that the endpoint was given',
+  llmos_service_endpoint_ejections_total: 'How often the endpoint was spared since it failed',
+  llmos_service_request_duration_seconds: 'How long it took from a request to the head of its answer',
+};
+
 /** Of each endpoint: see endpoint-counts.ts. */
 export const ENDPOINT_FAMILIES = [
   { name: 'llmos_service_endpoint_connections_total', column: 'stot' },
@@ -131,8 +147,9 @@ export function signalText(counters: ReadonlyMap<string, number>): string {
   for (const [name, entries] of families) {
     const family = name.replace(/_(?:bucket|count)$/, '');
     const type = types.get(name) ?? 'histogram';
-    if (!told.has(family)) lines.push(`# TYPE ${type === 'histogram' ? family : name} ${type}`);
-    told.add(family);
+    const head = type === 'histogram' ? family : name;
+    if (!told.has(head)) lines.push(`# HELP ${head} ${HELP[head] ?? head}`, `# TYPE ${head} ${type}`);
+    told.add(head);
     for (const [key, value] of entries) lines.push(`${key.replace(/^~/, '')} ${value}`);
   }
   return lines.length === 0 ? '' : `${lines.join('\n')}\n`;
