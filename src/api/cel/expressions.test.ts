@@ -54,6 +54,13 @@ test('expressions give what Kubernetes gives', () => {
     ['format.dns1123Label().validate("A").hasValue() && !format.named("dns1123Label").value().validate("a").hasValue() && !format.named("x").hasValue()', {}, true],
     ['semver("1.2.3").isLessThan(semver("1.10.0")) && semver("1.0.0-rc.1").isLessThan(semver("1.0.0")) && isSemver("v1", true)', {}, true],
     ['duration("1h") > duration("30m") && timestamp("2024-01-01T00:00:00Z").getFullYear() == 2024', {}, true],
+    ["duration('0') == duration('0s') && duration(self.d) == duration('90s') && duration('-1.5h').getMinutes() == -90 && 'ÀB'.lowerAscii() == 'Àb' && 'àb'.upperAscii() == 'àB'", { d: '1m30s' }, true],
+    ["b'a' < b'b' && b'b' >= b'b' && !(b'ab' <= b'aa') && b'b' > b'ab' && format.uuid() == format.uuid() && format.uuid() != format.byte()", {}, true],
+    ['duration(self.d)', { d: 'x' }, '! time: invalid duration "x"'],
+    ['optional.none().value()', {}, '! optional.none() dereference'],
+    ['uint(0) - uint(1)', {}, '! unsigned integer overflow'],
+    ['semver("v1.0")', {}, '! No Major.Minor.Patch elements found'],
+    ['cidr("10.0.0.0/")', {}, '! network address parse error during conversion from string: network address parse error during conversion from string: netip.ParsePrefix("10.0.0.0/"): bad bits after slash: ""'],
     ['cel.bind(x, self.l.size(), x + x)', { l: [1] }, 2],
   ];
   for (const [text, self, expected] of table) assert.deepEqual(run(text, self), expected, text);

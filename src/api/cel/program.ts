@@ -3,7 +3,8 @@ import type { Environment } from './environment.ts';
 import type { Value } from './library/define.ts';
 import { REPLACED as REPLACED_COLLECTIONS } from './library/collections.ts';
 import { withListKinds } from './library/kinds-of-lists.ts';
-import { REPLACED as REPLACED_TIMES } from './library/times.ts';
+import { REPLACED as REPLACED_STRINGS } from './library/strings.ts';
+import { REPLACED as REPLACED_TIMES, REPLACED_CALLS } from './library/times.ts';
 import { withOptionalElements } from './optional-elements.ts';
 
 /** Units of cost; about what upstream counts for the same work (apiserver apis/cel config). */
@@ -74,7 +75,9 @@ interface Operator extends Node {
   handle(left: unknown, right: unknown, node: unknown, evaluator: unknown): unknown;
 }
 
-const REPLACED = new Map([['matches/1', 'matchesRe2'], ...REPLACED_COLLECTIONS, ...REPLACED_TIMES]);
+const REPLACED = new Map([...REPLACED_STRINGS, ...REPLACED_COLLECTIONS, ...REPLACED_TIMES]);
+/** What the evaluator says of some failures, and what cel-go says. */
+const WORDS = new Map([['Unsigned integer overflow', 'unsigned integer overflow'], ['Optional value is not present', 'optional.none() dereference']]);
 
 interface Meter { left: number }
 
@@ -131,6 +134,7 @@ function prepare(root: Node): { names: Set<string>; operators: Operator[] } {
   forEachNode(root, (value) => {
     if (value.op === 'id') names.add(value.args as string);
     if (value.op === 'rcall') replaceName(value.args as [string, Node, Node[]]);
+    if (value.op === 'call') replaceCall(value.args as [string, Node[]]);
     if (value.op === 'rcall' && (value.args as [string])[0] === 'value') ofAnyType(value);
     if (value.op === 'call' && (value.args as unknown[])[0] === 'has' && value.meta.macro !== undefined) allowAnyRoot(value.meta.macro as HasMacro);
     if (value.op === '+' || value.op === '==' || value.op === '!=') operators.push(value as Operator);
@@ -168,6 +172,10 @@ function replaceName(args: [string, Node, Node[]]): void {
   if (name !== undefined) args[0] = name;
 }
 
+function replaceCall(args: [string, Node[]]): void {
+  args[0] = REPLACED_CALLS.get(`${args[0]}/${args[1].length}`) ?? args[0];
+}
+
 function isNode(value: object): value is Node {
   return 'op' in value && 'meta' in value && typeof (value as Node).evaluate === 'function';
 }
@@ -193,7 +201,8 @@ interface CelError extends Error { code?: string; summary?: string; range?: { st
 function failureOf(error: unknown): EvaluationFailure {
   if (error instanceof EvaluationFailure) return error;
   const { code, message } = error as CelError;
-  const summary = messageOf(error);
+  const told = messageOf(error);
+  const summary = WORDS.get(told) ?? told;
   switch (code) {
     case 'no_such_key': return new EvaluationFailure('other', summary.replace(/^No such key/, 'no such key'));
     case 'index_out_of_bounds': return new EvaluationFailure('other', `index out of bounds: ${/index (-?\d+)/.exec(summary)?.[1] ?? ''}`);
@@ -207,7 +216,7 @@ function failureOf(error: unknown): EvaluationFailure {
 /** The first line of what went wrong. */
 export function messageOf(error: unknown): string {
   const { summary, message } = error as CelError;
-  return (summary ?? message ?? String(error)).split('\n')[0]!.replaceAll('matchesRe2', 'matches').replaceAll('InZone', '');
+  return (summary ?? message ?? String(error)).split('\n')[0]!.replaceAll('matchesRe2', 'matches').replaceAll('InZone', '').replace('goDuration', 'duration').replace(/(lower|upper)Latin/, '$1Ascii');
 }
 
 /** As cel-go shows compile errors: the position, the text, and a mark below it. */

@@ -27,6 +27,7 @@ const FORMATS = new Map(Object.entries({
 
 export function registerFormats(environment: Environment): void {
   environment.registerType('kubernetes.NamedFormat', NamedFormat);
+  environment.registerOperator('kubernetes.NamedFormat == kubernetes.NamedFormat', (a: NamedFormat, b: NamedFormat) => a.name === b.name);
   const namespace = defineNamespace(environment, 'format');
   const { of, none } = optionals();
   const functions: Record<string, (...args: Value[]) => Value> = {

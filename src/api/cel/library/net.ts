@@ -73,11 +73,14 @@ function parseIp(text: string): Ip {
 }
 
 function parseCidr(text: string): Cidr {
-  const [address = '', length = '', ...more] = text.split('/');
-  const wrong = new Error(`network address parse error during conversion from string: netip.ParsePrefix(${JSON.stringify(text)}): invalid CIDR address`);
-  if (more.length > 0 || !/^(0|[1-9]\d{0,2})$/.test(length)) throw wrong;
-  const ip = parseIp(address);
-  if (Number(length) > widthOf(ip)) throw wrong;
+  const start = 'network address parse error during conversion from string: ';
+  const wrong = (why: string): Error => new Error(`${start}${start}netip.ParsePrefix(${JSON.stringify(text)}): ${why}`);
+  const slash = text.lastIndexOf('/');
+  if (slash < 0) throw wrong("no '/'");
+  const length = text.slice(slash + 1);
+  const ip = parseIp(text.slice(0, slash));
+  if (!/^(0|[1-9]\d*)$/.test(length)) throw wrong(`bad bits after slash: ${JSON.stringify(length)}`);
+  if (Number(length) > widthOf(ip)) throw wrong('prefix length out of range');
   return new Cidr(ip, Number(length));
 }
 

@@ -10,7 +10,7 @@ class Semver {
 
   constructor(text: string) {
     const match = SHAPE.exec(text);
-    if (match === null) throw new Error(`No Major.Minor.Patch elements found in ${JSON.stringify(text)}`);
+    if (match === null) throw new Error('No Major.Minor.Patch elements found');
     this.numbers = match.slice(1, 4).map((part) => BigInt(part));
     this.before = match[4]?.split('.') ?? [];
   }

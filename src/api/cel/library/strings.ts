@@ -4,7 +4,13 @@ import { compile } from '../../schema/regular-expression.ts';
 import { define, defineNamespace, type Value } from './define.ts';
 import { formatString } from './format-string.ts';
 
+/** The evaluator's functions that ours take the place of (see program.ts): its own change other letters too. */
+export const REPLACED: ReadonlyMap<string, string> = new Map([['matches/1', 'matchesRe2'], ['lowerAscii/0', 'lowerLatin'], ['upperAscii/0', 'upperLatin']]);
+
 export function registerStrings(environment: Environment): void {
+  for (const [operator, holds] of Object.entries({ '<': (order: number) => order < 0, '<=': (order: number) => order <= 0, '>': (order: number) => order > 0, '>=': (order: number) => order >= 0 })) {
+    environment.registerOperator(`bytes ${operator} bytes`, (a: Uint8Array, b: Uint8Array) => holds(Buffer.compare(a, b)));
+  }
   const strings = defineNamespace(environment, 'strings');
   define(environment, {
     'string.charAt(int): string': (text: string, at: bigint) => charAt([...text], Number(at)),
@@ -17,6 +23,8 @@ export function registerStrings(environment: Environment): void {
     'string.findAll(string): list<string>': (text: string, pattern: string) => findAll(text, pattern, -1),
     'string.findAll(string, int): list<string>': (text: string, pattern: string, count: bigint) => findAll(text, pattern, Number(count)),
     'matches(string, string): bool': (text: string, pattern: string) => regex(pattern).test(text),
+    'string.lowerLatin(): string': (text: string) => text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase()),
+    'string.upperLatin(): string': (text: string) => text.replace(/[a-z]+/g, (letters) => letters.toUpperCase()),
     // Takes the place of the evaluator's own `matches`, which reads patterns as JavaScript's (see program.ts).
     'string.matchesRe2(string): bool': (text: string, pattern: string) => regex(pattern).test(text),
   });

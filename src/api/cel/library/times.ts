@@ -1,6 +1,7 @@
 /** Times as cel-spec has them, where the evaluator lacks something: conversions, and parts of a time in a zone that is an offset. */
 import type { Environment } from '@marcbachmann/cel-js';
 import { define, type Value } from './define.ts';
+import { durationOf } from '../value.ts';
 import { show } from './format-string.ts';
 
 const TIMESTAMP = 'google.protobuf.Timestamp';
@@ -16,8 +17,13 @@ const PARTS: Readonly<Record<string, (time: Date) => number>> = {
 /** The evaluator's functions that ours take the place of, by name and number of arguments (see program.ts). */
 export const REPLACED: ReadonlyMap<string, string> = new Map([...Object.keys(PARTS).map((name) => [`${name}/1`, `${name}InZone`] as const), ['getDayOfYear/0', 'getDayOfYearUtc']]);
 
+/** The evaluator's own knows no bare zero. */
+export const REPLACED_CALLS: ReadonlyMap<string, string> = new Map([['duration/1', 'goDuration']]);
+
 export function registerTimes(environment: Environment): void {
   define(environment, {
+    [`goDuration(string): ${DURATION}`]: (text: string) => durationOf(text) ?? invalidDuration(text),
+    [`goDuration(${DURATION}): ${DURATION}`]: (duration: Value) => duration,
     [`string(${TIMESTAMP}): string`]: show,
     [`string(${DURATION}): string`]: show,
     [`int(${TIMESTAMP}): int`]: (time: Date) => BigInt(Math.floor(time.getTime() / 1000)),
@@ -27,6 +33,10 @@ export function registerTimes(environment: Environment): void {
     [`${TIMESTAMP}.getDayOfYearUtc(): int`]: (time: Date) => BigInt(PARTS['getDayOfYear']!(time)),
     ...Object.fromEntries(Object.entries(PARTS).map(([name, part]) => [`${TIMESTAMP}.${name}InZone(string): int`, (time: Date, zone: string) => BigInt(part(inZone(time, zone)))])),
   });
+}
+
+function invalidDuration(text: string): never {
+  throw new Error(`time: invalid duration ${JSON.stringify(text)}`);
 }
 
 /** The time whose UTC parts are those of `time` in the zone: a name, or an offset such as `-07:00`. */
