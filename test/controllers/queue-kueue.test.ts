@@ -1,7 +1,7 @@
 /** What people bring from Kueue beside Jobs: default queues, Deployments, StatefulSets, groups of pods, checks by others, defaults of namespaces. */
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, test } from 'node:test';
-import { Deployment, Job, LimitRange, Namespace, Pod, RuntimeClass, StatefulSet } from '../../src/api/kinds.ts';
+import { Deployment, Event, Job, LimitRange, Namespace, Pod, RuntimeClass, StatefulSet } from '../../src/api/kinds.ts';
 import { ClusterQueue } from '../../src/api/kueue/cluster-queue.ts';
 import { AdmissionCheck, LocalQueue, ResourceFlavor, WorkloadPriorityClass } from '../../src/api/kueue/local-queue.ts';
 import type { AdmissionCheckState } from '../../src/api/kueue/types.ts';
@@ -162,6 +162,25 @@ describe('groups of pods', () => {
       const now = (await all(Pod)).find(({ metadata }) => metadata.uid === pod.metadata.uid);
       return now === undefined || now.metadata.deletionTimestamp !== undefined;
     });
+  });
+
+  test('say that they wait for others in the place of failed ones, until they have them', async () => {
+    await team('2');
+    await member('a');
+    await member('b');
+    await until('both are let go', async () => Object.keys(await gates()).length === 2 && Object.values(await gates()).every((gated) => !gated));
+    const waits = async (): Promise<unknown> => {
+      const { status, reason, message } = condition(await client.get(Workload, 'crew', NS), 'WaitingForReplacementPods') ?? {};
+      return [status, reason, message];
+    };
+    assert.deepEqual(await waits(), [undefined, undefined, undefined]);
+    await client.update(Pod, { ...await client.get(Pod, 'a', NS), status: { phase: 'Failed' } } as Pod, { subresource: 'status' });
+    await until('it is told', async () => JSON.stringify(await waits()) === '["True","PodsFailed","Some Failed pods need replacement"]');
+    await member('c');
+    await until('the new one is let go', async () => (await gates())['c'] === false);
+    await until('nobody is waited for', async () => JSON.stringify(await waits()) === '["False","PodsReady","No pods need replacement"]');
+    await member('d');
+    await until('one too many goes, and it is told why', async () => !('d' in (await gates())) && (await all(Event)).some(({ reason, involvedObject }) => reason === 'ExcessPodDeleted' && involvedObject?.name === 'd'));
   });
 
   test('have succeeded when all have, though some are not there any more', async () => {

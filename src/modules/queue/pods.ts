@@ -8,7 +8,7 @@ import type { Json, OwnerReference } from '../../api/meta.ts';
 import { controllerOf, controllerReference } from '../../api/owner.ts';
 import { ifThere } from '../../sdk/if-there.ts';
 import { splitKey, watching, type Caches, type Controller, type ReconcileContext } from '../../sdk/index.ts';
-import { conditionOf, is, isReserved } from './conditions.ts';
+import { conditionOf, is, isReserved, withStatus } from './conditions.ts';
 import { finish, release, setPodsReady } from './owned.ts';
 import { priorityOf, queueNameOf, workloadFor, workloadName, type Order } from './owner.ts';
 import { isGated } from './pod-rules.ts';
@@ -73,11 +73,11 @@ async function reconcile(key: string, workload: Workload | undefined, pods: read
   const ended = endOf(pods, total, sumOf(done));
   if (ended !== undefined) return finish(workload, ended, ended === 'Succeeded' ? 'Pods succeeded' : 'Pods failed', pods[0]!, context);
   if (is(workload, 'Evicted') && isReserved(workload)) return evict(workload, pods, context);
-  const owned = await follow(await own(workload, living, context), living, context);
+  const owned = await tellAbsent(await follow(await own(workload, living, context), living, context), pods, total - living.length - sumOf(done), context);
   if (!is(owned, 'Admitted') || !isReserved(owned)) return;
   const [within, excess] = [living.slice(0, roomFor(done, total)), living.slice(roomFor(done, total)).filter(isGated)];
   for (const { pod, set, domain } of placesOf(owned, within)) await open(pod, owned, { set, domain, context });
-  await remove(excess, 'Excess pod: its group has as many as it says', context);
+  await remove(excess, 'Excess pod: its group has as many as it says', context, 'ExcessPodDeleted');
   if (total > 1 && !saysTrue(pods, SERVING)) await keep(pods, context);
   await watchOver(owned, pods, { total, done }, context);
 }
@@ -129,14 +129,32 @@ async function follow(workload: Workload, living: readonly Pod[], { client, cach
   return isSame ? workload : client.update(Workload, { ...workload, spec: { ...workload.spec, queueName: queueNameOf(waiting), ...wanted } });
 }
 
+const WAITING_FOR_REPLACEMENT = 'WaitingForReplacementPods';
+
+/** Whether a group lacks pods that it had. What serves is made pod by pod anyway. Source: Kueue, jobs/pod waitingForReplacementPodsCondition. */
+async function tellAbsent(workload: Workload, pods: readonly Pod[], absent: number, { client, clock }: ReconcileContext): Promise<Workload> {
+  const before = conditionOf(workload, WAITING_FOR_REPLACEMENT);
+  const lacks = absent > 0 && absent < Infinity;
+  if (pods[0]?.metadata.labels?.[POD_GROUP] === undefined || saysTrue(pods, SERVING) || pods.every(isLeaving) || (before === undefined && !lacks)) return workload;
+  // With fast admission the others may be yet to come.
+  if (before === undefined && saysTrue(pods, FAST_ADMISSION) && !pods.some((each) => isOver(each) || isLeaving(each))) return workload;
+  const eviction = is(workload, 'Evicted') ? conditionOf(workload, 'Evicted') : undefined;
+  const { reason = 'PodsFailed', message = 'Some Failed pods need replacement' } = eviction ?? (before?.status === 'True' ? before : {});
+  const now = { nowMs: clock.nowMs(), generation: workload.metadata.generation };
+  const status = lacks ? withStatus(workload.status, WAITING_FOR_REPLACEMENT, 'True', reason, message, now) : withStatus(workload.status, WAITING_FOR_REPLACEMENT, 'False', 'PodsReady', 'No pods need replacement', now);
+  const after = conditionOf({ status }, WAITING_FOR_REPLACEMENT);
+  const isSame = before !== undefined && before.status === after?.status && before.reason === after.reason && before.message === after.message;
+  return isSame ? workload : client.update(Workload, { ...workload, status }, { subresource: 'status' });
+}
+
 function referenceTo({ metadata }: Pod): OwnerReference {
   return { apiVersion: 'v1', kind: 'Pod', name: metadata.name ?? '', uid: metadata.uid ?? '' };
 }
 
-async function remove(pods: readonly Pod[], why: string, { client, events }: ReconcileContext): Promise<void> {
+async function remove(pods: readonly Pod[], why: string, { client, events }: ReconcileContext, reason = 'Stopped'): Promise<void> {
   for (const pod of pods) {
     await ifThere(client.delete(Pod, pod.metadata.name ?? '', { namespace: pod.metadata.namespace, preconditions: { uid: pod.metadata.uid } }));
-    events.event(pod, 'Normal', 'Stopped', why);
+    events.event(pod, 'Normal', reason, why);
   }
 }
 
