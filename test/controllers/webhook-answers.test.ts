@@ -152,10 +152,13 @@ test('policies ask what service accounts may do, and why', async () => {
   await client.create(Role, { metadata: { name: 'reads', namespace: 'default' }, rules: [{ apiGroups: [''], resources: ['pods'], verbs: ['list'] }] });
   await client.create(RoleBinding, { metadata: { name: 'reads', namespace: 'default' }, roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'reads' }, subjects: [{ kind: 'ServiceAccount', name: 'reader', namespace: 'default' }] });
   const check = (verb: string): string => `authorizer.serviceAccount('default', 'reader').group('').resource('pods').namespace('default').fieldSelector('spec.nodeName=x').labelSelector('a=b').check('${verb}')`;
-  const validations = [{ expression: `!${check('list')}.allowed() || ${check('delete')}.allowed()`, messageExpression: `${check('list')}.reason()` }];
+  const why = `RBAC: allowed by RoleBinding "reads/default" of Role "reads"`;
+  const validations = [{ expression: `!(${check('list')}.allowed() && ${check('list')}.reason() == '${why}') || ${check('delete')}.allowed()`, message: 'as it should be' }];
   await client.create(ValidatingAdmissionPolicy, { metadata: { name: 'p' }, spec: { matchConstraints: { resourceRules: [RULE] }, validations } });
   await client.create(ValidatingAdmissionPolicyBinding, { metadata: { name: 'p' }, spec: { policyName: 'p', validationActions: ['Deny'] } });
-  assert.match((await refusal()).message, /denied request: RBAC: allowed by RoleBinding "reads\/default" of Role "reads"$/);
+  assert.match((await refusal()).message, /denied request: as it should be$/);
+  const asking = { metadata: { name: 'asking' }, spec: { matchConstraints: { resourceRules: [RULE] }, validations: [{ expression: 'true', messageExpression: `${check('list')}.reason()` }] } };
+  await assert.rejects(client.create(ValidatingAdmissionPolicy, asking), /messageExpression: .*undeclared reference to 'authorizer'/s, 'a message may not ask, as upstream has it');
 });
 
 test('what webhooks are asked, and what they say, is counted', async () => {
