@@ -157,7 +157,9 @@ const TABLE: [Kind, object, string][] = [
   [HorizontalPodAutoscaler, scaler({ type: 'Object', object: { metric: { name: 'a' }, describedObject: { kind: '', name: 'b' }, target: { type: 'Value', value: '1' } } }), 'spec.metrics[0].object.describedObject.kind: Required value'],
   [ValidatingAdmissionPolicy, policy({ auditAnnotations: [{ key: 'a', valueExpression: "''" }, { key: 'a', valueExpression: "''" }] }), 'spec.auditAnnotations[1].key: Duplicate value: "a"'],
   [ValidatingAdmissionPolicy, policy({ variables: [{ name: 'a', expression: 'variables.b' }, { name: 'b', expression: '1' }], validations: [{ expression: 'variables.a == variables.b' }] }), 'spec.variables[0].expression: Invalid value: "variables.b": compilation failed: ERROR: <input>:1:10: undefined field \'b\''],
-  [ValidatingAdmissionPolicy, policy({ validations: [{ expression: '[1].all(x, x == variables.c)' }] }), 'spec.validations[0].expression: Invalid value: "[1].all(x, x == variables.c)": compilation failed: ERROR: <input>:1:26: undefined field \'c\''],
+  [ValidatingAdmissionPolicy, policy({ variables: [{ name: 'a', expression: '1' }], validations: [{ expression: '[1].all(x, x == variables.c)' }] }), 'spec.validations[0].expression: Invalid value: "[1].all(x, x == variables.c)": compilation failed: ERROR: <input>:1:26: undefined field \'c\''],
+  // Without any there is no such thing (validateValidatingAdmissionPolicySpec: needsComposition).
+  [ValidatingAdmissionPolicy, policy({ validations: [{ expression: '[1].all(x, x == variables.c)' }] }), 'spec.validations[0].expression: Invalid value: "[1].all(x, x == variables.c)": compilation failed: ERROR: <input>:1:17: undeclared reference to \'variables\' (in container \'\')'],
 ];
 
 for (const [kind, fields, complaint] of [...TABLE, ...PODS.map(([fields, complaint]) => [Pod, fields, complaint] as [Kind, object, string])]) test(`${kind.kind}: ${complaint}`, () => {
