@@ -47,7 +47,7 @@ export function resolveRoute(kind: 'HTTPRoute' | 'GRPCRoute', route: HTTPRoute |
       matches: matches.length === 0 ? [MATCH_ALL] : matches,
       action: {
         id: `${kind}:${namespace}:${route.metadata.name}:${index}`, filters, grpc: kind === 'GRPCRoute',
-        targets: extended || refuses !== undefined ? [REFUSED] : targetsOf(rule.backendRefs ?? [], { observed, from, resolved, grpc: kind === 'GRPCRoute', redirects: filters.some(({ type }) => type === 'RequestRedirect') }),
+        targets: extended || refuses !== undefined ? [REFUSED] : targetsOf(rule.backendRefs ?? [], { observed, from, resolved, grpc: kind === 'GRPCRoute', redirects: filters.some(({ type }) => type === 'RequestRedirect') }, rule.sessionPersistence !== undefined),
         ...(timeoutMs === Infinity ? {} : { timeoutMs }), ...(requestTimeoutMs === undefined ? {} : { requestTimeoutMs }), ...(attemptTimeoutMs === undefined ? {} : { attemptTimeoutMs }),
         ...(retry === undefined ? {} : { retry: { codes: retry.codes ?? [], attempts: Math.min(Number(retry.attempts ?? 1), MOST_ATTEMPTS), ...(backoffMs === undefined ? {} : { backoffMs }) } }),
         ...(rule.sessionPersistence === undefined ? {} : { persistence: rule.sessionPersistence }), ...(prefix === undefined ? {} : { prefix }),
@@ -61,10 +61,11 @@ export function resolveRoute(kind: 'HTTPRoute' | 'GRPCRoute', route: HTTPRoute |
 
 interface Context { observed: Observed; from: From; resolved: Resolved; grpc: boolean; redirects: boolean }
 
-function targetsOf(refs: readonly FilteredBackendRef[], context: Context): Target[] {
-  if (refs.length === 0) return [REFUSED];
-  const targets = refs.map((ref) => targetOf(ref, context)).filter(({ weight }) => weight > 0);
-  return targets.length > 0 ? targets : [REFUSED];
+/** Who is to have no further requests keeps the sessions that it has. */
+function targetsOf(refs: readonly FilteredBackendRef[], context: Context, hasSessions: boolean): Target[] {
+  const targets = refs.map((ref) => targetOf(ref, context));
+  const used = targets.filter(({ weight }) => weight > 0);
+  return used.length === 0 ? [REFUSED] : hasSessions ? targets : used;
 }
 
 const WEB_SOCKETS: ReadonlySet<string> = new Set(['kubernetes.io/ws', 'kubernetes.io/wss']);

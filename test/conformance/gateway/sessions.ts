@@ -4,7 +4,7 @@ import { eventually } from '../../fixtures/instance.ts';
 import { patch, until, type Body } from '../cluster.ts';
 import { haproxyPid } from './faulty.ts';
 import { at, sharedByBoth, tried } from './http-filters.ts';
-import { amid, ask, expect, INFRA, prefix, route, to, V1, V2 } from './world.ts';
+import { accepted, addressOf, amid, ask, behaviour, expect, INFRA, pathOf, prefix, route, to, V1, V2 } from './world.ts';
 
 const SESSIONS = 12;
 
@@ -49,6 +49,47 @@ export function sessions(): void {
     const id = begun.headers['x-session'] as string;
     assert.ok(id);
     for (let times = 0; times < 8; times++) assert.equal((await ask(address, { path: '/header', headers: { 'x-session': id } })).body.pod, begun.body.pod);
+  });
+
+  const split = { cookie: { sessionName: 'my.own' }, header: { sessionName: 'x-session', type: 'Header' }, staged: { absoluteTimeout: '1h', idleTimeout: '10m' } };
+  const rulesOf = (weights: readonly number[]): object[] => Object.entries(split).map(([by, sessionPersistence]) => ({ ...at(`/split-${by}`, [], [V1, V2].map((name, index) => ({ ...to(name), weight: weights[index] }))), sessionPersistence, ...(by === 'staged' ? { retry: { attempts: 1, backoff: '100ms' } } : {}) }));
+  behaviour('HTTPRouteSessionPersistenceTrafficSplitting', () => [route('split', ['same-namespace'], rulesOf([1, 1]))], async () => {
+    await accepted('split');
+    const address = await addressOf('same-namespace');
+    const begun = new Map<string, Awaited<ReturnType<typeof begin>>>();
+    for (const by of Object.keys(split)) begun.set(by, await begin(address, `/split-${by}`));
+    const keptAll = async (): Promise<void> => { for (const [by, all] of begun) for (let times = 0; times < 3; times++) await areKept(address, `/split-${by}`, all); };
+    await keptAll();
+    await patch(pathOf(route('split', [], [])), { spec: { rules: rulesOf([1, 0]) } });
+    await eventually(async () => new Set((await Promise.all(Array.from({ length: 20 }, () => ask(address, { path: '/split-cookie' })))).map(({ body }) => body.pod)).size === 1, { what: 'who is new has the first one' });
+    await keptAll();
+    // Beside others, and from somebody who made it up.
+    const [{ headers, pod } = { headers: {}, pod: '' }] = begun.get('cookie')!;
+    assert.equal((await ask(address, { path: '/split-cookie', headers: { cookie: `one=1; ${headers['cookie']}; two=2` } })).body.pod, pod);
+    assert.equal((await ask(address, { path: '/split-cookie', headers: { cookie: `one=1; ${headers['cookie']}; two=2` } })).body.headers.cookie?.includes('my.own') ?? false, false, 'it is no concern of the backend');
+    assert.equal((await ask(address, { path: '/split-cookie', headers: { cookie: 'my.own=00000000.made-up' } })).body.pod, V1);
+  });
+
+  const brief = { 'brief-cookie': { absoluteTimeout: '3s' }, 'idle-cookie': { idleTimeout: '3s' }, 'brief-header': { sessionName: 'x-session', type: 'Header', absoluteTimeout: '3s' } };
+  const briefRules = (weights: readonly number[]): object[] => Object.entries(brief).map(([by, sessionPersistence]) => ({ ...at(`/${by}`, [], [V1, V2].map((name, index) => ({ ...to(name), weight: weights[index] }))), sessionPersistence }));
+  behaviour('HTTPRouteSessionPersistenceTrafficSplittingEnds', () => [route('brief', ['same-namespace'], briefRules([1, 1]))], async () => {
+    await accepted('brief');
+    const address = await addressOf('same-namespace');
+    const begun = new Map<string, Awaited<ReturnType<typeof begin>>>();
+    for (const by of Object.keys(brief)) begun.set(by, await begin(address, `/${by}`));
+    await patch(pathOf(route('brief', [], [])), { spec: { rules: briefRules([1, 0]) } });
+    // Asking does not keep it up: the same is sent each time.
+    for (const [by, all] of begun) {
+      const { headers } = all.find(({ pod }) => pod === V2)!;
+      const who = async (sent: Record<string, string>): Promise<Awaited<ReturnType<typeof ask>>> => ask(address, { path: `/${by}`, headers: sent });
+      const moved = await eventually(async () => {
+        const told = await who(headers);
+        return told.body.pod === V1 && told;
+      }, { what: `the end of the session by ${by}` });
+      // What it is given then is a session of its own, though what it sent had ended.
+      const [cookie] = moved.headers['set-cookie'] ?? [];
+      assert.equal((await who(cookie === undefined ? { 'x-session': moved.headers['x-session'] as string } : { cookie: cookie.split(';')[0]! })).body.pod, V1);
+    }
   });
 
   const both = { cookie: {}, header: { sessionName: 'x-session', type: 'Header' } };

@@ -8,7 +8,7 @@ import { authorizerLines } from './authorize.ts';
 import { balanced } from './balanced.ts';
 import { filterLines } from './filters.ts';
 import { doorName, type Line, type Page } from './page.ts';
-import { sessionLines } from './sessions.ts';
+import { markOf, sessionLines } from './sessions.ts';
 import { innerLines, needsStages, outerLines, TRIES_TABLE } from './stages.ts';
 import { serverOptions } from './tls.ts';
 import { Unsayable } from './words.ts';
@@ -32,7 +32,7 @@ export function backendOf(page: Page, door: Door, action: Action, target: Target
   }
   const lines = (texts: readonly string[]): Line[] => texts.map((text) => ({ text: `  ${text}`, owner: action.id }));
   const filtered = (): string[] => filterLines(filters, { prefix: action.prefix, port: door.port, secure: door.secure, streams: action.grpc, mirrorSocket: (to, by) => mirrorSocket(page, to, by, door), authorizerSocket: (filter) => authorizerSocket(page, filter, door) });
-  const sessions = action.persistence === undefined ? [] : sessionLines(action.persistence, action.id);
+  const sessions = action.persistence === undefined ? [] : sessionLines(action.persistence, action.id, action.targets.length > 1 && target.backend !== undefined ? markOf(target.backend) : undefined);
   const staged = needsStages(action);
   const servers = target.backend === undefined || redirects ? undefined : balanced(target.backend, serverOptions(page, target.backend, door.clientCertificate), { isHttp: true, source: staged ? 'hash req.hdr(x-forwarded-for,-1)' : 'source' });
   const attemptTimeoutMs = action.attemptTimeoutMs ?? target.backend?.balancing?.settings.responseTimeoutMs;

@@ -6,6 +6,8 @@ import { backendOf } from './backends.ts';
 import { Conditions, conditionsOf, listenerConditions } from './conditions.ts';
 import { BEGIN, countsRules, countsTable, RANGES } from './counts.ts';
 import { doorName, type Page } from './page.ts';
+import { isAtService, markOf } from './sessions.ts';
+import { needsStages } from './stages.ts';
 import { certificateList } from './tls.ts';
 import { TRACE_CHILD, TRACE_KEPT, TRACE_NEW } from './trace.ts';
 import { mapText, prefixOf, waysOf } from './ways.ts';
@@ -71,10 +73,21 @@ function putEntry(page: Page, door: Door, entry: Entry, conditions: Conditions, 
 function choose(page: Page, door: Door, action: Action, names: readonly string[]): void {
   const total = action.targets.reduce((sum, { weight }) => sum + weight, 0);
   let upTo = 0;
+  if (action.persistence !== undefined && action.targets.length > 1) sessionsFirst(page, door, action, names);
   action.targets.forEach((target, index) => {
+    if (target.weight === 0) return;
     upTo += target.weight;
     const share = upTo === total ? [] : [`{ var(txn.rand),mod(${total}) lt ${upTo} }`];
     const all = [...names, ...share];
     page.lines.push({ text: `  use_backend ${backendOf(page, door, action, target, index)}${all.length === 0 ? '' : ` if ${all.join(' ')}`}`, owner: action.id });
+  });
+}
+
+/** A session goes on where it is, as long as somebody is there. */
+function sessionsFirst(page: Page, door: Door, action: Action, names: readonly string[]): void {
+  action.targets.forEach((target, index) => {
+    if (action.persistence === undefined || target.backend === undefined || [...action.filters, ...target.filters].some(({ type }) => type === 'RequestRedirect')) return;
+    const backend = backendOf(page, door, action, target, index);
+    page.lines.push({ text: `  use_backend ${backend} if ${[...names, isAtService(action.persistence, markOf(target.backend)), `{ nbsrv(${needsStages(action) ? `${backend}:tries` : backend}) gt 0 }`].join(' ')}`, owner: action.id });
   });
 }

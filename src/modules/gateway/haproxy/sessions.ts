@@ -2,13 +2,49 @@
 import { createHash } from 'node:crypto';
 import type { SessionPersistence } from '../../../api/gateway/types.ts';
 import { parseDuration } from '../../../api/times.ts';
-import { argument } from './words.ts';
+import type { Target } from '../rules.ts';
+import { argument, literal, quoted } from './words.ts';
 
-/** Lines of the backend of a rule; `id` names the rule. */
-export function sessionLines(session: SessionPersistence, id: string): string[] {
-  const { sessionName = 'llmos-session', type = 'Cookie' } = session;
-  const name = argument(sessionName);
-  return type === 'Header' ? headerLines(name, session) : cookieLines(name, session, id);
+const DEFAULT_NAME = 'llmos-session';
+const nameOf = ({ sessionName = DEFAULT_NAME }: SessionPersistence): string => argument(sessionName);
+
+/** Lines of the backend of a rule; `id` names the rule. With `mark` its sessions say which of several Services they are at. */
+export function sessionLines(session: SessionPersistence, id: string, mark?: string): string[] {
+  const name = nameOf(session);
+  return session.type === 'Header' ? headerLines(name, session, mark) : [...cookieLines(name, session, id), ...(mark === undefined ? [] : markLines(session, mark))];
+}
+
+/** By which sessions know the Service that they are at. */
+export function markOf({ serviceKey, portName }: NonNullable<Target['backend']>): string {
+  return createHash('sha256').update(`${serviceKey}:${portName}`).digest('hex').slice(0, 8);
+}
+
+/** Whether a request is of a session at the Service of that mark, which has not ended: it goes there whatever the weights are (GEP-1619, "Traffic Splitting"). */
+export function isAtService(session: SessionPersistence, mark: string): string {
+  const name = nameOf(session);
+  const isHeader = session.type === 'Header';
+  const value = isHeader ? `req.fhdr(${name}),b64dec` : `req.cook(${name})`;
+  const lasts = endsOf(session).map(({ word, variable, seconds }) => `{ ${value},word(${word},.),set-var(${variable}) -m found } { date,sub(${variable}) -m int lt ${seconds} }`);
+  return [isHeader ? `{ ${value},word(4,.) -m str ${mark} }` : `{ ${value} -m beg ${mark}. }`, ...lasts].join(' ');
+}
+
+/** By what a session ends: since when it counts, and where that stands in what a client sends, in words between dots. */
+function endsOf({ absoluteTimeout, idleTimeout }: SessionPersistence): { word: number; variable: string; seconds: number }[] {
+  return [{ word: 2, variable: 'txn.begun', timeout: absoluteTimeout }, { word: 3, variable: 'txn.seen', timeout: idleTimeout }].flatMap(({ timeout, ...rest }) => (timeout === undefined ? [] : [{ ...rest, seconds: secondsOf(timeout) }]));
+}
+
+/** Before what HAProxy itself puts into the cookie and looks for in it stand the mark, when the session began, and when it was last seen, in seconds. */
+function markLines(session: SessionPersistence, mark: string): string[] {
+  const { sessionName: name = DEFAULT_NAME } = session;
+  const cookie = `req.cook(${argument(name)})`;
+  const pattern = name.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+  return [
+    ...['txn.begun', 'txn.seen'].map((variable, index) => `http-request set-var(${variable}) ${cookie},word(${index + 2},.) if { ${cookie} -m beg ${mark}. }`),
+    ...endsOf(session).map(({ variable, seconds }) => `http-request unset-var(txn.begun) if { date,sub(${variable}) -m int ge ${seconds} }`),
+    'http-request set-var(txn.begun) date if !{ var(txn.begun) -m found }',
+    `http-request replace-header Cookie ${quoted(`^(.*; *)?${pattern}=${mark}[.][0-9]+[.][0-9]+[.](.*)$`)} ${quoted(`\\1${literal(name)}=\\2`)}`,
+    `http-after-response replace-header Set-Cookie ${quoted(`^${pattern}=(.*)$`)} ${quoted(`${literal(name)}=${mark}.%[var(txn.begun)].%[date].\\1`)}`,
+  ];
 }
 
 const secondsOf = (duration: string): number => Math.max(1, Math.round(parseDuration(duration) / 1_000_000_000));
@@ -20,15 +56,15 @@ function cookieLines(name: string, { absoluteTimeout, idleTimeout, cookieConfig 
 }
 
 /** The header holds the slot of who answered, when the session began, and when it was last seen, in seconds. What is none of ours begins a session. */
-function headerLines(name: string, { absoluteTimeout, idleTimeout }: SessionPersistence): string[] {
+function headerLines(name: string, { absoluteTimeout, idleTimeout }: SessionPersistence, mark?: string): string[] {
   const said = `req.fhdr(${name}),b64dec`;
   const endsAfter = (duration: string | undefined, since: string): string[] => (duration === undefined ? [] : [`http-request unset-var(txn.session) if { date,sub(${since}) -m int ge ${secondsOf(duration)} }`]);
   return [
-    `http-request set-var(txn.session) ${said} if { ${said} -m reg ^s[0-9]+[.][0-9]+[.][0-9]+$ }`,
+    `http-request set-var(txn.session) ${said} if { ${said} -m reg ^s[0-9]+[.][0-9]+[.][0-9]+${mark === undefined ? '' : `[.]${mark}`}$ }`,
     'http-request set-var(txn.begun) var(txn.session),word(2,.)', 'http-request set-var(txn.seen) var(txn.session),word(3,.)',
     ...endsAfter(absoluteTimeout, 'txn.begun'), ...endsAfter(idleTimeout, 'txn.seen'),
     'http-request set-var(txn.begun) date if !{ var(txn.session) -m found }',
     'use-server %[var(txn.session),word(1,.)] if { var(txn.session) -m found }',
-    'http-response set-var(txn.seen) date', `http-response set-header ${name} %[srv_name,concat(.,txn.begun),concat(.,txn.seen),base64]`,
+    'http-response set-var(txn.seen) date', `http-response set-header ${name} %[srv_name,concat(.,txn.begun),concat(.,txn.seen)${mark === undefined ? '' : `,concat(.${mark})`},base64]`,
   ];
 }
