@@ -315,3 +315,17 @@ test('all is as it was after a restart of the module', async () => {
     await running(next);
   }
 });
+
+test('a Job that is deleted without what it made leaves its place to others', async () => {
+  await flavor('f');
+  await clusterQueue('team', { f: '1' });
+  await submit('goes', 'team');
+  await running('goes');
+  const { name } = (await workload('goes')).metadata;
+  await submit('next', 'team');
+  await waiting('next');
+  await client.delete(Job, 'goes', { ...NS, propagationPolicy: 'Orphan' });
+  await running('next');
+  const { status, reason, message } = (await client.get(Workload, name!, NS)).status!.conditions!.find(({ type }) => type === 'Finished')!;
+  assert.deepEqual([status, reason, message], ['True', 'OwnerNotFound', "The workload's owner no longer exists"]);
+});

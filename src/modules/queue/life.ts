@@ -1,7 +1,7 @@
 /** What happens to a Workload beside its turn: deactivation, stopped queues, limits of time, admission checks, pods that do not become ready. Source: Kueue, core/workload_controller. */
 import { ClusterQueue } from '../../api/kueue/cluster-queue.ts';
 import { LocalQueue } from '../../api/kueue/local-queue.ts';
-import { PODS_READY_TIMEOUT } from '../../api/kueue/names.ts';
+import { JOB_UID, PODS_READY_TIMEOUT } from '../../api/kueue/names.ts';
 import type { WorkloadStatus } from '../../api/kueue/types.ts';
 import { Workload } from '../../api/kueue/workload.ts';
 import { rfc3339 } from '../../base/clock.ts';
@@ -19,9 +19,20 @@ export const workloadLife = (wait: WaitForPodsReady | undefined): Controller<Wor
   watches: [watching(ClusterQueue, (queue, caches) => keysIn(caches, (each) => each.status?.admission?.clusterQueue === queue.metadata.name)), watching(LocalQueue, (queue, caches) => keysIn(caches, (each) => each.metadata.namespace === queue.metadata.namespace && each.spec.queueName === queue.metadata.name))],
   async reconcile(_key, workload, context) {
     if (workload === undefined || is(workload, 'Finished') || workload.metadata.deletionTimestamp !== undefined) return;
-    return live(workload, wait, context);
+    return isOrphan(workload) ? finishOrphan(workload, context) : live(workload, wait, context);
   },
 });
+
+/** Its job was deleted without what it made: nobody would tell of its end. */
+function isOrphan({ metadata }: Workload): boolean {
+  return metadata.labels?.[JOB_UID] !== undefined && (metadata.ownerReferences?.length ?? 0) === 0;
+}
+
+/** Source: Kueue, FinalizeOrphanedWorkload. */
+async function finishOrphan(workload: Workload, { client, clock }: ReconcileContext): Promise<void> {
+  const status = withStatus(workload.status, 'Finished', 'True', 'OwnerNotFound', "The workload's owner no longer exists", { nowMs: clock.nowMs(), generation: workload.metadata.generation });
+  await client.update(Workload, { ...workload, status }, { subresource: 'status' });
+}
 
 function keysIn(caches: Caches, which: (workload: Workload) => boolean): string[] {
   return caches.of(Workload).list().filter((each) => !is(each, 'Finished') && which(each)).map(({ metadata }) => `${metadata.namespace}/${metadata.name}`);
