@@ -5,15 +5,15 @@ import { join } from 'node:path';
 import type { WebSocket } from 'ws';
 import { ApiError } from '../../../api/errors.ts';
 import type { Pod } from '../../../api/generated/core-v1.ts';
-import type { Route } from '../../../sdk/module.ts';
+import type { Route, RouteRequest } from '../../../sdk/module.ts';
 import type { Agent } from '../agent.ts';
 import { PodKind } from '../kinds.ts';
 import type { SandboxPool } from '../sandbox/pool.ts';
 import { connectInside } from './connect-inside.ts';
-import { spdySession, type SpdyStream } from './spdy.ts';
-import { acceptWebSocket, channelsOf } from './web-socket.ts';
+import { acceptWebSocket, asksForWebSocket, channelsOf } from './web-socket.ts';
 import { checkAssigned } from './target.ts';
-import { acceptSpdy, asksForSpdy, webSocketWire, type Wire } from './wire.ts';
+import { tunnel, type Dial } from './tunnel.ts';
+import { acceptSpdy, asksForSpdy, webSocketWire } from './wire.ts';
 
 const TUNNEL = 'SPDY/3.1+portforward.k8s.io';
 const PLAIN = ['v4.channel.k8s.io', 'portforward.k8s.io', 'v4.base64.channel.k8s.io', 'base64.v4.channel.k8s.io'];
@@ -29,19 +29,26 @@ export function portForwardRoute(agent: Agent, pool: SandboxPool): Route {
       const sandbox = pool.owned(worker.uid);
       const dial: Dial = (port) => connectTo({ ip: pod.status?.podIP ?? '127.0.0.1', namespace: sandbox === undefined ? undefined : join(sandbox.folder, 'net'), port });
       if (asksForSpdy(request)) return tunnel(acceptSpdy(request, ['portforward.k8s.io']).wire, dial);
-      const webSocket = await acceptWebSocket(request, [TUNNEL, ...PLAIN]);
-      await (webSocket.protocol === TUNNEL ? tunnel(webSocketWire(webSocket), dial) : plain(webSocket, portsOf(request.url.searchParams), dial));
+      if (isTunnelled(request)) return tunnel(webSocketWire(await acceptWebSocket(request, [TUNNEL])), dial);
+      const ports = asksForWebSocket(request) ? portsOf(request.url.searchParams) : [];
+      await plain(await acceptWebSocket(request, PLAIN), ports, dial);
     },
   };
 }
 
-const HIGH_WATER_BYTES = 1024 * 1024;
-const LOW_WATER_BYTES = 256 * 1024;
+function isTunnelled({ http }: RouteRequest): boolean {
+  return String(http.headers['sec-websocket-protocol'] ?? '').split(',').some((each) => each.trim() === TUNNEL);
+}
 
-type Dial = (port: number) => Promise<Duplex>;
-
-function portsOf(query: URLSearchParams): number[] {
-  return query.getAll('ports').flatMap((each) => each.split(',')).map(Number).filter((port) => Number.isInteger(port) && port > 0 && port < 65_536);
+/** Throws BadRequest where no port is named, or what is none (upstream: kubelet cri/streaming/portforward, NewV4Options). */
+export function portsOf(query: URLSearchParams): number[] {
+  const asked = query.getAll('ports').flatMap((each) => each.split(','));
+  if (asked.length === 0) throw new ApiError('BadRequest', 'query parameter "ports" is required');
+  return asked.map((text) => {
+    const port = /^\d{1,5}$/.test(text) ? Number(text) : 0;
+    if (port < 1 || port > 65_535) throw new ApiError('BadRequest', `unable to parse ${JSON.stringify(text.slice(0, 50))} as a port: it must be from 1 to 65535`);
+    return port;
+  });
 }
 
 /** To the address of the pod; what listens only on the pod's loopback is reached from within its network namespace. */
@@ -78,7 +85,13 @@ async function plain(webSocket: WebSocket, ports: readonly number[], dial: Dial)
     channels.send(index * 2, head);
     channels.send(index * 2 + 1, head);
   }
+  let left = ports.length;
+  const over = (): void => {
+    left -= 1;
+    if (left === 0) channels.close();
+  };
   await Promise.all(ports.map(async (port, index) => {
+    const tell = (text: string): void => channels.send(index * 2 + 1, Buffer.from(`error forwarding port ${port} to the pod: ${text}`));
     try {
       const socket = await dial(port);
       sockets[index] = socket;
@@ -87,79 +100,15 @@ async function plain(webSocket: WebSocket, ports: readonly number[], dial: Dial)
         channels.send(index * 2, data);
         if (channels.full) socket.pause();
       });
-      socket.on('error', (error) => channels.send(index * 2 + 1, Buffer.from(error.message)));
-      socket.on('end', () => { if (ports.length === 1) channels.close(); });
+      socket.on('error', (error) => tell(error.message));
+      // The client has no way to end its own half, and hears nothing more of the pod.
+      socket.once('end', () => socket.end());
+      socket.once('close', over);
     } catch (error) {
-      channels.send(index * 2 + 1, Buffer.from(`error forwarding port ${port}: ${(error as Error).message}`));
-      if (ports.length === 1) channels.close();
+      tell((error as Error).message);
+      over();
     }
   }));
   await closed;
   for (const socket of sockets) socket?.destroy();
-}
-
-/** Each connection of the user is a pair of streams with one requestID: an error stream, then a data stream. */
-function tunnel(wire: Wire, dial: Dial): Promise<void> {
-  const errors = new Map<string, SpdyStream>();
-  const sockets = new Set<Duplex>();
-  const session = spdySession((data) => wire.send(data), (stream) => {
-    const id = stream.headers.get('requestid') ?? '';
-    if (stream.headers.get('streamtype') === 'error') errors.set(id, stream);
-    else void forward(stream, errors.get(id), dial, sockets, wire).finally(() => errors.delete(id));
-  });
-  wire.onData((data) => void session.receive(data).catch(() => wire.drop()));
-  return new Promise((resolve) => wire.onClose(() => {
-    for (const socket of sockets) socket.destroy();
-    resolve();
-  }));
-}
-
-async function forward(stream: SpdyStream, errors: SpdyStream | undefined, dial: Dial, sockets: Set<Duplex>, wire: Wire): Promise<void> {
-  const port = Number(stream.headers.get('port'));
-  const early: (Buffer | undefined)[] = [];
-  stream.onData = (data) => void early.push(data);
-  stream.onEnd = () => void early.push(undefined);
-  let socket: Duplex;
-  try {
-    socket = await dial(port);
-  } catch (error) {
-    errors?.send(Buffer.from(`error forwarding port ${port} to the pod: ${(error as Error).message}`));
-    errors?.end();
-    stream.end();
-    return;
-  }
-  sockets.add(socket);
-  stream.onData = (data) => void socket.write(data);
-  stream.onEnd = () => void socket.end();
-  stream.onReset = () => void socket.destroy();
-  for (const data of early) {
-    if (data === undefined) socket.end();
-    else socket.write(data);
-  }
-  await new Promise<void>((resolve) => {
-    socket.on('data', (data: Buffer) => {
-      stream.send(data);
-      if (wire.bufferedBytes > HIGH_WATER_BYTES) {
-        socket.pause();
-        const timer = setInterval(() => {
-          if (wire.bufferedBytes > LOW_WATER_BYTES && wire.open) return;
-          clearInterval(timer);
-          socket.resume();
-        }, 5);
-      }
-    });
-    socket.once('end', () => {
-      stream.end();
-      errors?.end();
-    });
-    socket.on('error', (error) => {
-      errors?.send(Buffer.from(error.message));
-      errors?.end();
-      stream.reset();
-    });
-    socket.once('close', () => {
-      sockets.delete(socket);
-      resolve();
-    });
-  });
 }
