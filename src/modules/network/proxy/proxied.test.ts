@@ -53,6 +53,21 @@ inPlayedNetwork(import.meta.filename, 'services behind a proxy, in namespaces', 
     await played.sync.idle();
   });
 
+  test('by a proxy, too, nobody is led to endpoints that get nothing new', { skip: existsSync('/usr/sbin/haproxy') ? false : 'needs haproxy' }, async () => {
+    const own = slice('idle', pods.slice(0, 2).map((pod) => pod.address));
+    const weighing = (weight: string): void => slices.set({ ...own, metadata: { ...own.metadata, annotations: { 'llmos.dev/weight': weight } } });
+    const idle = service('idle', { clusterIP: '10.62.0.44' });
+    services.set({ ...idle, metadata: { ...idle.metadata, annotations: { 'llmos.dev/load-balancing': 'least-connection' } } });
+    for (const [weight, answers] of [['1', true], ['0', false], ['2', true]] as const) {
+      weighing(weight);
+      await played.sync.idle();
+      assert.match(await ask('10.62.0.44:80'), answers ? /^lln/ : /^ECONNREFUSED$/, `weight ${weight}`);
+    }
+    services.remove('default/idle');
+    slices.remove('default/idle-1');
+    await played.sync.idle();
+  });
+
   test('what policies have to judge goes past the proxy, and no request fails when it changes', { skip: existsSync('/usr/sbin/haproxy') ? false : 'needs haproxy' }, async () => {
     const configuration = haproxyFiles(join(played.folder, 'haproxy')).configuration;
     const isCarried = async (name: string): Promise<boolean> => existsSync(configuration) && (await readFile(configuration, 'utf8')).includes(`listen default:${name}:80\n`);

@@ -90,15 +90,15 @@ export function createProxiedServices(input: ProxiedInput): ProxiedServices {
     const stickySeconds = spec.sessionAffinity === 'ClientIP' ? (spec.sessionAffinityConfig?.clientIP?.timeoutSeconds ?? 10_800) : undefined;
     const shared = { settings: proxySettingsOf(service), algorithm: algorithmOf(service), hashOn: hashOnOf(service), ...(stickySeconds === undefined ? {} : { stickySeconds }) };
     const weights = weightsOf(service.metadata.namespace ?? '', slices, input.podOf);
+    /** Nobody gets anything new. */
+    const isNone = (endpoints: readonly Destination[]): boolean => endpoints.every(({ address }) => weights.get(address) === 0);
     for (const port of spec.ports ?? []) {
       const candidates = (port.protocol ?? 'TCP') === 'TCP' ? candidatesOf(port, slices, spec.ipFamilies?.[0] === ('IPv6' as string) ? 'ip6' : 'ip') : [];
-      // Without endpoints the rules refuse at once, as for every Service; the proxy would accept and then close.
-      if (candidates.length === 0) continue;
       const name = `${service.metadata.namespace}:${service.metadata.name}:${port.port}`;
       const made = new Map<string, number>();
       /** Who is led alike has one frontend. */
       const led = async (endpoints: readonly Destination[], view: string): Promise<number | undefined> => {
-        if (endpoints.length === 0) return undefined;
+        if (isNone(endpoints)) return undefined;
         const same = endpoints.map(({ address, port: number }) => `${address} ${number}`).join();
         const before = made.get(same);
         if (before !== undefined) return before;
@@ -111,6 +111,8 @@ export function createProxiedServices(input: ProxiedInput): ProxiedServices {
       const local = (asker: Asker): readonly Destination[] => localOf(candidates, asker);
       const here: Asker = { nodeName: input.nodeName, zone: input.zone?.() };
       const [within, without] = [spec.internalTrafficPolicy === 'Local' ? local : cluster, spec.externalTrafficPolicy === 'Local' && isExternal(service) ? local : cluster];
+      // Without endpoints the rules refuse at once, as for every Service; the proxy would accept and then close.
+      if (isNone(cluster(here))) continue;
       const first = (await led(cluster(here), '')) as number;
       const others = new Map<string, number | undefined>();
       const [inside, outside] = [await led(within(here), ':local'), await led(without(here), ':local')];
