@@ -51,6 +51,24 @@ export function sessions(): void {
     for (let times = 0; times < 8; times++) assert.equal((await ask(address, { path: '/header', headers: { 'x-session': id } })).body.pod, begun.body.pod);
   });
 
+  tried('HTTPRouteSessionPersistenceCookieOfEachRule', () => ['/one', '/two'].map((path) => ({ ...at(path, [], [to('both')]), sessionPersistence: {} })), async (address) => {
+    for (const path of ['/one', '/two']) await sharedByBoth(address, path);
+    // As browsers do: a cookie of the same name takes the place of the one before.
+    for (let client = 0; client < SESSIONS; client++) {
+      const jar = new Map<string, string>();
+      const visit = async (path: string): Promise<string> => {
+        const told = await ask(address, { path, headers: jar.size === 0 ? {} : { cookie: [...jar].map((pair) => pair.join('=')).join('; ') } });
+        for (const cookie of told.headers['set-cookie'] ?? []) {
+          const [, name = '', value = ''] = /^([^=]+)=([^;]*)/.exec(cookie) ?? [];
+          jar.set(name, value);
+        }
+        return told.body.pod as string;
+      };
+      const first = [await visit('/one'), await visit('/two')];
+      for (let times = 0; times < 3; times++) assert.deepEqual([await visit('/one'), await visit('/two')], first);
+    }
+  });
+
   const split = { cookie: { sessionName: 'my.own' }, header: { sessionName: 'x-session', type: 'Header' }, staged: { absoluteTimeout: '1h', idleTimeout: '10m' } };
   const rulesOf = (weights: readonly number[]): object[] => Object.entries(split).map(([by, sessionPersistence]) => ({ ...at(`/split-${by}`, [], [V1, V2].map((name, index) => ({ ...to(name), weight: weights[index] }))), sessionPersistence, ...(by === 'staged' ? { retry: { attempts: 1, backoff: '100ms' } } : {}) }));
   behaviour('HTTPRouteSessionPersistenceTrafficSplitting', () => [route('split', ['same-namespace'], rulesOf([1, 1]))], async () => {

@@ -88,6 +88,6 @@ function sessionsFirst(page: Page, door: Door, action: Action, names: readonly s
   action.targets.forEach((target, index) => {
     if (action.persistence === undefined || target.backend === undefined || [...action.filters, ...target.filters].some(({ type }) => type === 'RequestRedirect')) return;
     const backend = backendOf(page, door, action, target, index);
-    page.lines.push({ text: `  use_backend ${backend} if ${[...names, isAtService(action.persistence, markOf(target.backend)), `{ nbsrv(${needsStages(action) ? `${backend}:tries` : backend}) gt 0 }`].join(' ')}`, owner: action.id });
+    page.lines.push({ text: `  use_backend ${backend} if ${[...names, isAtService(action.persistence, action.id, markOf(target.backend)), `{ nbsrv(${needsStages(action) ? `${backend}:tries` : backend}) gt 0 }`].join(' ')}`, owner: action.id });
   });
 }

@@ -6,12 +6,16 @@ import type { Target } from '../rules.ts';
 import { argument, literal, quoted } from './words.ts';
 
 const DEFAULT_NAME = 'llmos-session';
-const nameOf = ({ sessionName = DEFAULT_NAME }: SessionPersistence): string => argument(sessionName);
+
+/** Of cookies that have none each rule has its own: one that rules shared would be lost to the next of them that a client asks. */
+function nameOf({ sessionName, type }: SessionPersistence, id: string): string {
+  return sessionName ?? (type === 'Header' ? DEFAULT_NAME : `${DEFAULT_NAME}-${createHash('sha256').update(id).digest('hex').slice(0, 8)}`);
+}
 
 /** Lines of the backend of a rule; `id` names the rule. With `mark` its sessions say which of several Services they are at. */
 export function sessionLines(session: SessionPersistence, id: string, mark?: string): string[] {
-  const name = nameOf(session);
-  return session.type === 'Header' ? headerLines(name, session, mark) : [...cookieLines(name, session, id), ...(mark === undefined ? [] : markLines(session, mark))];
+  const name = nameOf(session, id);
+  return session.type === 'Header' ? headerLines(argument(name), session, mark) : [...cookieLines(argument(name), session, id), ...(mark === undefined ? [] : markLines(name, session, mark))];
 }
 
 /** By which sessions know the Service that they are at. */
@@ -20,8 +24,8 @@ export function markOf({ serviceKey, portName }: NonNullable<Target['backend']>)
 }
 
 /** Whether a request is of a session at the Service of that mark, which has not ended: it goes there whatever the weights are (GEP-1619, "Traffic Splitting"). */
-export function isAtService(session: SessionPersistence, mark: string): string {
-  const name = nameOf(session);
+export function isAtService(session: SessionPersistence, id: string, mark: string): string {
+  const name = argument(nameOf(session, id));
   const isHeader = session.type === 'Header';
   const value = isHeader ? `req.fhdr(${name}),b64dec` : `req.cook(${name})`;
   const lasts = endsOf(session).map(({ word, variable, seconds }) => `{ ${value},word(${word},.),set-var(${variable}) -m found } { date,sub(${variable}) -m int lt ${seconds} }`);
@@ -34,8 +38,7 @@ function endsOf({ absoluteTimeout, idleTimeout }: SessionPersistence): { word: n
 }
 
 /** Before what HAProxy itself puts into the cookie and looks for in it stand the mark, when the session began, and when it was last seen, in seconds. */
-function markLines(session: SessionPersistence, mark: string): string[] {
-  const { sessionName: name = DEFAULT_NAME } = session;
+function markLines(name: string, session: SessionPersistence, mark: string): string[] {
   const cookie = `req.cook(${argument(name)})`;
   const pattern = name.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
   return [
