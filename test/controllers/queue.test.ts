@@ -329,3 +329,13 @@ test('a Job that is deleted without what it made leaves its place to others', as
   const { status, reason, message } = (await client.get(Workload, name!, NS)).status!.conditions!.find(({ type }) => type === 'Finished')!;
   assert.deepEqual([status, reason, message], ['True', 'OwnerNotFound', "The workload's owner no longer exists"]);
 });
+
+test('a Job whose containers name a variable twice runs, and its Workload has the last', async () => {
+  await flavor('f');
+  await clusterQueue('team', { f: '1' });
+  const env = ['1', '2'].map((value) => ({ name: 'TEST_ENV', value }));
+  await submit('twice', 'team', { template: { spec: { restartPolicy: 'Never', containers: [{ name: 'c', image: 'i:1', env, resources: { requests: { cpu: '1' } } }] } } });
+  await running('twice');
+  assert.deepEqual((await workload('twice')).spec.podSets[0]?.template.spec?.containers[0]?.env, [{ name: 'TEST_ENV', value: '2' }]);
+  assert.deepEqual((await job('twice')).spec?.template.spec?.containers[0]?.env, env);
+});

@@ -14,6 +14,7 @@ import { amountOf } from './demand.ts';
 import { finish, release, setPodsReady } from './owned.ts';
 import { longestRun, priorityOf, queueNameOf, TOLD, toldBy, workloadFor, workloadName, workloadsOf, type Order } from './owner.ts';
 import { countOf, replacesKeyOf, scaledSets, sliceAfter, slicesInOrder } from './slices.ts';
+import { withoutRepeatedEnv } from './pod-sets.ts';
 import { prebuiltIn, prebuiltNameOf, waitsForPrebuilt } from './prebuilt.ts';
 import { startInfoOf, type StartInfo } from './start-info.ts';
 import { createView } from './view.ts';
@@ -109,19 +110,23 @@ class Work<T extends KubeObject> {
     if (!this.#of.isSuspended(job)) return void (await this.#suspend(job, 'Not admitted by cluster queue', context));
     if (isReserved(workload)) return;
     if (!isPrebuilt) return this.#update(job, workload, context);
-    if (!equalJson(shapeOf(this.#of.podSetsOf(job, context.caches)), shapeOf(workload.spec.podSets))) await finish(workload, 'OutOfSync', 'The prebuilt workload is out of sync with its user job', job, context);
+    if (!equalJson(shapeOf(this.#podSetsOf(job, context.caches)), shapeOf(workload.spec.podSets))) await finish(workload, 'OutOfSync', 'The prebuilt workload is out of sync with its user job', job, context);
+  }
+
+  #podSetsOf(job: T, caches: Caches): PodSet[] {
+    return withoutRepeatedEnv(this.#of.podSetsOf(job, caches));
   }
 
   async #create(job: T, { client, caches, events }: ReconcileContext): Promise<void> {
     const name = workloadName(this.#of.prefix, job.metadata);
-    const wanted = workloadFor({ name, owner: job, references: [controllerReference(this.#of.kind, job)], podSets: this.#of.podSetsOf(job, caches), priorityClass: this.#of.priorityClassOf?.(job), submittedAt: this.#order.of(job), labels: { [JOB_UID]: job.metadata.uid ?? '' } }, caches);
+    const wanted = workloadFor({ name, owner: job, references: [controllerReference(this.#of.kind, job)], podSets: this.#podSetsOf(job, caches), priorityClass: this.#of.priorityClassOf?.(job), submittedAt: this.#order.of(job), labels: { [JOB_UID]: job.metadata.uid ?? '' } }, caches);
     await client.create(Workload, wanted);
     events.event(job, 'Normal', 'CreatedWorkload', `Created Workload: ${job.metadata.namespace}/${name}`);
   }
 
   /** Whether it would take more or less than its Workload has: it was scaled since. */
   #isResized(job: T, { spec, status }: Workload, caches: Caches): boolean {
-    return this.#of.podSetsOf(job, caches).some(({ name, count }) => {
+    return this.#podSetsOf(job, caches).some(({ name, count }) => {
       const [set, assignment] = [spec.podSets.find((each) => each.name === name), status?.admission?.podSetAssignments.find((each) => each.name === name)];
       const had = this.#of.isSuspended(job) || assignment === undefined ? set?.count : countOf({ spec }, assignment);
       return had !== undefined && had !== count;
@@ -135,7 +140,7 @@ class Work<T extends KubeObject> {
 
   /** Fewer pods give back what they had at once; more wait as a slice, while the others run. */
   async #scale(job: T, workload: Workload, context: ReconcileContext): Promise<void> {
-    const podSets = scaledSets(workload, this.#of.podSetsOf(job, context.caches));
+    const podSets = scaledSets(workload, this.#podSetsOf(job, context.caches));
     if (!isWider(podSets, workload.spec.podSets)) return void (await context.client.update(Workload, { ...workload, spec: { ...workload.spec, podSets } }));
     const { name, uid, generation } = job.metadata;
     const slice = sliceAfter(workload, { name: workloadName(this.#of.prefix, { name, uid: `${uid}/${generation}` }), podSets, submittedAt: `${new Date(context.clock.nowMs()).toISOString().slice(0, -1)}000Z` });
@@ -147,7 +152,7 @@ class Work<T extends KubeObject> {
   async #exchange(job: T, workload: Workload, slice: Workload, context: ReconcileContext): Promise<void> {
     if (isReserved(slice)) return finish(workload, 'WorkloadSliceReplaced', `Replaced to accommodate a workload (UID: ${slice.metadata.uid}, JobUID: ${job.metadata.uid}) due to workload slice aggregation`, job, context);
     if (is(workload, 'Evicted') || !isReserved(workload)) return this.#giveUp(job, workload, context);
-    const podSets = scaledSets(slice, this.#of.podSetsOf(job, context.caches));
+    const podSets = scaledSets(slice, this.#podSetsOf(job, context.caches));
     if (!isWider(podSets, workload.spec.podSets)) await this.#remove(job, slice, context);
     else if (!equalJson(shapeOf(podSets), shapeOf(slice.spec.podSets))) await context.client.update(Workload, { ...slice, spec: { ...slice.spec, podSets } });
     await this.#watchOver(job, workload, context);
@@ -175,7 +180,7 @@ class Work<T extends KubeObject> {
 
   /** A suspended job may be changed, or go to another queue, and say other things of itself. */
   async #update(job: T, workload: Workload, { client, caches }: ReconcileContext): Promise<void> {
-    const podSets = this.#of.podSetsOf(job, caches);
+    const podSets = this.#podSetsOf(job, caches);
     const { maximumExecutionTimeSeconds: longest, ...rest } = workload.spec;
     const spec: Workload['spec'] = { ...rest, ...longestRun(job), queueName: queueNameOf(job), ...priorityOf(job, podSets, caches, this.#of.priorityClassOf?.(job)), podSets };
     const told = toldBy(job);

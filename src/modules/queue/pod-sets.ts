@@ -1,6 +1,6 @@
 /** Pods of a group by what is alike of them: each sort is one set of the Workload. Source: Kueue, jobs/pod constructGroupPodSets and getRoleHash. */
 import { createHash } from 'node:crypto';
-import type { Pod, PodSpec } from '../../api/generated/core-v1.ts';
+import type { Container, Pod, PodSpec } from '../../api/generated/core-v1.ts';
 import { MAIN, POD_SET_GROUP, PREFERRED_TOPOLOGY, REQUIRED_TOPOLOGY, ROLE_HASH, SLICE_SIZE, SLICE_TOPOLOGY, UNCONSTRAINED_TOPOLOGY } from '../../api/kueue/names.ts';
 import type { PodSet, TopologyRequest, Workload } from '../../api/kueue/types.ts';
 
@@ -8,11 +8,21 @@ import type { PodSet, TopologyRequest, Workload } from '../../api/kueue/types.ts
 export function podSetsOf(pods: readonly Pod[], total: number): PodSet[] {
   const roles = new Map<string, Pod[]>();
   for (const pod of pods) roles.set(roleOf(pod.spec), [...(roles.get(roleOf(pod.spec)) ?? []), pod]);
-  return [...roles].map(([role, [first, ...others]]) => {
+  return withoutRepeatedEnv([...roles].map(([role, [first, ...others]]): PodSet => {
     const { nodeName: _nodeName, schedulingGates: _gates, hostname: _hostname, ...spec } = structuredClone(first!.spec!);
     const { labels, annotations } = first!.metadata;
     const topologyRequest = topologyRequestOf(annotations);
     return { name: roles.size === 1 ? MAIN : role, count: roles.size === 1 ? total : 1 + others.length, ...(topologyRequest !== undefined && { topologyRequest }), template: { metadata: { ...(labels && { labels: { ...labels } }), ...(annotations && { annotations: { ...annotations } }) }, spec } };
+  }));
+}
+
+/** A container may name a variable twice, of which the last holds; in a Workload each is there once. Source: Kueue, jobframework, sanitized pod sets. */
+export function withoutRepeatedEnv(podSets: readonly PodSet[]): PodSet[] {
+  const unique = (containers: readonly Container[]): Container[] => containers.map((each) => (each.env === undefined ? each : { ...each, env: [...new Map(each.env.map((one) => [one.name, one])).values()] }));
+  return podSets.map((set) => {
+    const { spec } = set.template;
+    if (spec === undefined) return set;
+    return { ...set, template: { ...set.template, spec: { ...spec, containers: unique(spec.containers ?? []), ...(spec.initContainers !== undefined && { initContainers: unique(spec.initContainers) }) } } };
   });
 }
 
