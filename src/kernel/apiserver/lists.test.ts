@@ -71,3 +71,35 @@ test('a big answer is compressed for who asks', async () => {
   assert.equal(packed.headers['content-encoding'], 'gzip');
   assert.ok(packed.bytes.length < 10_000);
 });
+
+/** What upstream's TestListOptions says of limit, continue, resourceVersion and resourceVersionMatch; a text is a part of the refusal. */
+function listOf({ limit, token, version, match }: { limit: number; token: 'none' | 'valid' | 'invalid'; version: 'none' | '0' | 'old' | 'invalid'; match: string }, all: number): number | string {
+  if (version === 'none' && match !== '') return 'resourceVersionMatch is forbidden unless resourceVersion is provided';
+  if (token !== 'none' && match !== '') return 'resourceVersionMatch is forbidden when continue is provided';
+  if (match === 'InvalidMatch') return 'supported values';
+  if (match === 'Exact' && version === '0') return 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"';
+  if (version === 'invalid') return 'Invalid value';
+  if (token === 'invalid') return 'continue key is not valid';
+  if (token === 'valid' && version === 'old') return 'specifying resource version is not allowed when using continue';
+  if (version === 'old' && (match === 'Exact' || (limit > 0 && match === ''))) return 'The resourceVersion for the provided list is too old';
+  if (token === 'valid') return Math.min(limit || all, all - 6);
+  return limit > 0 ? limit : all;
+}
+
+test('every combination of limit, continue, resourceVersion and its match is answered or refused as upstream does it', async () => {
+  const { json: oldest } = await door.call('POST', CONFIG_MAPS, { body: configMap('option-0') });
+  for (let index = 1; index < 12; index++) await door.call('POST', CONFIG_MAPS, { body: configMap(`option-${index}`) });
+  await door.store.compact();
+  const all = (await door.call('GET', CONFIG_MAPS)).json.items.length as number;
+  const valid = (await door.call('GET', `${CONFIG_MAPS}?limit=6`)).json.metadata.continue as string;
+  const tokens = { none: '', valid, invalid: 'invalidContinueToken' };
+  const versions = { none: '', 0: '0', old: oldest.metadata.resourceVersion as string, invalid: 'invalid' };
+  for (const limit of [0, 6]) for (const token of ['none', 'valid', 'invalid'] as const) for (const version of ['none', '0', 'old', 'invalid'] as const) for (const match of ['', 'NotOlderThan', 'Exact', 'InvalidMatch']) {
+    const query = new URLSearchParams(Object.entries({ limit: String(limit || ''), continue: tokens[token], resourceVersion: versions[version], resourceVersionMatch: match }).filter(([, value]) => value !== ''));
+    const { status, json } = await door.call('GET', `${CONFIG_MAPS}?${query.toString()}`);
+    const wanted = listOf({ limit, token, version, match }, all);
+    const what = `limit ${limit}, continue ${token}, version ${version}, match ${match}: ${json.message ?? ''}`;
+    if (typeof wanted === 'number') assert.deepEqual([status, json.items?.length], [200, wanted], what);
+    else assert.ok(status >= 400 && json.message.includes(wanted), `${what}, not ${wanted}`);
+  }
+});

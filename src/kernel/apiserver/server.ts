@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream';
 import type { UserInfo } from '../../sdk/module.ts';
 import { ApiError } from '../../api/errors.ts';
 import { encodeValue } from './encode.ts';
-import { badRequest, toApiError, tooManyRequests, unauthorized } from './errors.ts';
+import { badRequest, methodNotAllowed, resourceUnknown, toApiError, tooManyRequests, unauthorized } from './errors.ts';
 import { auditIdOf, type Audit } from './audit/audit.ts';
 import { deadlineOf } from './deadline.ts';
 import { createFairQueue, type FairQueue } from './flow-control/fair-queue.ts';
@@ -139,6 +139,8 @@ async function serve(parts: Parts, incoming: Incoming, under: Under): Promise<vo
   if (response !== undefined && OPEN.has(root ?? '')) {
     if (parts.audit !== undefined) beginAudit(parts.audit, incoming, info, parts.authenticator.ofRequest(http) ?? ANONYMOUS);
     if (root !== 'version') return parts.health.serve(info, http, response);
+    if (info.segments.length > 1) throw resourceUnknown();
+    if (info.method !== 'GET' && info.method !== 'HEAD') throw methodNotAllowed();
     return respond(http, response, 200, await encodeValue(parts.version, { encoding: 'json', pretty: true }));
   }
   const asking = parts.authenticator.ofRequest(http);

@@ -151,14 +151,15 @@ async function listChunk(door: Door, prefix: string, query: ListQuery, limit: nu
 
 async function startOf(door: Door, query: ListQuery): Promise<Start> {
   const { resourceVersion, resourceVersionMatch } = query;
+  const wanted = parseRevision(resourceVersion);
   if (query.continue !== undefined && query.continue !== '') {
-    if (resourceVersion !== undefined && resourceVersion !== '' && resourceVersion !== '0') throw badRequest('specifying resource version is not allowed when using continue');
-    return readToken(query.continue);
+    const start = readToken(query.continue);
+    if (wanted !== undefined && wanted !== 0) throw badRequest('specifying resource version is not allowed when using continue');
+    return start;
   }
   if (resourceVersionMatch !== undefined && resourceVersionMatch !== '' && (resourceVersion === undefined || resourceVersion === '')) {
     throw badRequest('resourceVersionMatch is forbidden unless resourceVersion is provided');
   }
-  const wanted = parseRevision(resourceVersion);
   if (wanted === undefined || wanted === 0) {
     if (resourceVersionMatch === 'Exact') throw badRequest('resourceVersionMatch "exact" is forbidden for resourceVersion "0"');
     return {};
@@ -169,11 +170,16 @@ async function startOf(door: Door, query: ListQuery): Promise<Start> {
   return {};
 }
 
-/** undefined for absent or empty. Throws BadRequest. */
+/** The digits of the most that a uint64 holds. */
+const MOST_DIGITS = 20;
+
+/** undefined for absent or empty; what no number holds exactly is as near as may be, and larger than any revision. Throws BadRequest (upstream: storage/etcd3, validateMinimumResourceVersion). */
 export function parseRevision(text: string | undefined | null): number | undefined {
   if (text === undefined || text === null || text === '') return undefined;
-  if (!/^\d{1,15}$/.test(text)) throw badRequest(`invalid resource version "${text.slice(0, 100)}": strconv.ParseUint: parsing ${JSON.stringify(text.slice(0, 100))}: invalid syntax`);
-  return Number(text);
+  const why = !/^\d+$/.test(text) ? 'invalid syntax' : text.length <= MOST_DIGITS && BigInt.asUintN(64, BigInt(text)) === BigInt(text) ? undefined : 'value out of range';
+  if (why === undefined) return Number(text);
+  const said = JSON.stringify(text.slice(0, 100));
+  throw badRequest(`invalid resource version: resourceVersion: Invalid value: ${said}: strconv.ParseUint: parsing ${said}: ${why}`);
 }
 
 /** Waits a little for a revision that is not there yet, then refuses. */
@@ -197,5 +203,5 @@ function readToken(token: string): Start {
   } catch {
     // said below
   }
-  throw badRequest('continue key is not valid');
+  throw badRequest('invalid continue token: continue key is not valid');
 }
