@@ -2,6 +2,7 @@
 import type { ChildProcess } from 'node:child_process';
 import type { Readable } from 'node:stream';
 import type { Status } from '../../../api/errors.ts';
+import { createIntake } from './intake.ts';
 import { CHANNELS, exitStatus, failureStatus, type Channels } from './web-socket.ts';
 
 /** As clients tell it on their channel. */
@@ -25,6 +26,7 @@ export interface BridgeOptions {
 export function bridge(child: ChildProcess, channels: Channels, options: BridgeOptions): Promise<void> {
   let ended = false;
   const resize = oneByOne(options.resize);
+  const intake = createIntake(channels);
   pipeOut(child.stdout, channels, options.stdout ? CHANNELS.stdout : undefined);
   pipeOut(child.stderr, channels, options.stderr ? CHANNELS.stderr : undefined);
   channels.onDrain(() => {
@@ -34,7 +36,7 @@ export function bridge(child: ChildProcess, channels: Channels, options: BridgeO
   child.stdin?.on('error', () => {}); // the process may end without reading
   if (!options.stdin && !options.keepStdin) child.stdin?.end();
   channels.onMessage((channel, data) => {
-    if (channel === CHANNELS.stdin && options.stdin) child.stdin?.write(data);
+    if (channel === CHANNELS.stdin && options.stdin && child.stdin !== null) intake.write(child.stdin, data);
     else if (channel === CHANNELS.close && data[0] === CHANNELS.stdin) child.stdin?.end();
     else if (channel === CHANNELS.resize) resize(sizeOf(data));
   });

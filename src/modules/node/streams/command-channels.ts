@@ -100,6 +100,8 @@ function spdyChannels(wire: Wire, protocol: string, streams: ReadonlyMap<string,
       listen(streams.get('stdin'), (data) => callback(CHANNELS.stdin, data), () => callback(CHANNELS.close, Buffer.from([CHANNELS.stdin])));
       listen(streams.get('resize'), lines((line) => callback(CHANNELS.resize, line)), () => {});
     },
+    pause: () => wire.pause(),
+    resume: () => wire.resume(),
     onClose: (callback) => wire.onClose(callback),
     end(status) {
       const error = streams.get('error');

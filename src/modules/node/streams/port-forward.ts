@@ -10,6 +10,7 @@ import type { Agent } from '../agent.ts';
 import { PodKind } from '../kinds.ts';
 import type { SandboxPool } from '../sandbox/pool.ts';
 import { connectInside } from './connect-inside.ts';
+import { createIntake } from './intake.ts';
 import { acceptWebSocket, asksForWebSocket, channelsOf } from './web-socket.ts';
 import { checkAssigned } from './target.ts';
 import { tunnel, type Dial } from './tunnel.ts';
@@ -69,13 +70,18 @@ async function connectTo(target: { ip: string; namespace: string | undefined; po
 async function plain(webSocket: WebSocket, ports: readonly number[], dial: Dial): Promise<void> {
   const channels = channelsOf(webSocket);
   const sockets: (Duplex | undefined)[] = [];
-  const early: Buffer[][] = ports.map(() => []);
+  const intake = createIntake(channels);
+  /** What came before there was a connection; undefined where there will be none. */
+  const early: (Buffer[] | undefined)[] = ports.map(() => []);
+  const waiting = ports.map(() => intake.early());
   channels.onMessage((channel, data) => {
     const index = channel / 2;
     if (!Number.isInteger(index) || index >= ports.length) return;
     const socket = sockets[index];
-    if (socket === undefined) early[index]!.push(data);
-    else socket.write(data);
+    if (socket !== undefined) return intake.write(socket, data);
+    if (early[index] === undefined) return;
+    early[index].push(data);
+    waiting[index]!.came(data);
   });
   channels.onDrain(() => { for (const socket of sockets) socket?.resume(); });
   const closed = new Promise<void>((resolve) => channels.onClose(resolve));
@@ -95,7 +101,7 @@ async function plain(webSocket: WebSocket, ports: readonly number[], dial: Dial)
     try {
       const socket = await dial(port);
       sockets[index] = socket;
-      for (const data of early[index]!) socket.write(data);
+      for (const data of early[index]!) intake.write(socket, data);
       socket.on('data', (data: Buffer) => {
         channels.send(index * 2, data);
         if (channels.full) socket.pause();
@@ -107,6 +113,9 @@ async function plain(webSocket: WebSocket, ports: readonly number[], dial: Dial)
     } catch (error) {
       tell((error as Error).message);
       over();
+    } finally {
+      early[index] = undefined;
+      waiting[index]!.passed();
     }
   }));
   await closed;

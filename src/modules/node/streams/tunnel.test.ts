@@ -22,7 +22,7 @@ const u32 = (value: number): Buffer => { const bytes = Buffer.alloc(4); bytes.wr
 const control = (type: number, payload: Buffer): Buffer => Buffer.concat([Buffer.from([0x80, 3, 0, type, 0]), u32(payload.length).subarray(1), payload]);
 
 /** The other end of a tunnel: what it sends, and what came back, by stream: its text, and `.` for its end, `!` for a reset. */
-function client(): { open(id: number, headers: Record<string, string>): Promise<void>; send(id: number, text: string, fin?: boolean): void; reset(id: number): void; close(): void; said(id: number): string; dropped: boolean; done: Promise<void> } {
+function client(): { open(id: number, headers: Record<string, string>): Promise<void>; send(id: number, text: string, fin?: boolean): void; reset(id: number): void; close(): void; said(id: number): string; paused: boolean; dropped: boolean; done: Promise<void> } {
   const deflate = createDeflate({ dictionary: SPDY_DICTIONARY });
   let out: Buffer[] = [];
   deflate.on('data', (chunk: Buffer) => out.push(chunk));
@@ -37,6 +37,8 @@ function client(): { open(id: number, headers: Record<string, string>): Promise<
     },
     bufferedBytes: 0, open: true, onData: (callback) => { give = callback; }, onClose: (callback) => { closed = callback; }, close: () => closed(),
     drop: () => { it.dropped = true; },
+    pause: () => { it.paused = true; },
+    resume: () => { it.paused = false; },
   };
   const word = (text: string): Buffer => Buffer.concat([u32(text.length), Buffer.from(text)]);
   const it = {
@@ -50,6 +52,7 @@ function client(): { open(id: number, headers: Record<string, string>): Promise<
     reset: (id: number) => give(control(3, Buffer.concat([u32(id), u32(5)]))),
     close: () => closed(),
     said: (id: number) => said.get(id) ?? '',
+    paused: false,
     dropped: false,
     done: Promise.resolve(),
   };
@@ -73,6 +76,46 @@ test('half a connection may end before the other, and streams come in any order'
   await user.open(7, { streamtype: 'data', port });
   user.send(7, 'of an old client', true);
   await eventually(async () => user.said(7) === 'got of an old client.' && user.said(5) === '.');
+  user.close();
+  await user.done;
+});
+
+test('a client that sends faster than the pod reads is read no further until the pod has, and all of it comes', async () => {
+  const [port, closed] = [await listen((socket) => {
+    let bytes = 0;
+    socket.pause().on('data', (data) => (bytes += data.length)).on('end', () => socket.end(String(bytes)));
+    slow = socket;
+  }), await listen((socket) => socket.destroy())].map(String) as [string, string];
+  let slow: Socket | undefined;
+  const user = client();
+  const pair = async (id: number, to: string): Promise<void> => {
+    await user.open(id, { streamtype: 'data', port: to, requestid: String(id) });
+    await user.open(id + 2, { streamtype: 'error', port: to, requestid: String(id) });
+  };
+  let sentBytes = 0;
+  const flood = async (id: number): Promise<void> => {
+    for (let n = 0; n < 1_024 && !user.paused; n++) {
+      user.send(id, 'x'.repeat(65_536));
+      sentBytes += 65_536;
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  };
+  await pair(1, port);
+  await flood(1);
+  assert.equal(user.paused, true, 'before 64 MiB lie here');
+  user.send(1, '', true);
+  await eventually(async () => slow !== undefined);
+  slow!.resume();
+  await eventually(async () => !user.paused && user.said(1) === `${sentBytes}.`, { what: 'all of it' });
+  await user.open(5, { streamtype: 'data', port, requestid: '5' });
+  await flood(5);
+  assert.equal(user.paused, true, 'the other half is missing');
+  user.reset(5);
+  await user.open(7, { streamtype: 'error', port, requestid: '5' });
+  await eventually(async () => !user.paused, { what: 'nobody waits for it' });
+  await pair(9, closed);
+  await flood(9);
+  await eventually(async () => !user.paused && user.said(11).endsWith('.'), { what: 'who is gone holds up nobody' });
   user.close();
   await user.done;
 });

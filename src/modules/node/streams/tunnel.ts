@@ -3,6 +3,7 @@
  * kubelet cri/streaming/portforward, httpstream.go). A client that reads a word on the latter gives up all its connections.
  */
 import type { Duplex } from 'node:stream';
+import { createIntake, type Intake } from './intake.ts';
 import { spdySession, type SpdyStream } from './spdy.ts';
 import type { Wire } from './wire.ts';
 
@@ -17,15 +18,16 @@ const LOW_WATER_BYTES = 256 * 1024;
 /** What comes on a stream. */
 type Events = Pick<SpdyStream, 'onData' | 'onEnd' | 'onReset'>;
 
+/** A stream of data. */
 interface Opened {
   stream: SpdyStream;
-  /** What came until now, and all that comes from now on. */
-  release(to: Events): void;
+  /** What came until now, and all that comes from now on; to nobody by default. */
+  release(to?: Events): void;
 }
 
 interface Pair {
   data?: Opened;
-  error?: Opened;
+  error?: SpdyStream;
   impatient: NodeJS.Timeout;
 }
 
@@ -33,11 +35,13 @@ interface Pair {
 export function tunnel(wire: Wire, dial: Dial): Promise<void> {
   const pairs = new Map<string, Pair>();
   const sockets = new Set<Duplex>();
+  const intake = createIntake(wire);
   const giveUp = (id: string, { data, error }: Pair): void => {
     pairs.delete(id);
-    error?.stream.send(Buffer.from(`timed out waiting for the other stream of request ${id}`));
-    error?.stream.end();
+    error?.send(Buffer.from(`timed out waiting for the other stream of request ${id}`));
+    error?.end();
     data?.stream.reset();
+    data?.release();
   };
   const pairOf = (id: string): Pair => {
     const known = pairs.get(id);
@@ -52,11 +56,12 @@ export function tunnel(wire: Wire, dial: Dial): Promise<void> {
     const id = requestOf(stream, role);
     const pair = pairOf(id);
     if (pair[role] !== undefined) return stream.reset();
-    pair[role] = hold(stream);
+    if (role === 'data') pair.data = hold(stream, intake);
+    else pair.error = stream;
     if (pair.data === undefined || pair.error === undefined) return;
     clearTimeout(pair.impatient);
     pairs.delete(id);
-    void forward(pair.data, pair.error.stream, { dial, sockets, wire });
+    void forward(pair.data, pair.error, { dial, sockets, wire, intake });
   });
   wire.onData((data) => void session.receive(data).catch(() => wire.drop()));
   return new Promise((resolve) => wire.onClose(() => {
@@ -76,22 +81,29 @@ function requestOf({ headers, id }: SpdyStream, role: 'data' | 'error'): string 
   return headers.get('requestid') || String(role === 'error' ? id : id - 2);
 }
 
-function hold(stream: SpdyStream): Opened {
+const NOBODY: Events = { onData() {}, onEnd() {}, onReset() {} };
+
+function hold(stream: SpdyStream, intake: Intake): Opened {
   const early: ((to: Events) => void)[] = [];
-  stream.onData = (data) => void early.push((to) => to.onData(data));
+  const waiting = intake.early();
+  stream.onData = (data) => {
+    early.push((to) => to.onData(data));
+    waiting.came(data);
+  };
   stream.onEnd = () => void early.push((to) => to.onEnd());
   stream.onReset = () => void early.push((to) => to.onReset());
   return {
     stream,
-    release(to) {
-      for (const tell of early) tell(to);
+    release(to = NOBODY) {
       Object.assign(stream, to);
+      for (const tell of early.splice(0)) tell(to);
+      waiting.passed();
     },
   };
 }
 
 /** However a connection ends, the stream for errors ends too: clients wait for that, and it counts among those that are open. */
-async function forward({ stream, release }: Opened, errors: SpdyStream, { dial, sockets, wire }: { dial: Dial; sockets: Set<Duplex>; wire: Wire }): Promise<void> {
+async function forward({ stream, release }: Opened, errors: SpdyStream, { dial, sockets, wire, intake }: { dial: Dial; sockets: Set<Duplex>; wire: Wire; intake: Intake }): Promise<void> {
   const port = portOf(stream)!;
   let socket: Duplex;
   try {
@@ -100,7 +112,7 @@ async function forward({ stream, release }: Opened, errors: SpdyStream, { dial, 
     errors.send(Buffer.from(`error forwarding port ${port} to the pod: ${(error as Error).message}`));
     errors.end();
     stream.end();
-    return;
+    return release();
   }
   if (!wire.open) return void socket.destroy();
   sockets.add(socket);
@@ -130,7 +142,7 @@ async function forward({ stream, release }: Opened, errors: SpdyStream, { dial, 
     over();
   });
   release({
-    onData: (data) => void socket.write(data),
+    onData: (data) => intake.write(socket, data),
     onEnd: () => void socket.end(),
     onReset() {
       isReset = true;

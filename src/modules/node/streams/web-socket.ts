@@ -51,6 +51,9 @@ export interface Channels {
   /** Calls back when `full` ended. */
   onDrain(callback: () => void): void;
   onMessage(callback: (channel: number, data: Buffer) => void): void;
+  /** No more of the client is read until {@link resume}. */
+  pause(): void;
+  resume(): void;
   onClose(callback: () => void): void;
   /** Says how it ended on the error channel, and closes. */
   end(status: Partial<Status>): void;
@@ -79,6 +82,8 @@ export function channelsOf(webSocket: WebSocket): Channels {
         else callback(message[0]!, message.subarray(1));
       });
     },
+    pause: () => webSocket.pause(),
+    resume: () => webSocket.resume(),
     onClose: (callback) => void webSocket.on('close', callback),
     end(status) {
       if (!first) send(CHANNELS.error, Buffer.from(JSON.stringify(status)));
@@ -102,12 +107,12 @@ export function failureStatus(message: string): Partial<Status> {
   return { metadata: {}, status: 'Failure', reason: 'InternalError', message, code: 500 };
 }
 
-/** A connection that answers no ping is gone. */
+/** A connection that answers no ping is gone. Of one that is not read nobody can tell, but who went meanwhile resets the ping. */
 function keepAlive(webSocket: WebSocket): void {
   let answered = true;
-  webSocket.on('pong', () => { answered = true; });
+  for (const sign of ['pong', 'message']) webSocket.on(sign, () => { answered = true; });
   const timer = setInterval(() => {
-    if (!answered) return webSocket.terminate();
+    if (!answered && !webSocket.isPaused) return webSocket.terminate();
     answered = false;
     webSocket.ping();
   }, PING_MS);

@@ -11,6 +11,9 @@ export interface Wire {
   readonly bufferedBytes: number;
   readonly open: boolean;
   onData(callback: (data: Buffer) => void): void;
+  /** No more is read until {@link resume}. */
+  pause(): void;
+  resume(): void;
   onClose(callback: () => void): void;
   /** Ends it when all that was sent is out; a client that does not end its part, too, is dropped after 30 s. */
   close(): void;
@@ -23,6 +26,8 @@ export function webSocketWire(webSocket: WebSocket): Wire {
     get bufferedBytes() { return webSocket.bufferedAmount; },
     get open() { return webSocket.readyState === webSocket.OPEN; },
     onData: (callback) => void webSocket.on('message', callback),
+    pause: () => webSocket.pause(),
+    resume: () => webSocket.resume(),
     onClose: (callback) => void webSocket.on('close', callback),
     close: () => webSocket.close(1000),
     drop: () => webSocket.terminate(),
@@ -58,6 +63,8 @@ function rawWire({ socket, head }: NonNullable<RouteRequest['upgrade']>, protoco
       if (head.length > 0) callback(head);
       socket.on('data', callback);
     },
+    pause: () => void socket.pause(),
+    resume: () => void socket.resume(),
     onClose(callback) {
       socket.on('close', callback);
       socket.on('end', () => socket.end());
