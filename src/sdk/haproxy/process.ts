@@ -1,6 +1,7 @@
 /** The process of an HAProxy that a module runs: its files, in a folder of its own, and the way to find and end it. It outlives llmos, so the files are all that is known of it. */
 import { existsSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { run } from '../../base/sys/run.ts';
 import { askHaproxy, HaproxySilentError } from './commands.ts';
 
 const END_TRIES = 100;
@@ -40,6 +41,22 @@ export async function endSilent(folder: string): Promise<void> {
   if (pid === undefined || !(await isSilent(folder, SILENT_MS))) return;
   kill([pid], 'SIGKILL');
   for (let tries = 0; tries < END_TRIES && haproxyPid(folder) === pid; tries += 1) await new Promise((resolve) => setTimeout(resolve, END_PAUSE_MS));
+}
+
+/**
+ * Starts the one that {@link takeOver} gave these arguments for. One that ends or is stopped in the midst of handing over takes the next one with it (management
+ * guide, section 3: `-x` fails), so then the next one begins without it. Rejects where it does not start within `timeoutMs`.
+ */
+export async function startHaproxy(program: string, folder: string, { passing, fds, timeoutMs }: { passing: readonly string[]; fds: readonly number[]; timeoutMs: number }): Promise<void> {
+  const { configuration, pid } = haproxyFiles(folder);
+  const begin = (more: readonly string[]): Promise<string> => run(program, ['-D', '-f', configuration, '-p', pid, ...more], { timeoutMs, fds });
+  try {
+    await begin(passing);
+  } catch (error) {
+    if (passing.length > 0) await endSilent(folder);
+    if (passing.length === 0 || haproxyPid(folder) !== undefined) throw error;
+    await begin([]);
+  }
 }
 
 /** All that run the configuration of this folder, in this network: with those that were told to end and still have connections. */

@@ -5,7 +5,7 @@
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Log } from '../../../base/log.ts';
-import { run, runAny } from '../../../base/sys/run.ts';
+import { runAny } from '../../../base/sys/run.ts';
 import type { Way } from '../forward/forwarder.ts';
 import type { Forwarding } from '../forward/start.ts';
 import { isStandIn, standInFor, waysOf, type WayFacts } from '../forward/ways.ts';
@@ -18,7 +18,7 @@ import { createListening, migrateWaiting } from '../../../sdk/haproxy/listening.
 import { createFormers, endOfListening, openLine } from '../../../sdk/haproxy/line.ts';
 import { createOutlierWatch } from '../../../sdk/haproxy/outliers.ts';
 import { createKeeper } from '../../../sdk/haproxy/keeper.ts';
-import { endHaproxy, endSilent, haproxyFiles, haproxyPid, takeOver } from '../../../sdk/haproxy/process.ts';
+import { endHaproxy, endSilent, haproxyFiles, haproxyPid, startHaproxy, takeOver } from '../../../sdk/haproxy/process.ts';
 import { serverStates } from '../../../sdk/haproxy/servers.ts';
 import { createDoorPorts } from './door-ports.ts';
 import { createDrains } from './drains.ts';
@@ -192,7 +192,7 @@ export function createProxy({ program, folder, linesPort, takeLine, challenges, 
     if (loaded === undefined && pid !== undefined) migrateWaiting();
     const former = passing.length === 0 ? undefined : (keeper.line ?? openLine(files.socket, () => {}));
     try {
-      await run(program, ['-D', '-f', files.configuration, '-p', files.pid, ...passing], { timeoutMs: READY_MS, fds });
+      await startHaproxy(program, folder, { passing, fds, timeoutMs: READY_MS });
     } catch (error) {
       held?.release('kept');
       if (former !== keeper.line) former?.close();

@@ -1,7 +1,7 @@
 /** A real HAProxy before servers that are ill, and killed itself. */
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { Agent } from 'node:http';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -139,6 +139,20 @@ describe('HAProxy before ill servers', { skip: existsSync('/usr/sbin/haproxy') ?
     haproxy.again();
     assert.equal(await ask(await haproxy.carry('stopped', { 'load-balancing': 'least-connection' }, [await haproxy.well(53)], 'http')), '53', 'found stopped by another llmos');
   });
+
+  for (const [signal, last] of [['KILL', 82], ['STOP', 84]] as const) {
+    it(`begins without one that gets a SIG${signal} just as it is to hand over`, async () => {
+      const port = await haproxy.carry('passing', { 'load-balancing': 'least-connection' }, [await haproxy.well(last)], 'http');
+      const first = haproxy.proxies.pid()!;
+      const program = join(haproxy.folder, `haproxy-${signal}`);
+      await writeFile(program, `#!/bin/sh\ncase "$*" in *' -sf ${first}') kill -${signal} ${first};; esac\nexec haproxy "$@"\n`, { mode: 0o700 });
+      haproxy.again({ program });
+      assert.equal(await haproxy.carry('passing', { 'load-balancing': 'random' }, [await haproxy.well(last + 1)], 'http'), port);
+      assert.equal(await ask(port), String(last + 1));
+      assert.ok(!isRunning(first));
+      haproxy.again();
+    });
+  }
 
   it('replaces one whose socket for commands was removed: nobody is led by what it knew', async () => {
     const [one, other] = [await haproxy.well(62), await haproxy.well(63)];

@@ -6,7 +6,6 @@
 import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Log } from '../../../base/log.ts';
-import { run } from '../../../base/sys/run.ts';
 import { tellHaproxy } from '../../../sdk/haproxy/commands.ts';
 import { groupToRunAs } from '../../../sdk/haproxy/group.ts';
 import { createKeeper } from '../../../sdk/haproxy/keeper.ts';
@@ -14,7 +13,7 @@ import { createFormers, endOfListening, openLine } from '../../../sdk/haproxy/li
 import { createListening, migrateWaiting } from '../../../sdk/haproxy/listening.ts';
 import { createOutlierWatch } from '../../../sdk/haproxy/outliers.ts';
 import { SERVICE_PROXY_GROUP } from '../../../sdk/haproxy/ports.ts';
-import { endSilent, haproxyFiles, haproxyPid, retireHaproxy, takeOver } from '../../../sdk/haproxy/process.ts';
+import { endSilent, haproxyFiles, haproxyPid, retireHaproxy, startHaproxy, takeOver } from '../../../sdk/haproxy/process.ts';
 import { commandsFor, configurationOf, needsReload, placesOf, slotsFor, type Frontend, type Slots } from './configuration.ts';
 import { createCounting } from './counting.ts';
 import { createLeaving } from './leaving.ts';
@@ -88,7 +87,7 @@ export function createHaproxy({ program, folder, gatewayIp, gatewayIp6, log, sig
     counting.nextProcess();
     const passing = takeOver(folder);
     const former = passing.length === 0 ? undefined : (keeper.line ?? openLine(files.socket, () => {}));
-    await run(program, ['-D', '-f', files.configuration, '-p', files.pid, ...passing], { timeoutMs: READY_MS, fds: inheritance.fds });
+    await startHaproxy(program, folder, { passing, fds: inheritance.fds, timeoutMs: READY_MS });
     listening.keep(inheritance.fds);
     if (former !== undefined) await endOfListening(former);
     if (former !== undefined && (former === keeper.line || earlier !== undefined)) formers.add(former, slotsBefore);

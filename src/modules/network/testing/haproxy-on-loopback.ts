@@ -33,16 +33,16 @@ export class HaproxyOnLoopback {
     this.#begin();
   }
 
-  /** As a new llmos after a kill, which finds nothing but what is in the folder and in HAProxy. */
-  again(): void {
+  /** As a new llmos after a kill, which finds nothing but what is in the folder and in HAProxy. `program`: what it starts as HAProxy. */
+  again({ program = 'haproxy' }: { program?: string } = {}): void {
     this.#stop.abort('killed');
-    this.#begin();
+    this.#begin(program);
   }
 
-  #begin(): void {
+  #begin(program = 'haproxy'): void {
     this.#stop = new AbortController();
     const log = process.env['LLMOS_TEST_VERBOSE'] ? { ...silentLog, warn: (text: string, more?: Record<string, unknown>) => process.stderr.write(`${text} ${String(more?.['error'])}\n`) } as typeof silentLog : silentLog;
-    this.proxies = createProxiedServices({ program: 'haproxy', folder: join(this.folder, 'haproxy'), gatewayIp: net(1), nodeName: 'n1', others: () => [{ nodeName: 'n2' }, { nodeName: 'n3' }], log, signal: this.#stop.signal });
+    this.proxies = createProxiedServices({ program, folder: join(this.folder, 'haproxy'), gatewayIp: net(1), nodeName: 'n1', others: () => [{ nodeName: 'n2' }, { nodeName: 'n3' }], log, signal: this.#stop.signal });
   }
 
   async end(): Promise<void> {
