@@ -147,7 +147,7 @@ describe('HAProxy before ill servers', { skip: existsSync('/usr/sbin/haproxy') ?
       const program = join(haproxy.folder, `haproxy-${signal}`);
       await writeFile(program, `#!/bin/sh\ncase "$*" in *' -sf ${first}') kill -${signal} ${first};; esac\nexec haproxy "$@"\n`, { mode: 0o700 });
       haproxy.again({ program });
-      assert.equal(await haproxy.carry('passing', { 'load-balancing': 'random' }, [await haproxy.well(last + 1)], 'http'), port);
+      assert.equal(await haproxy.carry('passing', { 'load-balancing': 'consistent-hash' }, [await haproxy.well(last + 1)], 'http'), port);
       assert.equal(await ask(port), String(last + 1));
       assert.ok(!isRunning(first));
       haproxy.again();
