@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { after, before, describe, it } from 'node:test';
 import { get } from '../../src/base/http.ts';
 import { importTestImage, TEST_IMAGE } from '../fixtures/image.ts';
@@ -115,5 +116,28 @@ describe('other ways of kubectl', { timeout: 300_000 }, () => {
     const short = await llmos.kubectl('get', 'pods', '--watch', '--request-timeout=1s');
     assert.equal(short.code === 0 || /Timeout|deadline|exceeded/i.test(short.stderr), true, short.stderr);
     assert.match((await llmos.kubectl('get', 'pods', '--request-timeout=soon')).stderr, /Invalid timeout value/);
+  });
+
+  it('exec: a command that does not read holds who sends to it, and has all of it when it does', async () => {
+    const all = 128 * 1024 * 1024;
+    const child = spawn('kubectl', ['exec', '-i', 'web', '--', 'sh', '-c', 'until [ -e /read ]; do sleep 0.05; done; wc -c'], { env: { ...process.env, KUBECONFIG: llmos.kubeconfig, HOME: folder } });
+    const ended = once(child, 'exit');
+    let output = '';
+    for (const stream of [child.stdout, child.stderr]) stream.on('data', (text: Buffer) => (output += text.toString()));
+    let sentBytes = 0;
+    let stillAtBytes = -1;
+    Readable.from((function* chunks() {
+      for (; sentBytes < all; sentBytes += 65_536) yield Buffer.alloc(65_536);
+    })()).pipe(child.stdin);
+    await eventually(async () => {
+      const isStill = sentBytes > 0 && sentBytes === stillAtBytes;
+      stillAtBytes = sentBytes;
+      await new Promise((resolve) => setTimeout(resolve, 1_000));
+      return isStill;
+    }, { what: 'nothing more is taken' });
+    assert.ok(sentBytes < all / 2, `${sentBytes} bytes were taken, and nobody had asked for them`);
+    await ok(llmos.kubectl('exec', 'web', '--', 'touch', '/read'));
+    await ended;
+    assert.equal(output.trim(), String(all));
   });
 });
