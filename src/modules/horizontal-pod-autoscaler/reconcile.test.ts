@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Deployment } from '../../api/apps/deployment.ts';
 import { HorizontalPodAutoscaler } from '../../api/autoscaling/horizontal-pod-autoscaler.ts';
+import { ApiError } from '../../api/errors.ts';
 import type { MetricSpec, HorizontalPodAutoscalerSpec } from '../../api/generated/autoscaling-v2.ts';
 import type { Pod } from '../../api/generated/core-v1.ts';
 import { parseSelector } from '../../api/selector.ts';
@@ -24,22 +25,29 @@ interface Cluster {
   /** How many there are in truth. */
   there?: number;
   refuses?: boolean;
+  /** The scale is set, and the answer does not come back. */
+  unanswered?: boolean;
+  /** Somebody wrote the autoscaler since it was read. */
+  changed?: boolean;
   lost?: boolean;
   labels?: Record<string, string>;
   old?: HorizontalPodAutoscaler['status'];
   others?: Readonly<Record<string, string>>;
 }
 
-interface Seen { set?: number; status: NonNullable<HorizontalPodAutoscaler['status']>; events: string[]; condition(type: string): string }
+/** `steps`: what was written, in order. */
+interface Seen { set?: number; steps: string[]; status: NonNullable<HorizontalPodAutoscaler['status']>; events: string[]; condition(type: string): string }
 
 const CPU: MetricSpec = { type: 'Resource', resource: { name: 'cpu', target: { type: 'Utilization', averageUtilization: 50 } } };
 const QUEUE: MetricSpec = { type: 'External', external: { metric: { name: 'queue' }, target: { type: 'AverageValue', averageValue: '10' } } };
 
 async function look(cluster: Cluster, autoscaling?: Autoscaling): Promise<Seen & { autoscaling: Autoscaling }> {
-  const { replicas, spec, used, outside, selector = 'app=web', there = replicas, refuses = false, lost = false, labels = { app: 'web' }, old, others = {} } = cluster;
+  const { replicas, spec, used, outside, selector = 'app=web', there = replicas, refuses = false, unanswered = false, changed = false, lost = false, labels = { app: 'web' }, old, others = {} } = cluster;
   const events: string[] = [];
+  const steps: string[] = [];
   let set: number | undefined;
   let written: HorizontalPodAutoscaler | undefined;
+  let version = 1;
   const pods = Array.from({ length: there }, (_, index): Pod => ({
     metadata: { name: `p${index}`, namespace: 'default', labels }, spec: { containers: [{ name: 'main', resources: { requests: { cpu: '1' } } }] },
     status: { phase: 'Running', startTime: '2026-01-01T00:00:00Z', conditions: [{ type: 'Ready', status: 'True', lastTransitionTime: '2026-01-01T00:00:10Z' }] },
@@ -52,6 +60,8 @@ async function look(cluster: Cluster, autoscaling?: Autoscaling): Promise<Seen &
     async patch(_kind: unknown, _name: unknown, { body }: { body: { spec: { replicas: number } } }) {
       if (refuses) throw new Error('not now');
       set = body.spec.replicas;
+      steps.push(`scale ${set}`);
+      if (unanswered) throw new Error('socket hang up');
     },
     async list({ group }: { group: string }) {
       if (group === 'external.metrics.k8s.io') return { items: outside === undefined ? [] : [{ timestamp: TIME, value: outside }] };
@@ -59,7 +69,11 @@ async function look(cluster: Cluster, autoscaling?: Autoscaling): Promise<Seen &
       return { items: pods.map(({ metadata }) => ({ metadata, timestamp: TIME, window: '15s', containers: [{ name: 'main', usage: { cpu: `${used * 10}m` } }] })) };
     },
     async update(_kind: unknown, object: HorizontalPodAutoscaler) {
-      written = object;
+      if (changed || object.metadata.resourceVersion !== `${version}`) throw new ApiError('Conflict', 'the object has been modified');
+      version += 1;
+      written = { ...object, metadata: { ...object.metadata, resourceVersion: `${version}` } };
+      steps.push(`status ${object.status?.conditions?.find(({ type }) => type === 'ScaledToZero')?.status}`);
+      return written;
     },
   };
   const context = {
@@ -70,12 +84,12 @@ async function look(cluster: Cluster, autoscaling?: Autoscaling): Promise<Seen &
   const kept: Autoscaling = autoscaling ?? { context, settings: settingsOf({}), histories: new Map(), selectors };
   kept.context = context;
   const object: HorizontalPodAutoscaler = {
-    metadata: { name: 'web', namespace: 'default', generation: 1 }, spec: { scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: 'web' }, minReplicas: 1, maxReplicas: 10, metrics: [CPU], ...spec }, ...(old !== undefined && { status: old }),
+    metadata: { name: 'web', namespace: 'default', generation: 1, resourceVersion: '1' }, spec: { scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: 'web' }, minReplicas: 1, maxReplicas: 10, metrics: [CPU], ...spec }, ...(old !== undefined && { status: old }),
   };
   await reconcile(object, kept);
   const status = written?.status ?? old ?? { desiredReplicas: 0 };
   const condition = (type: string): string => status.conditions?.filter((each) => each.type === type).map((each) => `${each.status} ${each.reason}: ${each.message}`).join() ?? '';
-  return { ...(set !== undefined && { set }), status, events, condition, autoscaling: kept };
+  return { ...(set !== undefined && { set }), steps, status, events, condition, autoscaling: kept };
 }
 
 const READY = 'True ReadyForNewScale: recommended size matches current size';
@@ -161,6 +175,21 @@ describe('none, as the least', () => {
     assert.deepEqual(await told(), [2, 'Normal SuccessfulRescale: New size: 2; reason: Current number of replicas below Spec.MinReplicas']);
   });
   it('is not left by what only pods tell', async () => assert.deepEqual((await look({ replicas: 0, there: 0, used: 80, spec: { minReplicas: 0 }, old: asleep! })).condition('ScalingActive'), OFF));
+  const idle = { replicas: 3, outside: '0', spec: { ...spec, behavior: atOnce } };
+  const called = { replicas: 0, there: 0, outside: '25', spec };
+  it('is noted before it is gone to, so that whoever is stopped in between wakes it', async () => assert.deepEqual((await look(idle)).steps, ['status True', 'scale 0', 'status True']));
+  it('is not gone to where that cannot be noted', async () => assert.deepEqual((await look({ ...idle, changed: true })).steps, []));
+  it('is left again where nobody heard that it was reached', async () => {
+    const { set, status } = await look({ ...idle, unanswered: true });
+    assert.deepEqual([set, (await look({ ...called, old: status })).set], [0, 3]);
+  });
+  it('is a pause by hand, where it was left by hand before', async () => {
+    for (const outside of ['30', undefined]) {
+      const { set, status, condition } = await look({ ...(outside !== undefined && { outside }), replicas: 3, spec, old: asleep! });
+      assert.deepEqual([set, condition('ScaledToZero')], [undefined, NOT]);
+      assert.equal((await look({ ...called, old: status })).set, undefined);
+    }
+  });
   it('is noted not to be, by any other change', async () => assert.equal((await look({ replicas: 3, used: 80 })).condition('ScaledToZero'), NOT));
 });
 

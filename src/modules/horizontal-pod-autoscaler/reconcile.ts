@@ -10,7 +10,7 @@ import { keyOf, type ModuleContext } from '../../sdk/index.ts';
 import { limit, type History, type Limits } from './behavior.ts';
 import { createConditions, type Conditions } from './conditions.ts';
 import { evaluate, type Evaluation, type Observed } from './evaluate.ts';
-import { mayWake, noteScaled } from './scaled-to-zero.ts';
+import { fallsAsleep, mayWake, noteAwake, noteScaled } from './scaled-to-zero.ts';
 import { toleranceOf, type Settings } from './settings.ts';
 import { scaleTargetOf, type ScaleTarget } from '../../sdk/scale-target.ts';
 
@@ -23,21 +23,26 @@ export interface Autoscaling {
   selectors: Map<string, LabelMatcher>;
 }
 
+/** Writes the status with the conditions as they are then. Rejects with ApiError Conflict or NotFound where the autoscaler changed or went meanwhile. */
+type WriteStatus = (status: HorizontalPodAutoscalerStatus) => Promise<void>;
+
 export async function reconcile(autoscaler: HorizontalPodAutoscaler, autoscaling: Autoscaling): Promise<void> {
   const { context } = autoscaling;
   const conditions = createConditions(autoscaler.status?.conditions ?? [], context.clock.nowMs());
-  const status = await decide(autoscaler, conditions, autoscaling);
-  const next: HorizontalPodAutoscalerStatus = { ...status, observedGeneration: autoscaler.metadata.generation, conditions: conditions.list() };
-  if (isDeepStrictEqual(next, autoscaler.status)) return;
+  let latest = autoscaler;
+  const write: WriteStatus = async (status) => {
+    const next: HorizontalPodAutoscalerStatus = { ...status, observedGeneration: autoscaler.metadata.generation, conditions: conditions.list() };
+    if (!isDeepStrictEqual(next, latest.status)) latest = await context.client.update(HorizontalPodAutoscaler, { ...latest, status: next }, { subresource: 'status' });
+  };
   try {
-    await context.client.update(HorizontalPodAutoscaler, { ...autoscaler, status: next }, { subresource: 'status' });
+    await write(await decide(autoscaler, conditions, write, autoscaling));
   } catch (error) {
     // It changed or went meanwhile: the next round sees it as it is.
     if (!isApiError(error, 'Conflict') && !isApiError(error, 'NotFound')) throw error;
   }
 }
 
-async function decide(autoscaler: HorizontalPodAutoscaler, conditions: Conditions, autoscaling: Autoscaling): Promise<HorizontalPodAutoscalerStatus> {
+async function decide(autoscaler: HorizontalPodAutoscaler, conditions: Conditions, write: WriteStatus, autoscaling: Autoscaling): Promise<HorizontalPodAutoscalerStatus> {
   const { context, histories } = autoscaling;
   const { spec, metadata, status: old = { desiredReplicas: 0 } } = autoscaler;
   const say = (type: 'Normal' | 'Warning', reason: string, message: string): void => context.events.event(autoscaler, type, reason, message);
@@ -55,6 +60,7 @@ async function decide(autoscaler: HorizontalPodAutoscaler, conditions: Condition
   const bounds = { least: spec!.minReplicas ?? 1, most: spec!.maxReplicas };
   const { currentMetrics: _, ...kept } = old;
   const base = { ...kept, currentReplicas: current };
+  if (current > 0) noteAwake(autoscaler.status, conditions);
   if (current === 0 && !mayWake(spec!, autoscaler.status)) {
     conditions.set('ScalingActive', 'False', 'ScalingDisabled', 'scaling is disabled since the replica count of the target is zero');
     return { ...base, desiredReplicas: 0 };
@@ -62,6 +68,11 @@ async function decide(autoscaler: HorizontalPodAutoscaler, conditions: Condition
   const history = historyOf(histories, keyOf(autoscaler), current, context.clock.nowMs());
   const rescale = async (desired: number, reason: string, currentMetrics?: MetricStatus[]): Promise<HorizontalPodAutoscalerStatus> => {
     const status = { ...base, ...(currentMetrics !== undefined && { currentMetrics }) };
+    if (fallsAsleep(spec!, { from: current, to: desired })) {
+      // First who did it, then the deed: a target at none of which nobody knows who set it would never wake. Upstream writes it afterwards alone.
+      noteScaled(spec!, { from: current, to: desired }, conditions);
+      await write(status);
+    }
     try {
       await target.set(desired);
     } catch (error) {

@@ -24,8 +24,20 @@ function wasSentToSleep({ conditions = [], desiredReplicas, lastScaleTime }: Par
   return desiredReplicas === 0 && lastScaleTime !== undefined && !conditions.some(({ reason }) => reason === 'ScalingDisabled');
 }
 
-/** After each change of the scale. */
-export function noteScaled(spec: HorizontalPodAutoscalerSpec, { from, to }: { from: number; to: number }, conditions: Conditions): void {
-  if (from > 0 && to === 0 && spec.minReplicas === 0 && isSeenFromZero(spec)) conditions.set(CONDITION, 'True', 'ScaledToZero', 'the HPA controller scaled the workload to zero');
-  else conditions.set(CONDITION, 'False', 'NotScaledToZero', 'the HPA controller did not scale the workload to zero');
+/** Whether this change of the scale is one that is undone when a metric says so. */
+export function fallsAsleep(spec: HorizontalPodAutoscalerSpec, { from, to }: { from: number; to: number }): boolean {
+  return from > 0 && to === 0 && spec.minReplicas === 0 && isSeenFromZero(spec);
 }
+
+/** With each change of the scale. */
+export function noteScaled(spec: HorizontalPodAutoscalerSpec, change: { from: number; to: number }, conditions: Conditions): void {
+  if (fallsAsleep(spec, change)) conditions.set(CONDITION, 'True', 'ScaledToZero', 'the HPA controller scaled the workload to zero');
+  else notAsleep(conditions);
+}
+
+/** Of a target that has replicas: whoever woke it, what sent it to sleep is over, and the next one to set it to none may be a person. */
+export function noteAwake(status: HorizontalPodAutoscalerStatus | undefined, conditions: Conditions): void {
+  if (wasSentToSleep(status)) notAsleep(conditions);
+}
+
+const notAsleep = (conditions: Conditions): void => conditions.set(CONDITION, 'False', 'NotScaledToZero', 'the HPA controller did not scale the workload to zero');
