@@ -10,12 +10,12 @@ export interface Place {
 }
 
 export interface Blocks {
-  /** Room for so many endpoints of a chain; the same place as before as long as they fit. */
-  place(chain: string, count: number): Place;
+  /** Room for so many endpoints of a chain of `owner`, by default ''; the same place as before as long as they fit. */
+  place(chain: string, count: number, owner?: string): Place;
   /** Gives back the places of chains that are gone, or need none any more; nobody has them before {@link settle}. */
   release(chains: Iterable<string>): void;
-  /** No rule leads to what was given back any more. Before that another chain's endpoints there would be met by who still goes by the rules of before. */
-  settle(): void;
+  /** No rule of these owners, by default of all, leads to what they gave back any more. Before that another chain's endpoints there would be met by who still goes by the rules of before. */
+  settle(owners?: ReadonlySet<string>): void;
 }
 
 const MAPS = 128;
@@ -23,6 +23,7 @@ export const MAP_PREFIX = 'endpoints/';
 
 interface Block extends Place {
   size: number;
+  owner: string;
 }
 
 export function createBlocks(): Blocks {
@@ -30,7 +31,7 @@ export function createBlocks(): Blocks {
   const ends = new Map<string, number>();
   /** Given back, by map and size. */
   const free = new Map<string, number[]>();
-  const givenBack: Block[] = [];
+  let givenBack: Block[] = [];
 
   function release(chain: string): void {
     const block = blocks.get(chain);
@@ -40,7 +41,7 @@ export function createBlocks(): Blocks {
   }
 
   return {
-    place(chain, count) {
+    place(chain, count, owner = '') {
       const before = blocks.get(chain);
       // Kept until far too large, so that a service that grows and shrinks does not move.
       if (before !== undefined && before.size >= count && before.size <= count * 4) return before;
@@ -50,15 +51,18 @@ export function createBlocks(): Blocks {
       const end = ends.get(map) ?? 0;
       const base = free.get(`${map} ${size}`)?.pop() ?? end;
       if (base === end) ends.set(map, end + size);
-      const block = { map, base, size };
+      const block = { map, base, size, owner };
       blocks.set(chain, block);
       return block;
     },
     release(chains) {
       for (const chain of chains) release(chain);
     },
-    settle() {
-      for (const { map, size, base } of givenBack.splice(0)) {
+    settle(owners) {
+      const isOver = ({ owner }: Block): boolean => owners === undefined || owners.has(owner);
+      const over = givenBack.filter(isOver);
+      givenBack = givenBack.filter((each) => !isOver(each));
+      for (const { map, size, base } of over) {
         const key = `${map} ${size}`;
         const own = free.get(key);
         if (own === undefined) free.set(key, [base]);

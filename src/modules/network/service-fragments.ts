@@ -13,7 +13,7 @@ import { isProxied, weightsError, weightsOf } from '../../sdk/load-balancing/set
 import { createBlocks } from './blocks.ts';
 import { confinedClients, isolatedEndpoints } from './isolation.ts';
 import { createLoopbackPorts } from './loopback-ports.ts';
-import type { ProxiedServices } from './proxy/proxied.ts';
+import { whyNone, type ProxiedServices } from './proxy/proxied.ts';
 import type { Fragment } from './fragment.ts';
 import { othersOf, type RuleFacts } from './rule-facts.ts';
 import { withoutLocal, type WithoutLocal } from './service-choices.ts';
@@ -24,8 +24,8 @@ import { createTellings } from './tellings.ts';
 const RETRY_PORT_MS = 10_000;
 /** How soon a proxy that could not be had is tried again. */
 const RETRY_PROXY_MS = 10_000;
-/** Letters of what HAProxy says. */
-const MOST_TOLD = 500;
+/** How soon it is found out again what a Service wants, where that failed. */
+const RETRY_FAILURE_MS = 1_000;
 
 export interface FragmentSources {
   services: Cache<Service>;
@@ -51,8 +51,13 @@ export interface ServiceFragments {
   isAnyProxied(): boolean;
   /** Settles who is isolated from now on; gives the Services for which that makes a difference. `dirty`: those that are to be looked at in any case. */
   judge(dirty: Iterable<string>): string[];
-  /** What the Services want, undefined for those that are gone; to be asked for when what was wanted before is written. Where the proxy cannot be had, the kernel shares in its place, until it can. */
+  /**
+   * What the Services want, undefined for those that are gone. Where the proxy cannot be had, the kernel shares in its place, until it can. One of which it cannot be found out
+   * is not among them, so that the others do not wait for it: it is looked at again, and the table is to hold what it held.
+   */
   of(keys: readonly string[]): Promise<Map<string, Fragment | undefined>>;
+  /** The kernel has what {@link of} gave, so the places that these Services had before are free for others. */
+  written(): void;
   /** The clients of whom no proxy may carry anything, by the last {@link judge}; undefined where there is no proxy. */
   confined(): Fragment | undefined;
   /** Of all Services. */
@@ -72,6 +77,10 @@ export function createServiceFragments(input: FragmentSources): ServiceFragments
   const lacking = new Map<string, WithoutLocal>();
   /** Services that ask for a proxy. */
   const asking = new Set<string>();
+  /** Why the proxy has no place for some of them. */
+  const refused = new Map<string, string>();
+  /** Whose rules of before are none any more once what was given is written. */
+  const given = new Set<string>();
   let judged = NOBODY;
 
   const serviceOf = (key: string): Service | undefined => {
@@ -88,16 +97,30 @@ export function createServiceFragments(input: FragmentSources): ServiceFragments
     blocks.release(chains.get(key) ?? []);
     chains.delete(key);
     lacking.delete(key);
+    refused.delete(key);
   }
 
   /** The rules alone. */
-  function rulesOf(service: Service, own: readonly EndpointSlice[], proxied: RuleFacts['proxied']): Fragment {
+  function rulesOf(key: string, service: Service, own: readonly EndpointSlice[], proxied: RuleFacts['proxied']): Fragment {
     const { nodes } = input;
     const weights = asksForWeights(service) ? weightsOf(service.metadata.namespace ?? '', own, podOf) : undefined;
     return fragmentFor(service, own, {
-      ...facts, zone: zoneOf(nodes?.get(facts.nodeName)), others: othersOf(nodes?.list() ?? [], facts), place: blocks.place,
+      ...facts, zone: zoneOf(nodes?.get(facts.nodeName)), others: othersOf(nodes?.list() ?? [], facts), place: (chain, count) => blocks.place(chain, count, key),
       ...(proxied === undefined ? {} : { proxied, confined: judged.egress.size > 0 }), ...(weights === undefined ? {} : { weights }),
     });
+  }
+
+  /** One that the proxy has no place for leaves the others theirs. */
+  async function proxyFor(key: string, service: Service | undefined, own: readonly EndpointSlice[]): Promise<RuleFacts['proxied']> {
+    refused.delete(key);
+    try {
+      return await proxies?.want(key, service, own, family);
+    } catch (error) {
+      log.error('HAProxy has no place for a service: it is shared round robin for now', { service: key, error });
+      refused.set(key, whyNone(error));
+      input.lookAgain(key, RETRY_PROXY_MS);
+      return undefined;
+    }
   }
 
   async function fragmentOf(key: string, how: { byProxy: boolean }): Promise<Fragment | undefined> {
@@ -106,21 +129,21 @@ export function createServiceFragments(input: FragmentSources): ServiceFragments
     if (asksForProxy(service)) asking.add(key);
     else asking.delete(key);
     const isolated = asking.has(key) ? isolatedEndpoints(own, judged) : [];
-    const proxied = how.byProxy ? await proxies?.want(key, isolated.length > 0 ? undefined : service, own, family) : undefined;
+    const proxied = how.byProxy ? await proxyFor(key, isolated.length > 0 ? undefined : service, own) : undefined;
     if (service === undefined) {
       await forget(key);
       return undefined;
     }
-    const fragment = rulesOf(service, own, proxied);
+    const fragment = rulesOf(key, service, own, proxied);
     blocks.release((chains.get(key) ?? []).filter((each) => !fragment.chains.has(each)));
     chains.set(key, [...fragment.chains.keys()]);
     const lacks = fragment.chains.size === 0 ? undefined : withoutLocal(service, own, facts);
     if (lacks === undefined || lacks.internal + lacks.external === 0) lacking.delete(key);
     else lacking.set(key, lacks);
-    const { granted, refused } = await ports.want(key, fragment.loopback);
+    const { granted, refused: taken } = await ports.want(key, fragment.loopback);
     const elements = fragment.elements.get('services');
     for (const each of granted) elements?.set(each.element, each.verdict);
-    if (tellings.ports(service, key, refused)) input.lookAgain(key, RETRY_PORT_MS);
+    if (tellings.ports(service, key, taken)) input.lookAgain(key, RETRY_PORT_MS);
     tellings.annotations(service, key, weightsError(service.metadata.namespace ?? '', own, asksForWeights(service) ? podOf : undefined));
     tellings.isolated(service, key, isolated);
     return fragment;
@@ -130,7 +153,20 @@ export function createServiceFragments(input: FragmentSources): ServiceFragments
   function tell(keys: readonly string[], why: string | undefined): void {
     for (const key of keys) {
       const service = asking.has(key) ? services.get(key) : undefined;
-      if (service !== undefined) tellings.proxy(service, key, why?.slice(0, MOST_TOLD));
+      if (service !== undefined) tellings.proxy(service, key, refused.get(key) ?? why);
+    }
+  }
+
+  /** Adds to `found` what they want. */
+  async function find(keys: readonly string[], how: { byProxy: boolean }, found: Map<string, Fragment | undefined>): Promise<void> {
+    for (const key of keys) {
+      try {
+        found.set(key, await fragmentOf(key, how));
+      } catch (error) {
+        found.delete(key);
+        log.error('it cannot be found out what a service wants of the rules: it keeps those that it has', { service: key, error });
+        input.lookAgain(key, RETRY_FAILURE_MS);
+      }
     }
   }
 
@@ -145,19 +181,24 @@ export function createServiceFragments(input: FragmentSources): ServiceFragments
       return [...asking].filter((key) => before.egress.size > 0 !== judged.egress.size > 0 || isOther(slices.byIndex('service', key)));
     },
     async of(keys) {
-      blocks.settle();
       const found = new Map<string, Fragment | undefined>();
-      for (const key of keys) found.set(key, await fragmentOf(key, { byProxy: true }));
+      for (const key of keys) given.delete(key);
+      await find(keys, { byProxy: true }, found);
       try {
         await proxies?.flush();
         tell(keys, undefined);
       } catch (error) {
         log.error('HAProxy cannot be had: services of least connection are shared round robin for now', { error });
-        for (const key of keys) found.set(key, await fragmentOf(key, { byProxy: false }));
-        tell(keys, (error as Error).message);
+        await find(keys, { byProxy: false }, found);
+        tell(keys, whyNone(error));
         for (const key of keys) input.lookAgain(key, RETRY_PROXY_MS);
       }
+      for (const key of found.keys()) given.add(key);
       return found;
+    },
+    written() {
+      blocks.settle(given);
+      given.clear();
     },
     confined: () => (asking.size === 0 ? undefined : confinedClients(judged, family)),
     withoutLocal: () => [...lacking.values()].reduce((all, each) => ({ internal: all.internal + each.internal, external: all.external + each.external }), { internal: 0, external: 0 }),

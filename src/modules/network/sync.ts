@@ -116,6 +116,7 @@ export async function startSync(input: SyncInput): Promise<Sync> {
       gathering.schedule(RETRY_FAILURE_MS);
       return false;
     }
+    fragments.written();
     if (table.isUntidy) tidy();
     input.progress?.withoutLocal(fragments.withoutLocal());
     // No rule leads to what they carried before any more, so that it may wait.

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import type { Pod, Service } from '../../../api/generated/core-v1.ts';
 import type { EndpointSlice } from '../../../api/generated/discovery-v1.ts';
+import { CommandError } from '../../../base/sys/run.ts';
 import { candidatesOf, clusterOf, localOf, type Asker, type Destination } from '../service-endpoints.ts';
 import type { ProxyPorts } from '../rule-facts.ts';
 import { isExternal } from '../service-choices.ts';
@@ -39,6 +40,11 @@ export interface ProxiedInput extends HaproxyInput {
   others?(): readonly Asker[];
 }
 
+/** Why it cannot be had, for who asks for it: without the lines that it writes, which name the Services of others and say another thing each time. Those are for the log. */
+export function whyNone(error: unknown): string {
+  return error instanceof CommandError ? `it ended with code ${error.result.code} as it was started` : (error as Error).message;
+}
+
 export function createProxiedServices(input: ProxiedInput): ProxiedServices {
   const haproxy = createHaproxy(input);
   const frontends = new Map<string, Frontend[]>();
@@ -53,7 +59,7 @@ export function createProxiedServices(input: ProxiedInput): ProxiedServices {
     // Of one name the latest.
     await haproxy.carry([...new Map(all.map((each) => [each.name, each])).values()]).catch((error: unknown) => {
       changed = true;
-      failure = (error as Error).message;
+      failure = whyNone(error);
       throw error;
     });
     failure = undefined;
