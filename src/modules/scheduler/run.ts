@@ -41,7 +41,9 @@ export interface SchedulerOptions extends Pick<QueueOptions, 'initialBackoffMs' 
 /** Settles when the signal has aborted and all writes under way have ended. */
 export async function runScheduler(context: ModuleContext, profiles: readonly Profile[], { watched = [], ...backoff }: SchedulerOptions = {}): Promise<void> {
   const { caches, clock, signal } = context;
-  await untilAborted(Promise.all([caches.of(Namespace).ready(), caches.of(Node).ready(), caches.of(Pod).ready(), caches.of(Service).ready()]), signal);
+  // Read from now on, and not waited for: they only make one node better than another, and an older role on another cluster may not list them.
+  caches.of(Service);
+  await untilAborted(Promise.all([caches.of(Namespace).ready(), caches.of(Node).ready(), caches.of(Pod).ready()]), signal);
   if (signal.aborted) return;
   const byName = new Map(profiles.map((each) => [each.schedulerName, each]));
   const cluster = new Cluster();

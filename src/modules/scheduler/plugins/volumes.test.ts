@@ -7,7 +7,7 @@ import { decide, node, pod } from '../framework/fixtures.ts';
 import { podInfoOf } from '../framework/pod-info.ts';
 import { createQueue } from '../framework/queue.ts';
 import { createProfile } from '../profile.ts';
-import type { StorageView } from './volumes.ts';
+import type { Choice, StorageView } from './volumes.ts';
 
 const DRIVER = 'disk.example.com';
 
@@ -100,6 +100,21 @@ test('each claim of a pod has a volume of its own, the smallest claim the smalle
   const goesTo = (volumes: PersistentVolume[]): string | undefined => decide(nodes, [], using('p', ['large', 'small']), createProfile({}, { storage: viewOf({ claims, volumes, room: NO_ROOM }) })).node?.name;
   assert.equal(goesTo([local('a', 'one', '3Gi'), local('b', 'two', '3Gi'), local('c', 'two', '1Gi')]), 'two');
   assert.equal(goesTo([local('a', 'one', '3Gi'), local('b', 'two', '1Gi'), local('c', 'two', '1Gi')]), undefined, 'one volume is not enough for two');
+});
+
+test('a claim that two volumes of a pod are of is bound once', () => {
+  const both = using('p', ['a', 'a']);
+  for (const names of [['v'], ['v', 'w']]) {
+    const bound: Choice[] = [];
+    const storage = { ...viewOf({ claims: [sized('a', '1Gi')], volumes: names.map((name) => local(name, 'n')), room: NO_ROOM }), bind: (choices: readonly Choice[]) => Promise.resolve(void bound.push(...choices)) };
+    const profile = createProfile({}, { storage });
+    const plugin = profile.plugins.find(({ name }) => name === 'VolumeBinding')!;
+    const chosen = decide([node('n')], [], both, profile).node;
+    assert.equal(chosen?.name, 'n', `${names.length} volumes`);
+    assert.equal(plugin.reserve?.(podInfoOf(both), chosen!), undefined);
+    void plugin.permit?.(podInfoOf(both), chosen!, new AbortController().signal);
+    assert.deepEqual(bound.map(({ claim, volume }) => [claim.metadata.name, volume?.metadata.name]), [['a', 'v']]);
+  }
 });
 
 test('pods with one claim go where its volume is to be, though the claim does not say so yet', () => {

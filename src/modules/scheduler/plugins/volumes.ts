@@ -99,7 +99,7 @@ export function volumeBinding(storage: StorageView, { bindTimeoutSeconds }: Volu
       const choices = chooseAll(openOf(claimsOf(pod, storage)), node, () => false);
       if (choices.some((each) => each === undefined || each === 'no room')) return NONE_TO_BIND.reasons[0];
       for (const choice of choices as Choice[]) hold(choice, uid);
-      chosen.set(uid, choices as Choice[]);
+      if (choices.length > 0) chosen.set(uid, choices as Choice[]);
       return undefined;
     },
     permit({ uid }, _node, signal) {
@@ -171,8 +171,10 @@ export function hasClaims({ spec }: Pod): boolean {
   return spec?.volumes?.some((each) => each.persistentVolumeClaim !== undefined || each.ephemeral !== undefined) === true;
 }
 
+/** Each once, though several volumes of the pod may be of one claim. */
 function claimsOf(pod: Pod, storage: StorageView): PersistentVolumeClaim[] {
-  return claimUses(pod).map(({ claimName }) => storage.claim(pod.metadata.namespace ?? '', claimName)).filter((each) => each !== undefined);
+  const claims = claimUses(pod).map(({ claimName }) => storage.claim(pod.metadata.namespace ?? '', claimName)).filter((each) => each !== undefined);
+  return [...new Map(claims.map((each) => [each.metadata.uid, each])).values()];
 }
 
 function lookAtClaims(pod: Pod, storage: StorageView): PreFilterResult | undefined {
