@@ -7,6 +7,7 @@ import type { ValidationRule } from '../generated/apiextensions-v1.ts';
 import { resolveSchema, type Schema } from '../schema/schema.ts';
 import { cardinalityOf, costMessage, DEFINITION_LIMIT, elementsOf, estimateCost, EXPRESSION_LIMIT } from './cost.ts';
 import { checkExpression, showIssues, type Scope } from './checker/check.ts';
+import { TOO_DEEP } from './checker/syntax.ts';
 import { optionalOf, same, BOOL, STRING, type Type } from './checker/type.ts';
 import { Declarations } from './declarations.ts';
 import { createEnvironment, type Environment } from './environment.ts';
@@ -43,7 +44,13 @@ function totalErrors(total: Total, path: string): FieldError[] {
 }
 
 function costErrors(environment: Environment, text: string, what: { name: string; at: string; schema: Schema; times: number; total: Total }): FieldError[] {
-  const cost = estimateCost(environment, text, what.schema) * what.times;
+  let cost: number;
+  try {
+    cost = estimateCost(environment, text, what.schema) * what.times;
+  } catch (error) {
+    if (error instanceof RangeError) return [invalid(what.at, text, `compilation failed: ${TOO_DEEP}`)];
+    throw error;
+  }
   what.total.cost += cost;
   what.total.rules.push({ path: what.at, cost });
   const message = costMessage(what.name, cost, EXPRESSION_LIMIT);

@@ -74,6 +74,7 @@ test('macros over two variables', () => {
     ['self.l.all(i, v, v / (i - 1) < 0)', false],
     ['self.l.all(i, v, v / (i - 1) > -9)', '! division by zero'],
     ['self.l.existsOne(i, v, v == 3) && !self.l.existsOne(i, v, v > 1) && self.l.existsOne(v, v == 3)', true],
+    ['self.l.exists_one(i, v, i == 1 && v == 2) && !self.l.exists_one(i, v, v > 1) && self.m.exists_one(k, v, k == "a") && self.l.exists_one(v, v == 3)', true],
     ['self.l.transformList(i, v, v * i) == [0, 2, 6] && self.l.transformList(i, v, i > 0, v * i) == [2, 6]', true],
     ['self.m.transformList(k, v, k + string(v))', ['a1', 'b2']],
     ['self.m.transformMap(k, v, v + 1)', { a: 2, b: 3 }],

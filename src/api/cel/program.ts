@@ -2,6 +2,7 @@
 import type { Environment } from './environment.ts';
 import type { Value } from './library/define.ts';
 import { REPLACED as REPLACED_COLLECTIONS } from './library/collections.ts';
+import { TOO_DEEP } from './checker/syntax.ts';
 import { withListKinds } from './library/kinds-of-lists.ts';
 import { REPLACED as REPLACED_STRINGS } from './library/strings.ts';
 import { REPLACED as REPLACED_TIMES, REPLACED_CALLS } from './library/times.ts';
@@ -92,7 +93,7 @@ export function compileExpression(environment: Environment, text: string): Progr
   } catch (error) {
     if (error instanceof EvaluationFailure) throw error;
     // What is nested too deep for the stack ends here too.
-    throw new EvaluationFailure('other', `compilation failed: ${error instanceof RangeError ? 'expression recursion limit exceeded' : compileMessage(error, text)}`);
+    throw new EvaluationFailure('other', `compilation failed: ${error instanceof RangeError ? TOO_DEEP : compileMessage(error, text)}`);
   }
 }
 

@@ -18,6 +18,17 @@ function verdict(spec: Props, value: unknown, old?: unknown): string[] {
 
 const integer = { type: 'integer' };
 
+test('a rule of however many terms is right, or nested too deep', () => {
+  const told = new Set<string>();
+  // How deep is too deep differs between the steps of the check, and within the run.
+  const ofTerms = (terms: number): string => Array(terms).fill('1==1').join('&&');
+  for (const rule of [...Array.from({ length: 67 }, (_, n) => ofTerms(3_330 - n * 20)), `1==${Array(9_998).fill('1').join('*')}`]) {
+    const spec = { type: 'object', 'x-kubernetes-validations': [{ rule }] };
+    for (const { message } of ruleErrorsOf(schemaOf(spec), 'spec')) told.add(message.slice(message.lastIndexOf(': ') + 2).split('\n')[0]!);
+  }
+  assert.deepEqual([...told], ['expression recursion limit exceeded']);
+});
+
 test('rules judge custom resources in the words of Kubernetes', () => {
   const sum = { type: 'object', properties: { x: integer, y: integer }, 'x-kubernetes-validations': [{ rule: 'self.x + self.y > 0' }] };
   const withRule = (rule: Props, properties: Props = { x: integer }): Props => ({ type: 'object', properties, 'x-kubernetes-validations': [rule] });

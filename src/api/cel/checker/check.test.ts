@@ -36,6 +36,7 @@ test('what is wrong with types is told as cel-go tells it, where it tells it', (
     ['self.s.x == 1', "6: type 'string' does not support field selection"],
     ['has(self.s.x)', "3: type 'string' does not support field selection"],
     ["self.ints.all(x, 'a')", "13: found no matching overload for '_&&_' applied to '(bool, string)'"],
+    ["self.ints.exists_one(i, x, 'a')", "20: found no matching overload for '_?_:_' applied to '(string, int, int)'"],
     ["self.ints.exists_one(x, 'a')", "20: found no matching overload for '_?_:_' applied to '(string, int, int)'"],
     ['self.i.all(x, true)', "4: expression of type 'int' cannot be range of a comprehension (must be list, map, or dynamic)"],
     ['self.ints.map(x, string(x))[0] > 1', "31: found no matching overload for '_>_' applied to '(string, int)'"],
@@ -71,13 +72,23 @@ test('what fits is of the type that it has in Kubernetes', () => {
     ['url("https://a").getQuery()["a"][0]', 'string'], ['quantity("1").add(1).add(quantity("2")).asInteger()', 'int'], ['format.named("uuid").value().validate("a")', 'optional_type(list(string))'],
     ['"%s %d %s".format(["a", 1, {"a": [1, "b"]}])', 'string'], ['[[1], [2]].flatten().first().value() + lists.range(3).reverse()[0]', 'int'], ['[?self.?i, 2][0]', 'int'], ['{?"a": self.?s}', 'map(string, string)'],
     ['authorizer.group("apps").resource("deployments").namespace("a").check("get").allowed() && authorizer.requestResource.check("get").reason() == ""', 'bool'], ['namespaceObject.metadata.labels["a"] + request.userInfo.extra["b"][0]', 'string'],
-    ['has(self.labels.a) && has(self.o.n) && has(self.any.x.y)', 'bool'], ['self.objects.exists(o, o.n == 1 && self.objects.exists_one(p, p.s == o.s))', 'bool'], ['-self.i - (-1)', 'int'], ['"a" in self.labels && 1 in self.ints', 'bool'],
+    ['has(self.labels.a) && has(self.o.n) && has(self.any.x.y)', 'bool'], ['self.objects.exists(o, o.n == 1 && self.objects.exists_one(p, p.s == o.s))', 'bool'], ['self.labels.exists_one(k, v, k == v) && self.strings.exists_one(i, s, i == 1 && s == "a")', 'bool'], ['-self.i - (-1)', 'int'], ['"a" in self.labels && 1 in self.ints', 'bool'],
     ['[1, 2].isSorted() && ["a"].min() < "b" && [duration("1s")].sum() < duration("1h")', 'bool'], ['self.s.split(",").map(x, x.trim()).join("-").charAt(0)', 'string'],
   ];
   for (const [text, expected] of table) {
     const { type, issues } = checkExpression(environment, { variables }, text);
     assert.deepEqual([issues, declaredName(type)], [[], expected], text);
   }
+});
+
+test('of terms that are tried against many overloads, each tells of its own parameters alone', () => {
+  const many = Array.from({ length: 300 }, (_, n) => (n % 2 === 0 ? 'self.i == 1' : 'self.ints == [] || self.s == "a"')).join(' && ');
+  assert.deepEqual(found(many), []);
+  assert.deepEqual(found(`${many} && [[]] == [self.s]`), [`${many.length + 9}: found no matching overload for '_==_' applied to '(list(list(dyn)), list(string))'`]);
+});
+
+test('what is nested too deep is told, and nothing is thrown', () => {
+  for (const joint of ['+', '-', '*']) assert.deepEqual(found(Array(10_000).fill('1').join(joint)), ['0: expression recursion limit exceeded'], joint);
 });
 
 test('types are written as they are read, and a mark stands below what is wrong', () => {

@@ -4,7 +4,7 @@ import { withOptionalElements } from '../optional-elements.ts';
 import { checkLiterals } from './literals.ts';
 import { hasMacro, macroType, type MacroCall } from './macros.ts';
 import { OVERLOADS, TYPE_NAMES, type Overload } from './overloads.ts';
-import { offsetOf, type Node } from './syntax.ts';
+import { offsetOf, TOO_DEEP, type Node } from './syntax.ts';
 import { BOOL, BYTES, DOUBLE, DYN, ERROR, INT, isDynOrError, isOptional, listOf, mapOf, mostGeneral, NULL, optionalOf, same, show, STRING, Substitutions, UINT, type Type } from './type.ts';
 
 /** What expressions may name. */
@@ -21,12 +21,18 @@ export interface Issue { offset: number; message: string }
 /** The type of the expression, and what is wrong with it, from left to right. The text must be one that can be parsed. */
 export function checkExpression(environment: Environment, scope: Scope, text: string): { type: Type; issues: Issue[] } {
   const written = withOptionalElements(text);
-  const { ast } = environment.parse(written) as unknown as { ast: Node };
-  const checker = new Checker(scope, written);
-  const found = checker.check(ast, scope.variables);
-  if (checker.issues.length === 0) checkLiterals(checker, ast, { objectsAreMaps: scope.objectsAreMaps === true });
-  const issues = checker.issues.toSorted((a, b) => a.offset - b.offset);
-  return { type: checker.types.resolve(found, DYN), issues };
+  try {
+    const { ast } = environment.parse(written) as unknown as { ast: Node };
+    const checker = new Checker(scope, written);
+    const found = checker.check(ast, scope.variables);
+    if (checker.issues.length === 0) checkLiterals(checker, ast, { objectsAreMaps: scope.objectsAreMaps === true });
+    const issues = checker.issues.toSorted((a, b) => a.offset - b.offset);
+    return { type: checker.types.resolve(found, DYN), issues };
+  } catch (error) {
+    // Some thousand terms in a row are as many levels.
+    if (error instanceof RangeError) return { type: ERROR, issues: [{ offset: 0, message: TOO_DEEP }] };
+    throw error;
+  }
 }
 
 /** As cel-go shows what is wrong: the place, the line, and a mark below it. */

@@ -7,7 +7,7 @@ export interface MacroCall { node: Node; name: string; target: Node; args: reado
 
 /** By name: how many variables come first, and how many expressions may follow. */
 const SHAPES: Readonly<Record<string, readonly (readonly [variables: number, expressions: number])[]>> = {
-  all: [[1, 1], [2, 1]], exists: [[1, 1], [2, 1]], exists_one: [[1, 1]], existsOne: [[1, 1], [2, 1]], filter: [[1, 1]], map: [[1, 1], [1, 2]],
+  all: [[1, 1], [2, 1]], exists: [[1, 1], [2, 1]], exists_one: [[1, 1], [2, 1]], existsOne: [[1, 1], [2, 1]], filter: [[1, 1]], map: [[1, 1], [1, 2]],
   transformList: [[2, 1], [2, 2]], transformMap: [[2, 1], [2, 2]], transformMapEntry: [[2, 1], [2, 2]], sortBy: [[1, 1]], optMap: [[1, 1]], optFlatMap: [[1, 1]],
 };
 

@@ -83,14 +83,20 @@ export function splitTypes(text: string): string[] {
 
 /** What type parameters stand for, as far as an expression has told. */
 export class Substitutions {
-  #known = new Map<string, Type>();
+  readonly #known = new Map<string, Type>();
+  /** What was known before, of each parameter that the attempt under way has told of: most attempts tell of a few out of thousands. */
+  readonly #trail: [param: string, before: Type | undefined][] = [];
 
   /** Whether each of `given` may stand where the one of `wanted` is asked for; what that says of parameters is kept only then. */
   assignableAll(given: readonly Type[], wanted: readonly Type[]): boolean {
-    const before = new Map(this.#known);
-    if (given.length === wanted.length && given.every((each, index) => this.#fits(each, wanted[index]!))) return true;
-    this.#known = before;
-    return false;
+    const fits = given.length === wanted.length && given.every((each, index) => this.#fits(each, wanted[index]!));
+    for (let last = this.#trail.pop(); last !== undefined; last = this.#trail.pop()) {
+      const [param, before] = last;
+      if (fits) continue;
+      if (before === undefined) this.#known.delete(param);
+      else this.#known.set(param, before);
+    }
+    return fits;
   }
 
   assignable(given: Type, wanted: Type): boolean {
@@ -125,12 +131,17 @@ export class Substitutions {
     if (known !== undefined) {
       if (same(type, known)) return { valid: true, known: true };
       if (!this.#fits(type, known)) return { valid: false, known: true };
-      this.#known.set(param.name, mostGeneral(type, known));
+      this.#learn(param.name, mostGeneral(type, known));
       return { valid: true, known: true };
     }
     if (this.#occurs(param, type)) return { valid: false, known: false };
-    this.#known.set(param.name, type);
+    this.#learn(param.name, type);
     return { valid: true, known: false };
+  }
+
+  #learn(param: string, type: Type): void {
+    this.#trail.push([param, this.#known.get(param)]);
+    this.#known.set(param, type);
   }
 
   #occurs(param: Type, within: Type): boolean {

@@ -21,17 +21,20 @@ interface Turn {
   wanted(): boolean;
 }
 
+const EXISTS_ONE: Fold = {
+  result: 'bool',
+  run(turns) {
+    let count = 0;
+    for (const turn of turns) if (asBool(turn.value())) count += 1;
+    return count === 1;
+  },
+};
+
 const FOLDS: Readonly<Record<string, Fold>> = {
   all: { result: 'bool', run: (turns) => settle(turns, false) },
   exists: { result: 'bool', run: (turns) => settle(turns, true) },
-  existsOne: {
-    result: 'bool',
-    run(turns) {
-      let count = 0;
-      for (const turn of turns) if (asBool(turn.value())) count += 1;
-      return count === 1;
-    },
-  },
+  existsOne: EXISTS_ONE,
+  exists_one: EXISTS_ONE,
   sortBy: { result: 'list', run: (turns) => [...turns].map((turn) => [turn.value(), turn.item] as const).sort(([a], [b]) => compare(a, b)).map(([, item]) => item) },
   transformList: { result: 'list', run: (turns) => [...turns].filter((turn) => turn.wanted()).map((turn) => turn.value()) },
   transformMap: { result: 'map', run: (turns) => new Map([...turns].filter((turn) => turn.wanted()).map((turn) => [turn.key, turn.value()])) },
