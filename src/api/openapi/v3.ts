@@ -27,7 +27,7 @@ export function openapiV3Index(hashes: Readonly<Record<string, string>>): JsonOb
   return { paths: Object.fromEntries(paths) as JsonObject };
 }
 
-/** Where the document of a name is, as long as its hash is this. */
+/** Where the document of a name is, as long as its hash is this; other servers may say any text as theirs. */
 export function openapiV3Url(name: string, hash: string): string {
-  return `/openapi/v3/${name}?hash=${hash}`;
+  return `/openapi/v3/${name}?hash=${encodeURIComponent(hash)}`;
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { Reader } from '../../api/protobuf/reader.ts';
+import type { AggregatedVersion } from '../../sdk/module.ts';
 import { openDoor, type Answer, type OpenDoor } from './testing/open-door.ts';
 
 let door: OpenDoor;
@@ -11,6 +12,8 @@ after(() => door.close());
 
 const get = (path: string, headers: Record<string, string> = {}): Promise<Answer> => door.call('GET', path, { headers });
 const protobuf = (version: 2 | 3, sign: string): string => `application/com.github.proto-openapi.spec.v${version}${sign}v1.0+protobuf`;
+
+const other: AggregatedVersion = { group: 'other.example.com', version: 'v1', groupPriority: 1, versionPriority: 1, resources: [], current: true };
 
 /** The first field of a protobuf message, as text. */
 function firstText(bytes: Buffer): string {
@@ -53,4 +56,30 @@ test('who asks for a document by a hash that is no more is led to what there is'
   assert.equal(now.status, 200);
   assert.match(String(now.headers['cache-control']), /immutable/);
   assert.doesNotMatch(String((await get('/openapi/v3/apis/apps/v1?hash=')).headers['cache-control']), /immutable/, 'no hash is named');
+});
+
+test('whatever another server says as its hash is one parameter of the address that is led to', async () => {
+  const hash = 'a&hash=b%20#/+';
+  door.server.aggregate([{ ...other, openapiV3: { hash, read: () => Promise.resolve({ openapi: '3.0.0' }) } }]);
+  const { status, headers } = await get('/openapi/v3/apis/other.example.com/v1?hash=OLD');
+  assert.equal(status, 301);
+  const led = await get(String(headers['location']));
+  assert.deepEqual([led.status, led.json], [200, { openapi: '3.0.0' }]);
+  door.server.aggregate([]);
+});
+
+test('what changes while a document is made is in every encoding of the next', async () => {
+  const documentWith = (resource: string): object => ({ swagger: '2.0', paths: { [`/apis/other.example.com/v1/${resource}`]: { get: { responses: {} } } }, definitions: {} });
+  const publish = (openapiV2: () => Promise<unknown>): void => door.server.aggregate([{ ...other, openapiV2 }]);
+  publish(() => {
+    publish(() => Promise.resolve(documentWith('afterwards')));
+    return Promise.resolve(documentWith('before'));
+  });
+  const paths: string[][] = [];
+  for (let count = 0; count < 2; count++) {
+    const { bytes } = await get('/openapi/v2', { accept: protobuf(2, '.') });
+    paths.push(['before', 'afterwards'].filter((each) => bytes.includes(`/apis/other.example.com/v1/${each}`)));
+  }
+  assert.deepEqual(paths, [['before'], ['afterwards']]);
+  door.server.aggregate([]);
 });

@@ -51,7 +51,8 @@ export function createOpenApi(kinds: KindTable, virtual: VirtualTable, aggregate
     return openapiV3(all().filter((kind) => kind.group === group && kind.version === version), await described());
   });
   const wholeV2 = async (): Promise<JsonObject> => mergedV2((await import('../../api/openapi/v2.ts')).openapiV2(all(), await described()), aggregated.list());
-  const keepProtobuf = async (name: string, document: Document): Promise<Document> => ({ hash: document.hash, body: (await keep(`${name} protobuf`, () => protobufOf(document))).body });
+  // By its hash too: the document may be one of before a change that came while it was made.
+  const keepProtobuf = async (name: string, document: Document): Promise<Document> => ({ hash: document.hash, body: (await keep(`${name} protobuf ${document.hash}`, () => protobufOf(document))).body });
   return {
     async serve(info, http, response) {
       const [, version, ...rest] = info.segments;
