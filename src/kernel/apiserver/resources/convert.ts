@@ -41,18 +41,27 @@ export function areStored(door: Door, kind: Kind): boolean {
   return kind.completes === undefined && kind.storageVersion === undefined && !door.kinds.isShared(kind);
 }
 
-/** By kind, what of its objects was said before: a definition that changes is another kind. Those that are said as they are kept cost nothing more. */
-const said = new WeakMap<Kind, WeakMap<Stored, Buffer>>();
+/**
+ * By kind, what of its objects was said before: a definition that changes is another kind. Those that are said as they are kept cost nothing more.
+ * Watchers ask for what was written a moment ago, and those who read a few objects ask for the same ones again: to keep a few is worth it, while one
+ * list of very many would keep as much again as all objects are.
+ */
+const said = new WeakMap<Kind, { bytes: number; of: WeakMap<Stored, Buffer> }>();
 
-/** The stored bytes in the version of `kind`. Of each stored object they are made once. */
+/** How much is kept for a kind and version: all of it is dropped when it would be more. */
+const KEEP_BYTES = 16 * 1024 * 1024;
+
+/** The stored bytes in the version of `kind`. They are kept with the stored object, see KEEP_BYTES. */
 export function bytesAs(door: Door, kind: Kind, stored: Stored): Buffer {
   if (areStored(door, kind)) return stored.bytes;
   let before = said.get(kind);
-  if (before === undefined) said.set(kind, (before = new WeakMap()));
-  let bytes = before.get(stored);
-  if (bytes === undefined) {
-    const object = asKind(kind, stored.object);
-    before.set(stored, (bytes = object === stored.object ? stored.bytes : Buffer.from(JSON.stringify(object))));
-  }
+  const known = before?.of.get(stored);
+  if (known !== undefined) return known;
+  const object = asKind(kind, stored.object);
+  const bytes = object === stored.object ? stored.bytes : Buffer.from(JSON.stringify(object));
+  const more = bytes === stored.bytes ? 0 : bytes.length;
+  if (before === undefined || before.bytes + more > KEEP_BYTES) said.set(kind, (before = { bytes: 0, of: new WeakMap() }));
+  before.bytes += more;
+  before.of.set(stored, bytes);
   return bytes;
 }
