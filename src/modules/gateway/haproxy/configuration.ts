@@ -24,7 +24,8 @@ export function configurationOf(doors: readonly Door[], facts: ProxyFacts): Conf
 function head(page: Page): void {
   const { folder } = page.facts;
   page.put(
-    'global', `  stats socket ${folder}/haproxy.sock mode 600 level admin expose-fd listeners`, '  stats timeout 1d', '  maxconn 8192', '  hard-stop-after 1h', '  tune.ssl.default-dh-param 2048', '  ssl-default-bind-options ssl-min-ver TLSv1.2',
+    // By default who comes to give commands as the eleventh has to wait, which looks like silence, for which HAProxy is killed.
+    'global', `  stats socket ${folder}/haproxy.sock mode 600 level admin expose-fd listeners`, '  stats timeout 1d', '  stats maxconn 100', '  maxconn 8192', '  hard-stop-after 1h', '  tune.ssl.default-dh-param 2048', '  ssl-default-bind-options ssl-min-ver TLSv1.2',
     `  lua-load ${folder}/${page.file('actions', MIRROR + PAUSE + AUTHORIZE)}`, '  httpclient.ssl.verify none', `  log ring@${RING} format raw local0`, '',
     `ring ${RING}`, '  format raw', '  maxlen 4096', '  size 1048576', '  timeout connect 2s', '  timeout server 10s', `  ${linesServer(page.facts)}`, '',
     'defaults', '  mode http', '  log global', '  timeout connect 2s', '  timeout client 1h', '  timeout server 1h', '  timeout tunnel 24h', '  timeout http-request 30s', '  timeout http-keep-alive 75s', `  retries ${DEFAULT_RETRIES}`, '  option redispatch 1', '  option idle-close-on-response', `  retry-on ${RETRY_ON}`, '  http-reuse safe', '',

@@ -74,6 +74,8 @@ export function createProxy({ program, folder, linesPort, takeLine, challenges, 
   const listening = createListening();
   let loaded: Configuration | undefined;
   let slots: Slots = new Map();
+  /** It broke off in the midst of a change: what its slots have is not known until the next one is loaded. */
+  let isAstray = false;
   const formers = createFormers<undefined>();
   const keeper = createKeeper({
     folder, name: 'HAProxy of the gateways', log, signal,
@@ -127,7 +129,7 @@ export function createProxy({ program, folder, linesPort, takeLine, challenges, 
     const endpoints = endpointsBy(next);
     waysWanted = ways;
     await forward(next, endpoints);
-    if (loaded?.shape === next.shape && hasRoom(endpoints, slots) && haproxyPid(folder) !== undefined) await update(endpoints);
+    if (loaded?.shape === next.shape && !isAstray && hasRoom(endpoints, slots) && haproxyPid(folder) !== undefined) await update(endpoints);
     else {
       const wrong = await load(next, endpoints);
       if (wrong.size > 0) return wrong;
@@ -160,6 +162,7 @@ export function createProxy({ program, folder, linesPort, takeLine, challenges, 
     if (commands.length === 0) return;
     await tellHaproxy(files.socket, commands).catch(async (error: unknown) => {
       log.warn('HAProxy did not take a change of endpoints and is loaded anew', { error });
+      isAstray = true;
       if (loaded !== undefined) await load(loaded, endpoints);
     });
   }
@@ -207,6 +210,7 @@ export function createProxy({ program, folder, linesPort, takeLine, challenges, 
     counts = createCounts({ socket: files.socket, ring: RING, take: takeLine });
     slots = nextSlots;
     loaded = next;
+    isAstray = false;
     outliers.forget();
     outliers.look();
     keeper.attend();
@@ -253,7 +257,7 @@ export function createProxy({ program, folder, linesPort, takeLine, challenges, 
       if (loaded === undefined) return;
       const endpoints = endpointsBy(loaded);
       await forward(loaded, endpoints);
-      if (hasRoom(endpoints, slots) && haproxyPid(folder) !== undefined) await update(endpoints);
+      if (!isAstray && hasRoom(endpoints, slots) && haproxyPid(folder) !== undefined) await update(endpoints);
       else await load(loaded, endpoints);
     }),
     counted: () => keeper.enqueue(counted),

@@ -64,7 +64,8 @@ const IDEMPOTENT = 'GET HEAD OPTIONS PUT DELETE';
 export function configurationOf(frontends: readonly Frontend[], facts: ProxyFacts, slots: Slots): string {
   const isSticky = frontends.some(({ stickySeconds }) => stickySeconds !== undefined);
   const head = [
-    'global', `  stats socket ${facts.socket} mode 600 level admin expose-fd listeners`, '  stats timeout 1d', ...(isSticky ? [`  localpeer ${SELF}`] : []), '  maxconn 8192', '  hard-stop-after 1h', ...(facts.group === undefined ? [] : [`  gid ${facts.group}`]), '',
+    // By default who comes to give commands as the eleventh has to wait, which looks like silence, for which HAProxy is killed.
+    'global', `  stats socket ${facts.socket} mode 600 level admin expose-fd listeners`, '  stats timeout 1d', '  stats maxconn 100', ...(isSticky ? [`  localpeer ${SELF}`] : []), '  maxconn 8192', '  hard-stop-after 1h', ...(facts.group === undefined ? [] : [`  gid ${facts.group}`]), '',
     'defaults', '  mode tcp', '  timeout connect 2s', '  timeout client 1h', '  timeout server 1h', '  retries 3', '  option redispatch 1', '',
     ...(isSticky ? [`peers ${SELF}`, `  peer ${SELF} unix@${facts.peers}`, ''] : []),
     ...(frontends.some(isHttp) ? signalTable() : []),

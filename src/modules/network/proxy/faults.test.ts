@@ -7,6 +7,8 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isRunning } from '../../../base/sys/is-running.ts';
+import { askHaproxy } from '../../../sdk/haproxy/commands.ts';
+import { openLine } from '../../../sdk/haproxy/line.ts';
 import { eventually } from '../../../sdk/testing/eventually.ts';
 import { ask, HaproxyOnLoopback, net } from '../testing/haproxy-on-loopback.ts';
 
@@ -153,6 +155,56 @@ describe('HAProxy before ill servers', { skip: existsSync('/usr/sbin/haproxy') ?
       haproxy.again();
     });
   }
+
+  it('goes on as it was when the next one does not start, and says so until one has', async () => {
+    // Ends with code 1 once, whenever that is asked for.
+    const [fails, program] = [join(haproxy.folder, 'fails'), join(haproxy.folder, 'haproxy-fails')];
+    await writeFile(program, `#!/bin/sh\nrm '${fails}' 2>/dev/null && exit 1\nexec haproxy "$@"\n`, { mode: 0o700 });
+    const socket = join(haproxy.folder, 'haproxy', 'haproxy.sock');
+    const wish = { 'load-balancing': 'round-robin', 'health-check': 'tcp' };
+    const [one, other, third] = await Promise.all([86, 87, 88].map((last) => haproxy.well(last)));
+    const port = await haproxy.carry('failing', { 'load-balancing': 'least-connection' }, [one!], 'http');
+    const conversations = async (): Promise<number> => [...(await askHaproxy(socket, 'show sess')).matchAll(/ proto=unix_stream /g)].length;
+    haproxy.again({ program });
+    await eventually(async () => (await conversations()) === 1, { what: 'that of before has let go' });
+
+    const first = haproxy.proxies.pid();
+    await writeFile(fails, '');
+    await assert.rejects(haproxy.carry('failing', wish, [other!], 'http'));
+    assert.deepEqual([haproxy.proxies.pid(), await ask(port)], [first, '86']);
+    await eventually(async () => (await conversations()) === 1, { what: 'no conversation is left open' });
+    await haproxy.proxies.flush();
+    assert.notEqual(haproxy.proxies.pid(), first);
+    for (let i = 0; i < 3; i++) assert.equal(await ask(port), '87');
+
+    const counted = async (): Promise<string[]> => [...(await haproxy.proxies.metrics()).matchAll(/^llmos_service_(?:requests_total|endpoint_connections_total)\{namespace="shop",service="failing",port="80",(?:code="2xx"|endpoint).*$/gm)].map(([line]) => line);
+    const before = await counted();
+    assert.equal(before.length, 2, before.join('\n'));
+    await writeFile(fails, '');
+    await assert.rejects(haproxy.carry('other', wish, [one!], 'http'));
+    assert.deepEqual(await counted(), before, 'nothing is counted twice');
+    await haproxy.proxies.flush();
+    assert.deepEqual(await counted(), before, 'over the reload');
+
+    // A change of endpoints is not taken, and neither is the next one.
+    await writeFile(fails, '');
+    await rm(socket);
+    await assert.rejects(haproxy.carry('failing', wish, [third!], 'http'));
+    await haproxy.proxies.flush();
+    assert.equal(await ask(port), '88');
+    haproxy.again();
+  });
+
+  it('answers however many talk to it', async () => {
+    await haproxy.carry('told', { 'load-balancing': 'least-connection' }, [await haproxy.well(89)], 'http');
+    const socket = join(haproxy.folder, 'haproxy', 'haproxy.sock');
+    const lines = Array.from({ length: 20 }, () => openLine(socket, () => {}));
+    try {
+      for (const line of lines) assert.match(await line.ask('show info'), /^Pid: /m);
+    } finally {
+      for (const line of lines) line.close();
+    }
+  });
 
   it('replaces one whose socket for commands was removed: nobody is led by what it knew', async () => {
     const [one, other] = [await haproxy.well(62), await haproxy.well(63)];

@@ -49,6 +49,8 @@ export function createHaproxy({ program, folder, gatewayIp, gatewayIp6, log, sig
   const listening = createListening();
   let loaded: readonly Frontend[] = [];
   let slots: Slots = new Map();
+  /** It broke off in the midst of a change: what its slots have is not known until the next one is loaded. */
+  let isAstray = false;
   /** Their slots are as they were when the next process came, brought along as far as endpoints leave. */
   const formers = createFormers<Slots>();
   const counting = createCounting(files.socket);
@@ -72,22 +74,30 @@ export function createHaproxy({ program, folder, gatewayIp, gatewayIp6, log, sig
     await endSilent(folder);
     const earlier = keeper.line === undefined && loaded.length === 0 && haproxyPid(folder) !== undefined ? await leaving.slotsOfEarlier() : undefined;
     const slotsBefore = earlier ?? slots;
-    slots = slotsFor(frontends, slotsBefore);
+    const nextSlots = slotsFor(frontends, slotsBefore);
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     const inheritance = listening.take(frontends.flatMap((each) => placesOf(each, { gatewayIp, gatewayIp6 })));
     writeFileSync(ranges, SIGNAL_RANGES, { mode: 0o600 });
-    writeFileSync(`${files.configuration}.new`, configurationOf(frontends, { gatewayIp, gatewayIp6, socket: files.socket, peers: files.peers, ranges, listening: inheritance, group: ownGroup() }, slots), { mode: 0o600 });
+    writeFileSync(`${files.configuration}.new`, configurationOf(frontends, { gatewayIp, gatewayIp6, socket: files.socket, peers: files.peers, ranges, listening: inheritance, group: ownGroup() }, nextSlots), { mode: 0o600 });
     renameSync(`${files.configuration}.new`, files.configuration);
-    loaded = frontends;
-    outliers.forget();
     const pid = haproxyPid(folder);
     // Without a line to it, it is of the time before we came.
     if (pid !== undefined && keeper.line === undefined) migrateWaiting();
     if (pid !== undefined) await counting.count().catch(() => {});
-    counting.nextProcess();
     const passing = takeOver(folder);
     const former = passing.length === 0 ? undefined : (keeper.line ?? openLine(files.socket, () => {}));
-    await startHaproxy(program, folder, { passing, fds: inheritance.fds, timeoutMs: READY_MS });
+    try {
+      await startHaproxy(program, folder, { passing, fds: inheritance.fds, timeoutMs: READY_MS });
+    } catch (error) {
+      if (former !== keeper.line) former?.close();
+      throw error;
+    }
+    // Not before: one that did not start leaves the one of before with what that has.
+    loaded = frontends;
+    slots = nextSlots;
+    isAstray = false;
+    counting.nextProcess();
+    outliers.forget();
     listening.keep(inheritance.fds);
     if (former !== undefined) await endOfListening(former);
     if (former !== undefined && (former === keeper.line || earlier !== undefined)) formers.add(former, slotsBefore);
@@ -107,11 +117,12 @@ export function createHaproxy({ program, folder, gatewayIp, gatewayIp6, log, sig
       retireHaproxy(folder);
       return listening.close();
     }
-    if (haproxyPid(folder) === undefined || needsReload(loaded, frontends, slots)) await load(frontends);
+    if (haproxyPid(folder) === undefined || isAstray || needsReload(loaded, frontends, slots)) await load(frontends);
     else {
       const commands = commandsFor(frontends, slots);
       if (commands.length > 0) await tellHaproxy(files.socket, commands).catch((error: unknown) => {
         log.warn('HAProxy did not take a change of endpoints and is loaded anew', { error });
+        isAstray = true;
         return load(frontends);
       });
       loaded = frontends;
