@@ -20,6 +20,8 @@ export interface Controller<T extends KubeObject = KubeObject> {
   owns?: readonly Kind[];
   /** Other kinds to react to: a change reconciles the keys that `keys` gives. Read only unless in `writes`. */
   watches?: readonly Watching[];
+  /** Calls `add` with keys to reconcile for a cause that is no object; gives what ends it. */
+  follow?(add: (key: ObjectKey) => void, caches: Caches): () => void;
   /** Kinds that are only read, by cache or client. */
   reads?: readonly Kind[];
   /** Kinds that are written beside `for` and `owns`. */

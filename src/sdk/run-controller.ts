@@ -48,6 +48,8 @@ function feed<T extends KubeObject>(controller: Controller<T>, { caches }: Recon
       if (event.previous !== undefined && event.type === 'modified') for (const key of keys(event.previous, caches)) queue.add(key);
     }));
   }
+  const unfollow = controller.follow?.(queue.add, caches);
+  if (unfollow !== undefined) stops.push(unfollow);
   return stops;
 }
 

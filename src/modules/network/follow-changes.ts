@@ -1,4 +1,5 @@
 /** Which Services a changed object is about: whose rules may be other ones from now on. */
+import { isDeepStrictEqual } from 'node:util';
 import { zoneOf } from '../../api/core/zone.ts';
 import type { Node, Pod, Service } from '../../api/generated/core-v1.ts';
 import type { EndpointSlice } from '../../api/generated/discovery-v1.ts';
@@ -32,7 +33,9 @@ export function followChanges({ services, slices, pods, policies, nodes, facts }
       if (object.metadata.annotations?.[WEIGHT] === previous?.metadata.annotations?.[WEIGHT]) return;
       for (const slice of slices.byIndex('address', object.status?.podIP ?? '')) markService(slice);
     }),
-    policies?.subscribe(({ object, previous }) => {
+    policies?.subscribe(({ type, object, previous }) => {
+      // Its status is ours: what it tells of the proxy would have the proxy tried again at once.
+      if (type === 'modified' && object.metadata.uid === previous?.metadata.uid && isDeepStrictEqual(object.spec, previous?.spec)) return;
       for (const each of [object, previous]) if (each !== undefined) for (const key of targetsOf(each)) mark(key);
     }),
     nodes?.subscribe(({ type, key, object, previous }) => {

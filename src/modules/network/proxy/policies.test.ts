@@ -1,6 +1,7 @@
 /** What the condition Programmed of a LoadBalancingPolicy says. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { silentLog } from '../../../base/log.ts';
 import { Pod } from '../../../api/core/pod.ts';
 import { Service } from '../../../api/core/service.ts';
 import { EndpointSlice } from '../../../api/discovery/endpoint-slice.ts';
@@ -9,11 +10,13 @@ import type { KubeObject } from '../../../api/meta.ts';
 import { LoadBalancingPolicy, type LoadBalancingPolicySpec } from '../../../api/network/load-balancing-policy.ts';
 import { NetworkPolicy } from '../../../api/networking/network-policy.ts';
 import type { ReconcileContext } from '../../../sdk/controller.ts';
+import { runController } from '../../../sdk/run-controller.ts';
+import { eventually } from '../../../sdk/testing/eventually.ts';
 import { memoryCache, type MemoryCache } from '../../../sdk/testing/memory-cache.ts';
 import { policyStatus } from './policies.ts';
 
-/** As `status reason message`, and when it is looked again. */
-async function programmed(spec: Partial<LoadBalancingPolicySpec>, { protocol = 'TCP', whyNone }: { protocol?: string; whyNone?: string } = {}): Promise<{ said: string; requeueAfterMs: number | undefined }> {
+/** As `status reason message`. */
+async function programmed(spec: Partial<LoadBalancingPolicySpec>, { protocol = 'TCP', whyNone }: { protocol?: string; whyNone?: string } = {}): Promise<string> {
   const known = new Map<unknown, MemoryCache<KubeObject>>([Pod, Service, EndpointSlice, LoadBalancingPolicy, NetworkPolicy].map((kind) => [kind, memoryCache<KubeObject>()]));
   const policy: LoadBalancingPolicy = { metadata: { name: 'p', namespace: 'shop', uid: 'u' }, spec: { targetRefs: [{ kind: 'Service', name: 'web' }], ...spec } };
   known.get(Service)!.set({ metadata: { name: 'web', namespace: 'shop' }, spec: { clusterIP: '10.2.0.9', ports: [{ port: 80, protocol }] } } as KubeObject);
@@ -21,16 +24,44 @@ async function programmed(spec: Partial<LoadBalancingPolicySpec>, { protocol = '
   let written: LoadBalancingPolicy | undefined;
   const client = { update: async (_kind: Kind, object: LoadBalancingPolicy) => (written = object) };
   const context = { client, caches: { of: (kind: unknown) => known.get(kind) }, clock: { nowMs: () => 0 } } as unknown as ReconcileContext;
-  const again = await policyStatus(() => whyNone).reconcile('shop/p', policy, context);
+  await policyStatus({ whyNone: () => whyNone, follow: () => () => {} }).reconcile('shop/p', policy, context);
   const { status = '', reason = '', message = '' } = written?.status?.conditions?.find(({ type }) => type === 'Programmed') ?? {};
-  return { said: `${status} ${reason} ${message}`, requeueAfterMs: again?.requeueAfterMs };
+  return `${status} ${reason} ${message}`;
 }
 
 test('connections are shared as a policy says where what it asks for can be had', async () => {
   const fine = 'True Programmed connections are shared as it says';
-  assert.deepEqual(await programmed({ algorithm: 'LeastConnection' }), { said: fine, requeueAfterMs: 10_000 });
-  assert.deepEqual(await programmed({ algorithm: 'LeastConnection' }, { whyNone: 'spawn haproxy ENOENT' }), { said: 'False SharedByKernel HAProxy cannot be had: as long as it is so, the kernel shares the connections of shop/web in turn, without health checks: spawn haproxy ENOENT', requeueAfterMs: 10_000 });
-  assert.deepEqual(await programmed({ algorithm: 'Random' }, { whyNone: 'spawn haproxy ENOENT' }), { said: fine, requeueAfterMs: undefined }, 'the kernel does that');
-  assert.match((await programmed({ algorithm: 'Random', slowStart: '1s' }, { protocol: 'UDP' })).said, /^False SharedByKernel service shop\/web has no port of TCP/);
-  assert.equal((await programmed({ algorithm: 'Weighted' }, { protocol: 'UDP' })).said, fine);
+  assert.deepEqual(await programmed({ algorithm: 'LeastConnection' }), fine);
+  assert.deepEqual(await programmed({ algorithm: 'LeastConnection' }, { whyNone: 'spawn haproxy ENOENT' }), 'False SharedByKernel HAProxy cannot be had: as long as it is so, the kernel shares the connections of shop/web in turn, without health checks: spawn haproxy ENOENT');
+  assert.deepEqual(await programmed({ algorithm: 'Random' }, { whyNone: 'spawn haproxy ENOENT' }), fine, 'the kernel does that');
+  assert.match(await programmed({ algorithm: 'Random', slowStart: '1s' }, { protocol: 'UDP' }), /^False SharedByKernel service shop\/web has no port of TCP/);
+  assert.equal(await programmed({ algorithm: 'Weighted' }, { protocol: 'UDP' }), fine);
+});
+
+test('a policy is looked at when the proxy turns, and not by the clock', async () => {
+  const policies = memoryCache<LoadBalancingPolicy>();
+  const services = memoryCache<Service>();
+  const known = new Map<unknown, unknown>([[LoadBalancingPolicy, policies], [Service, services], ...[Pod, EndpointSlice, NetworkPolicy].map((kind) => [kind, memoryCache()] as const)]);
+  services.set({ metadata: { name: 'web', namespace: 'shop' }, spec: { clusterIP: '10.2.0.9', ports: [{ port: 80, protocol: 'TCP' }] } });
+  policies.set({ metadata: { name: 'p', namespace: 'shop', uid: 'u' }, spec: { targetRefs: [{ kind: 'Service', name: 'web' }], algorithm: 'LeastConnection' } });
+  let [whyNone, turned, writes]: [string | undefined, () => void, number] = [undefined, () => {}, 0];
+  const client = { async update(_kind: Kind, object: LoadBalancingPolicy) { writes++; policies.set(object); } };
+  const stop = new AbortController();
+  const context = { client, caches: { of: (kind: unknown) => known.get(kind) }, clock: { nowMs: () => 0 }, log: silentLog, signal: stop.signal } as unknown as ReconcileContext;
+  const controller = policyStatus({ whyNone: () => whyNone, follow: (tell) => { turned = tell; return () => void (turned = () => assert.fail('it has ended')); } });
+  const running = runController(controller, context);
+  const reason = (): string | undefined => policies.get('shop/p')?.status?.conditions?.find(({ type }) => type === 'Programmed')?.reason;
+  const turns = async (why: string | undefined, expected: string): Promise<void> => {
+    whyNone = why;
+    turned();
+    await eventually(async () => reason() === expected, { what: expected, timeoutMs: 5_000 });
+  };
+  await eventually(async () => reason() === 'Programmed', { what: 'it is well at first' });
+  await turns('it ended', 'SharedByKernel');
+  await turns(undefined, 'Programmed');
+  assert.equal(await controller.reconcile('shop/p', policies.get('shop/p'), context), undefined);
+  assert.equal(writes, 3);
+  stop.abort();
+  await running;
+  assert.throws(turned, /it has ended/);
 });

@@ -24,13 +24,16 @@ function policiesIn(namespace: string | undefined, caches: Caches): ObjectKey[] 
   return caches.of(LoadBalancingPolicyKind).list(namespace).map(keyOf);
 }
 
-/** How soon it is looked again whether HAProxy can be had. */
-const LOOK_MS = 10_000;
-/** Letters of what it says. */
-const MOST_TOLD = 500;
+/** What the proxy says of itself. */
+export interface ProxyState {
+  /** Why HAProxy cannot be had, undefined where it can. */
+  whyNone(): string | undefined;
+  /** Calls `turned` whenever that is another; gives what ends it. */
+  follow(turned: () => void): () => void;
+}
 
-/** Writes to the status of policies whether they count. `whyNone`: why HAProxy cannot be had, undefined where it can. */
-export const policyStatus = (whyNone: () => string | undefined): Controller<LoadBalancingPolicy> => ({
+/** Writes to the status of policies whether they count. */
+export const policyStatus = ({ whyNone, follow }: ProxyState): Controller<LoadBalancingPolicy> => ({
   name: 'load-balancing-policy', for: LoadBalancingPolicyKind, watches: [
     watching(Service, (service, caches) => policiesOf(keyOf(service), caches)),
     watching(LoadBalancingPolicyKind, (one, caches) => caches.of(LoadBalancingPolicyKind).list(one.metadata.namespace).filter((other) => other.metadata.uid !== one.metadata.uid && targetsOf(other).some((each) => targetsOf(one).includes(each))).map(keyOf)),
@@ -38,8 +41,9 @@ export const policyStatus = (whyNone: () => string | undefined): Controller<Load
     watching(NetworkPolicy, ({ metadata }, caches) => policiesIn(metadata.namespace, caches)),
     watching(Pod, ({ metadata }, caches) => (caches.of(NetworkPolicy).list(metadata.namespace).length === 0 ? [] : policiesIn(metadata.namespace, caches))),
   ],
+  follow: (add, caches) => follow(() => caches.of(LoadBalancingPolicyKind).list().forEach((each) => add(keyOf(each)))),
   async reconcile(key, policy, { client, caches, clock }) {
-    if (policy === undefined) return undefined;
+    if (policy === undefined) return;
     const policies = caches.of(LoadBalancingPolicyKind);
     indexPolicies(policies);
     const targets = targetsOf(policy);
@@ -52,7 +56,6 @@ export const policyStatus = (whyNone: () => string | undefined): Controller<Load
     const programmed = accepted.status === 'True' ? sharing(policy, targets, caches, whyNone()) : { status: 'False' as const, reason: 'Invalid', message: accepted.message };
     const conditions = [{ type: 'Accepted', ...accepted }, { type: 'Programmed', ...programmed }].reduce((all, each) => withCondition<PolicyCondition>(all, { observedGeneration, ...each }, now), before);
     if (JSON.stringify(before) !== JSON.stringify(conditions)) await client.update(LoadBalancingPolicyKind, { ...policy, status: { conditions } }, { subresource: 'status' });
-    return asksForProxy(policy, targets, caches).length > 0 ? { requeueAfterMs: LOOK_MS } : undefined;
   },
 });
 
@@ -70,6 +73,8 @@ function asksForProxy(policy: LoadBalancingPolicy, targets: readonly ObjectKey[]
   });
 }
 
+const SHARED = { status: 'True', reason: 'Programmed', message: 'connections are shared as it says' } as const;
+
 /** Whether what carries the connections does what the policy says (Gateway API: the condition Programmed). */
 function sharing(policy: LoadBalancingPolicy, targets: readonly ObjectKey[], caches: Caches, whyNone: string | undefined): Pick<PolicyCondition, 'status' | 'reason' | 'message'> {
   const { namespace } = policy.metadata;
@@ -79,13 +84,14 @@ function sharing(policy: LoadBalancingPolicy, targets: readonly ObjectKey[], cac
   });
   if (beyond.length > 0) return { status: 'False', reason: 'SharedByKernel', message: `service ${beyond.join(', ')} has no port of TCP, and a proxy carries no others: the kernel shares its datagrams` };
   const asking = asksForProxy(policy, targets, caches);
-  if (asking.length > 0 && whyNone !== undefined) return { status: 'False', reason: 'SharedByKernel', message: `HAProxy cannot be had: as long as it is so, the kernel shares the connections of ${asking.join(', ')} in turn, without health checks: ${whyNone.slice(0, MOST_TOLD)}` };
+  if (asking.length === 0) return SHARED;
+  if (whyNone !== undefined) return { status: 'False', reason: 'SharedByKernel', message: `HAProxy cannot be had: as long as it is so, the kernel shares the connections of ${asking.join(', ')} in turn, without health checks: ${whyNone}` };
   indexSlices(caches.of(EndpointSlice));
   const isolated = isolatedPods(caches.of(NetworkPolicy).list(namespace), caches.of(Pod).list(namespace));
   const past = asking.flatMap((service) => {
     const endpoints = isolatedEndpoints(caches.of(EndpointSlice).byIndex('service', service), isolated);
     return endpoints.length === 0 ? [] : [`endpoints of service ${service} (${endpoints[0]}${endpoints.length > 1 ? ` and ${endpoints.length - 1} more` : ''})`];
   });
-  if (past.length === 0) return { status: 'True', reason: 'Programmed', message: 'connections are shared as it says' };
+  if (past.length === 0) return SHARED;
   return { status: 'False', reason: 'SharedByKernel', message: `network policies isolate ${past.join(', ')}, and a proxy would lead past them: as long as it is so, the kernel shares connections in turn, without health checks` };
 }

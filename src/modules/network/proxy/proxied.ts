@@ -34,6 +34,8 @@ export interface ProxiedInput extends HaproxyInput {
   nodeName: string;
   /** For the weights of endpoints; by `namespace/name`. */
   podOf?(key: string): Pod | undefined;
+  /** {@link ProxiedServices.failure} is another. */
+  turned?(): void;
   /** Of the node. */
   zone?(): string | undefined;
   /** Further nodes of the machine. */
@@ -52,6 +54,11 @@ export function createProxiedServices(input: ProxiedInput): ProxiedServices {
   const going = new Map<string, Map<string, Frontend>>();
   let changed = false;
   let failure: string | undefined;
+  const say = (why: string | undefined): void => {
+    if (why === failure) return;
+    failure = why;
+    input.turned?.();
+  };
   const carry = async (): Promise<void> => {
     if (!changed) return;
     changed = false;
@@ -59,10 +66,10 @@ export function createProxiedServices(input: ProxiedInput): ProxiedServices {
     // Of one name the latest.
     await haproxy.carry([...new Map(all.map((each) => [each.name, each])).values()]).catch((error: unknown) => {
       changed = true;
-      failure = whyNone(error);
+      say(whyNone(error));
       throw error;
     });
-    failure = undefined;
+    say(undefined);
   };
   return {
     metrics: () => haproxy.metrics(),
