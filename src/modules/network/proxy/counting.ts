@@ -7,7 +7,7 @@ import { added, countersOf, SIGNAL_COMMANDS, stillCarried, type Counters } from 
 const COUNT_MS = 4_000;
 
 export interface Counting {
-  /** Asks the process that runs. Rejects when there is none. */
+  /** Asks the process that runs. Rejects when there is none, or when it breaks off; what is known stays. */
   count(): Promise<void>;
   /** The same, where the last time is some seconds ago. */
   countInTime(): Promise<void>;
@@ -29,6 +29,8 @@ export function createCounting(socket: string): Counting {
 
   async function count(): Promise<void> {
     const [stat = '', table = ''] = await Promise.all(SIGNAL_COMMANDS.map((command) => askHaproxy(socket, command)));
+    // One that ends in the midst of it leaves a part; an answer ends with an empty line (management guide, section 9.3).
+    if (!stat.startsWith('# pxname') || ![stat, table].every((answer) => answer.endsWith('\n\n'))) throw new Error('HAProxy broke off its statistics');
     recent = countersOf(stat, table);
     counted = stillCarried(counted, recent);
     endpoints.take(stat);
