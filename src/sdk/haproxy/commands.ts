@@ -1,5 +1,5 @@
 /** Runtime commands of an HAProxy, by its socket (management guide, section 9.3), and how its answers are read. */
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 
 const ANSWER_MS = 10_000;
 /** HAProxy takes no more than a buffer (16 KiB) at once. */
@@ -26,11 +26,21 @@ export function askHaproxy(socket: string, command: string, { answerMs = ANSWER_
   return new Promise<string>((resolve, reject) => {
     const chunks: Buffer[] = [];
     const call = connect(socket, () => call.end(`${command}\n`));
-    call.setTimeout(answerMs, () => call.destroy(new HaproxySilentError()));
+    call.setTimeout(answerMs).on('timeout', () => {
+      // Where this process itself stood still, what came meanwhile is read only after the timers: it begins the time anew.
+      const before = heard(call);
+      setImmediate(() => {
+        if (heard(call) === before) call.destroy(new HaproxySilentError());
+      });
+    });
     call.on('data', (chunk) => chunks.push(chunk));
     call.once('error', reject);
     call.once('close', () => resolve(Buffer.concat(chunks).toString()));
   });
+}
+
+function heard({ connecting, bytesRead, readyState }: Socket): string {
+  return `${connecting} ${bytesRead} ${readyState}`;
 }
 
 /** Follows a ring, line by line, from the oldest that it holds, until the function is called; as long the process does not end. Settles when it was told to. */

@@ -9,7 +9,7 @@ import { exponentialBackoff } from '../../base/backoff.ts';
 import type { Log } from '../../base/log.ts';
 import { HaproxySilentError } from './commands.ts';
 import { openLine, type Line } from './line.ts';
-import { haproxyFiles, haproxyPid, isSilent } from './process.ts';
+import { haproxyFiles, haproxyPid, isSilent, kill } from './process.ts';
 
 export interface KeeperInput {
   /** Its files are here. */
@@ -66,6 +66,7 @@ export function createKeeper({ folder, name, start, look, log, signal }: KeeperI
   }
 
   function attend(): void {
+    silent = 0;
     const opened = openLine(haproxyFiles(folder).socket, () => {
       if (line !== opened || signal.aborted) return;
       line = undefined;
@@ -111,7 +112,7 @@ export function createKeeper({ folder, name, start, look, log, signal }: KeeperI
     if (silent < MOST_SILENT || signal.aborted || haproxyPid(folder) !== pid) return;
     log.warn(`${name} does not answer and is killed`, { pid });
     silent = 0;
-    process.kill(pid, 'SIGKILL');
+    kill([pid], 'SIGKILL');
   }
 
   function release(): void {

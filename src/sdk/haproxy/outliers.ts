@@ -28,6 +28,8 @@ interface WatchInput {
 type Outcomes = Map<string, { errors: number; good: number }>;
 
 const LOOK_MS = 200;
+/** Steps wait for each other, and another look follows: one that answers nothing is not waited for here, see keeper.ts. */
+const ANSWER_MS = 1_000;
 
 export function createOutlierWatch({ folder, watched, enqueue, signal }: WatchInput): OutlierWatch {
   const { socket } = haproxyFiles(folder);
@@ -44,7 +46,7 @@ export function createOutlierWatch({ folder, watched, enqueue, signal }: WatchIn
   async function eject(): Promise<void> {
     if (haproxyPid(folder) === undefined) return;
     for (const section of watched()) {
-      const commands = ejections(section, outcomes, outcomesOf(await askHaproxy(socket, `show stat ${section.name} 4 -1`)));
+      const commands = ejections(section, outcomes, outcomesOf(await askHaproxy(socket, `show stat ${section.name} 4 -1`, { answerMs: ANSWER_MS })));
       if (commands.length > 0) await tellHaproxy(socket, commands);
     }
   }

@@ -6,7 +6,9 @@ import { askHaproxy, HaproxySilentError } from './commands.ts';
 
 const END_TRIES = 100;
 const END_PAUSE_MS = 20;
-const SILENT_MS = 10_000;
+/** One that gives way is asked so often, for so long each: it may have been busy, or the machine. */
+const SILENT_TRIES = 2;
+const SILENT_MS = 5_000;
 
 export function haproxyFiles(folder: string): { configuration: string; socket: string; pid: string; peers: string } {
   return { configuration: join(folder, 'haproxy.cfg'), socket: join(folder, 'haproxy.sock'), pid: join(folder, 'haproxy.pid'), peers: join(folder, 'peers.sock') };
@@ -38,7 +40,8 @@ export async function isSilent(folder: string, answerMs: number): Promise<boolea
 /** Before a takeover: one that says nothing would hand over nothing, so it is killed. Safe when there is none. */
 export async function endSilent(folder: string): Promise<void> {
   const pid = haproxyPid(folder);
-  if (pid === undefined || !(await isSilent(folder, SILENT_MS))) return;
+  if (pid === undefined) return;
+  for (let tries = 0; tries < SILENT_TRIES; tries += 1) if (!(await isSilent(folder, SILENT_MS))) return;
   kill([pid], 'SIGKILL');
   for (let tries = 0; tries < END_TRIES && haproxyPid(folder) === pid; tries += 1) await new Promise((resolve) => setTimeout(resolve, END_PAUSE_MS));
 }
@@ -76,7 +79,7 @@ export function haproxyPids(folder: string): number[] {
 /** Tells it to end with the connections that it has, in an hour at the latest, and removes its folder: from then on it is none. Safe when there is none. */
 export function retireHaproxy(folder: string): void {
   const pid = haproxyPid(folder);
-  if (pid !== undefined) process.kill(pid, 'SIGUSR1');
+  if (pid !== undefined) kill([pid], 'SIGUSR1');
   rmSync(folder, { recursive: true, force: true });
 }
 
@@ -88,7 +91,8 @@ export async function endHaproxy(folder: string): Promise<void> {
   rmSync(folder, { recursive: true, force: true });
 }
 
-function kill(pids: readonly number[], signal: NodeJS.Signals): void {
+/** Sends a signal to those that are still there. */
+export function kill(pids: readonly number[], signal: NodeJS.Signals): void {
   for (const pid of pids) {
     try {
       process.kill(pid, signal);

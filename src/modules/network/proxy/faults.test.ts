@@ -10,6 +10,7 @@ import { isRunning } from '../../../base/sys/is-running.ts';
 import { askHaproxy } from '../../../sdk/haproxy/commands.ts';
 import { openLine } from '../../../sdk/haproxy/line.ts';
 import { eventually } from '../../../sdk/testing/eventually.ts';
+import { stopProcess } from '../../../sdk/testing/stop-process.ts';
 import { ask, HaproxyOnLoopback, net } from '../testing/haproxy-on-loopback.ts';
 
 describe('HAProxy before ill servers', { skip: existsSync('/usr/sbin/haproxy') ? false : 'needs haproxy' }, () => {
@@ -134,10 +135,10 @@ describe('HAProxy before ill servers', { skip: existsSync('/usr/sbin/haproxy') ?
   it('kills one that was stopped, and who waited is answered by the next', async () => {
     const port = await haproxy.carry('stopped', { 'load-balancing': 'least-connection' }, [await haproxy.well(52)], 'http');
     const first = haproxy.proxies.pid()!;
-    process.kill(first, 'SIGSTOP');
+    await stopProcess(first);
     assert.deepEqual(await Promise.all([ask(port), ask(port, { method: 'POST' })]), ['52', '52']);
     assert.ok(!isRunning(first) && haproxy.proxies.pid() !== undefined);
-    process.kill(haproxy.proxies.pid()!, 'SIGSTOP');
+    await stopProcess(haproxy.proxies.pid()!);
     haproxy.again();
     assert.equal(await ask(await haproxy.carry('stopped', { 'load-balancing': 'least-connection' }, [await haproxy.well(53)], 'http')), '53', 'found stopped by another llmos');
   });
@@ -147,7 +148,7 @@ describe('HAProxy before ill servers', { skip: existsSync('/usr/sbin/haproxy') ?
       const port = await haproxy.carry('passing', { 'load-balancing': 'least-connection' }, [await haproxy.well(last)], 'http');
       const first = haproxy.proxies.pid()!;
       const program = join(haproxy.folder, `haproxy-${signal}`);
-      await writeFile(program, `#!/bin/sh\ncase "$*" in *' -sf ${first}') kill -${signal} ${first};; esac\nexec haproxy "$@"\n`, { mode: 0o700 });
+      await writeFile(program, `#!/bin/sh\ncase "$*" in *' -sf ${first}') kill -${signal} ${first}; while cat /proc/${first}/task/*/stat 2>/dev/null | grep -q ') [RSD] '; do :; done;; esac\nexec haproxy "$@"\n`, { mode: 0o700 });
       haproxy.again({ program });
       assert.equal(await haproxy.carry('passing', { 'load-balancing': 'consistent-hash' }, [await haproxy.well(last + 1)], 'http'), port);
       assert.equal(await ask(port), String(last + 1));
