@@ -126,8 +126,9 @@ async function ensure({ client, services, slices, gatewayIps, place }: AddressIn
 
   async function ensureDatagramSlice(own: string, family: string, { portName, port, weight, addresses }: DatagramSlice): Promise<void> {
     const slice = slices.get(`${namespace}/${own}`);
-    if (slice !== undefined && isDeepStrictEqual(slice.endpoints?.map((each) => each.addresses[0]), addresses) && slice.ports?.[0]?.port === port && isAppliedAsWanted(slice.metadata, { labels: labelsOfSlice }, MANAGED_LABEL)) return;
-    const sliceMetadata = { namespace, name: own, labels: labelsOfSlice, ...(weight === 1 ? {} : { annotations: { [WEIGHT]: String(weight) } }), ...(owner === undefined ? {} : { ownerReferences: [owner] }) };
+    const annotationsOfSlice: Record<string, string> = weight === 1 ? {} : { [WEIGHT]: String(weight) };
+    if (slice !== undefined && isDeepStrictEqual(slice.endpoints?.map((each) => each.addresses[0]), addresses) && slice.ports?.[0]?.port === port && isAppliedAsWanted(slice.metadata, { labels: labelsOfSlice, annotations: annotationsOfSlice }, MANAGED_LABEL)) return;
+    const sliceMetadata = { namespace, name: own, labels: labelsOfSlice, annotations: annotationsOfSlice, ...(owner === undefined ? {} : { ownerReferences: [owner] }) };
     const endpoints = addresses.map((address) => ({ addresses: [address], conditions: { ready: true } }));
     await client.apply(EndpointSlice, { apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice', metadata: sliceMetadata, addressType: family as EndpointSlice['addressType'], endpoints, ports: [{ name: portName, protocol: 'UDP', port }] as NonNullable<EndpointSlice['ports']> }, { force: true });
   }
