@@ -6,7 +6,11 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { silentLog } from '../../src/base/log.ts';
 import { createAcmeClient, newAccountKey, retryAfterMs, thumbprintOf } from '../../src/modules/gateway/acme-client.ts';
+import { createIssuer } from '../../src/modules/gateway/issuer.ts';
+import { INGRESS_CONTROLLER, type Observed } from '../../src/modules/gateway/observed.ts';
+import type { ModuleContext } from '../../src/sdk/module.ts';
 import { startAcmeServer, type AcmeServer } from '../fixtures/acme-server.ts';
 import { bootInstance, eventually, type Instance } from '../fixtures/instance.ts';
 import { PATIENCE } from '../fixtures/patience.ts';
@@ -68,6 +72,33 @@ describe('the client of an ACME server', { timeout: 120_000 * PATIENCE }, () => 
   it('reads how long to wait', () => {
     const nowMs = Date.parse('Wed, 21 Oct 2026 07:28:00 GMT');
     for (const [header, expected] of [[undefined, undefined], ['', undefined], ['5', 5_000], [' 5 ', 5_000], ['Wed, 21 Oct 2026 07:29:00 GMT', 60_000], ['Wed, 21 Oct 2026 07:27:00 GMT', 0], ['soon', undefined]] as const) assert.equal(retryAfterMs(header, nowMs), expected, header);
+  });
+});
+
+describe('an ACME server that asks for more patience than a certificate has', { timeout: 120_000 * PATIENCE }, () => {
+  it('is asked again a day later', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'llmos-acme-'));
+    const acme = await startAcmeServer(() => ({ address: '127.0.0.1', port: 1 }));
+    const stop = new AbortController();
+    try {
+      writeFileSync(join(folder, 'ca.pem'), acme.caPem);
+      let nowMs = Date.now();
+      const told: string[] = [];
+      const observed = { classes: [], gateways: [], ingressClasses: [{ metadata: { name: 'llmos' }, spec: { controller: INGRESS_CONTROLLER } }], ingresses: [{ metadata: { name: 'web', namespace: 'shop', annotations: { 'llmos.dev/issuer': 'acme' } }, spec: { ingressClassName: 'llmos', tls: [{ secretName: 'web', hosts: ['web.example.com'] }] } }], secret: () => undefined } as unknown as Observed;
+      const context = { clock: { nowMs: () => nowMs }, events: { event: (_about: object, _type: string, reason: string) => void told.push(reason) }, log: silentLog, machine: { stateFolder: folder }, signal: stop.signal } as unknown as ModuleContext;
+      const issuer = createIssuer({ directory: acme.directory, caFile: join(folder, 'ca.pem') }, context, () => observed);
+      acme.refuse = { path: '/order', times: 2, retryAfter: '999999999' };
+      issuer.look(observed);
+      await eventually(async () => told.length === 1, { what: 'the refusal is told' });
+      nowMs += 86_400_000;
+      issuer.look(observed);
+      await eventually(async () => told.length === 2, { what: 'it is asked again', timeoutMs: 20_000 * PATIENCE });
+      assert.deepEqual([told, acme.refuse.times], [['CertificateNotIssued', 'CertificateNotIssued'], 0]);
+    } finally {
+      stop.abort();
+      await acme.close();
+      rmSync(folder, { recursive: true, force: true });
+    }
   });
 });
 

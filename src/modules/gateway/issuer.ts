@@ -16,6 +16,8 @@ import { createAlarm, renewAtMs } from './renewal.ts';
 /** Of a Gateway or an Ingress: `acme` has its Secrets made. */
 export const ISSUER = 'llmos.dev/issuer';
 const LOOK_MS = 3_600_000;
+/** As long as a server is waited for at most: one that names years, by a mistake or a clock that is wrong, would have the certificate run out, and one that means it says so again a day later. */
+const MOST_WAIT_MS = 86_400_000;
 const SEEN_EVERY_MS = 50;
 const MOST_LOOKS = 100;
 
@@ -97,9 +99,9 @@ export function createIssuer(settings: AcmeSettings, { client, events, clock, lo
     events.event(owner, 'Normal', 'CertificateIssued', `Secret ${secretName} holds a certificate for ${names.join(', ')}`);
   }
 
-  /** `waitMs`: what the server asks for. */
+  /** `waitMs`: what the server asks for, heeded up to {@link MOST_WAIT_MS}. */
   function putOff(key: string, names: readonly string[], waitMs = 0): void {
-    notBefore.set(key, { names: names.join(), atMs: clock.nowMs() + Math.max(waitMs, backoff.next(key)) });
+    notBefore.set(key, { names: names.join(), atMs: clock.nowMs() + Math.max(Math.min(waitMs, MOST_WAIT_MS), backoff.next(key)) });
   }
 
   /** What was wrong with other names says nothing of these. */
