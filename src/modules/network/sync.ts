@@ -15,6 +15,7 @@ import type { EventRecorder } from '../../sdk/events.ts';
 import { indexPolicies } from '../../sdk/load-balancing/policies.ts';
 import { followChanges } from './follow-changes.ts';
 import { createGathering } from './gathering.ts';
+import type { Fragment } from './fragment.ts';
 import { followIsolation } from './isolation.ts';
 import type { ProxiedServices } from './proxy/proxied.ts';
 import type { TableFacts } from './ruleset.ts';
@@ -108,14 +109,7 @@ export async function startSync(input: SyncInput): Promise<Sync> {
       for (const key of keys) gathering.lookAgain(key, RETRY_FAILURE_MS);
       throw error;
     });
-    try {
-      await table.write(changes.set(CONFINED, fragments.confined()));
-    } catch (error) {
-      failure = error;
-      log.error('the rules could not be written; all of them are written again', { error });
-      gathering.schedule(RETRY_FAILURE_MS);
-      return false;
-    }
+    if (!(await taken(changes.set(CONFINED, fragments.confined())))) return false;
     fragments.written();
     if (table.isUntidy) tidy();
     input.progress?.withoutLocal(fragments.withoutLocal());
@@ -125,13 +119,31 @@ export async function startSync(input: SyncInput): Promise<Sync> {
     return true;
   }
 
+  /** Whether the kernel has taken them; if not, all of them are written again. */
+  async function taken(changes: ReadonlyMap<string, Fragment | undefined>): Promise<boolean> {
+    try {
+      await table.write(changes);
+      return true;
+    } catch (error) {
+      failure = error;
+      log.error('the rules could not be written; all of them are written again', { error });
+      gathering.schedule(RETRY_FAILURE_MS);
+      return false;
+    }
+  }
+
   let tidying: NodeJS.Timeout | undefined;
 
   function tidy(): void {
     tidying ??= setTimeout(() => {
       tidying = undefined;
-      if (table.isUntidy && !signal.aborted) gathering.schedule();
+      void gathering.enqueue(takeOut);
     }, TIDY_MS).unref();
+  }
+
+  /** No change of anybody's, so nothing is judged anew and nothing counted. */
+  async function takeOut(): Promise<void> {
+    if (table.isUntidy && !table.isWhole && !signal.aborted) await taken(new Map());
   }
 
   /** A foreign 'nft flush ruleset' takes our table too, and 'nft flush table' its rules. */
