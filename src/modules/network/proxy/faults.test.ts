@@ -179,7 +179,9 @@ describe('HAProxy before ill servers', { skip: existsSync('/usr/sbin/haproxy') ?
     for (let i = 0; i < 3; i++) assert.equal(await ask(port), '87');
 
     const counted = async (): Promise<string[]> => [...(await haproxy.proxies.metrics()).matchAll(/^llmos_service_(?:requests_total|endpoint_connections_total)\{namespace="shop",service="failing",port="80",(?:code="2xx"|endpoint).*$/gm)].map(([line]) => line);
-    const before = await counted();
+    let before: string[] = [];
+    // HAProxy counts a request a moment after its answer.
+    await eventually(async () => (before = await counted()).some((line) => line.startsWith('llmos_service_requests_total') && line.endsWith(' 4')), { what: 'one of before and three of now' });
     assert.equal(before.length, 2, before.join('\n'));
     await writeFile(fails, '');
     await assert.rejects(haproxy.carry('other', wish, [one!], 'http'));
