@@ -6,11 +6,15 @@ import { ScaledObject } from '../../api/keda/scaled-object.ts';
 import { ClusterTriggerAuthentication, TriggerAuthentication } from '../../api/keda/trigger-authentication.ts';
 import type { TriggerSpec } from '../../api/keda/triggers.ts';
 import type { KubeObject } from '../../api/meta.ts';
+import { untilAborted } from '../../base/aborted.ts';
+import { exponentialBackoff } from '../../base/backoff.ts';
 import type { ModuleContext } from '../../sdk/index.ts';
 
 /** Between two rounds, so that many changes are one. */
 const LEAST_PAUSE_MS = 500;
 const MOST_PAUSE_MS = 3_600_000;
+/** Between two tries of one that cannot be written. */
+const MOST_BACKOFF_MS = 300_000;
 
 type Status = NonNullable<TriggerAuthentication['status']>;
 type User = KubeObject & { spec?: { triggers?: readonly TriggerSpec[] } };
@@ -31,26 +35,27 @@ export function usersOf(all: readonly User[]): Map<string, string> {
 }
 
 /** Settles after the signal aborted and no round is under way. */
-export async function keepUsers({ caches, client, clock, log, signal }: ModuleContext): Promise<void> {
+export async function keepUsers({ caches, client, clock, log, signal }: Pick<ModuleContext, 'caches' | 'client' | 'clock' | 'log' | 'signal'>): Promise<void> {
   const kinds = [TriggerAuthentication, ClusterTriggerAuthentication];
+  const read = [ScaledObject, ScaledJob, ...kinds].map((kind) => caches.of(kind as Kind));
+  const backoff = exponentialBackoff({ baseMs: 2 * LEAST_PAUSE_MS, maxMs: MOST_BACKOFF_MS });
+  /** By what could not be written: when it is tried again. */
+  const dueMs = new Map<string, number>();
+  // Who looks earlier says that nobody uses them, and takes it back.
+  await untilAborted(Promise.all(read.map((cache) => cache.ready())), signal);
   let isStale = true;
   let pause = new AbortController();
-  const stops = [ScaledObject, ScaledJob, ...kinds].map((kind) => caches.of(kind as Kind).subscribe(() => {
+  const stops = read.map((cache) => cache.subscribe(() => {
     isStale = true;
     pause.abort();
   }));
   try {
     while (!signal.aborted) {
       pause = new AbortController();
-      if (isStale) {
-        isStale = false;
-        await round().catch((error: unknown) => {
-          isStale = true;
-          if (!signal.aborted) log.warn('who uses an authentication could not be said; it is tried again', { error });
-        });
-      }
+      isStale = false;
+      await round();
       await clock.sleep(LEAST_PAUSE_MS, signal);
-      if (!isStale) await clock.sleep(MOST_PAUSE_MS, AbortSignal.any([signal, pause.signal]));
+      if (!isStale) await clock.sleep(Math.max(0, Math.min(MOST_PAUSE_MS, ...[...dueMs.values()].map((each) => each - clock.nowMs()))), AbortSignal.any([signal, pause.signal]));
     }
   } finally {
     for (const stop of stops) stop();
@@ -58,6 +63,7 @@ export async function keepUsers({ caches, client, clock, log, signal }: ModuleCo
 
   async function round(): Promise<void> {
     const [objects, jobs] = [usersOf(caches.of(ScaledObject).list()), usersOf(caches.of(ScaledJob).list())];
+    const failing = new Set<string>();
     for (const kind of kinds) {
       for (const authentication of caches.of(kind).list()) {
         const { namespace = '', name = '' } = authentication.metadata;
@@ -66,11 +72,28 @@ export async function keepUsers({ caches, client, clock, log, signal }: ModuleCo
         const [byObjects, byJobs] = [objects.get(key), jobs.get(key)];
         if (scaledobjects === byObjects && scaledjobs === byJobs) continue;
         const status: Status = { ...others, ...(byObjects !== undefined && { scaledobjects: byObjects }), ...(byJobs !== undefined && { scaledjobs: byJobs }) };
-        await client.update(kind, { ...authentication, status }, { subresource: 'status' }).catch((error: unknown) => {
-          // It changed or went meanwhile: the next round sees it as it is.
-          if (!isApiError(error, 'Conflict', 'NotFound')) throw error;
-        });
+        if ((dueMs.get(key) ?? 0) > clock.nowMs() || !(await write(kind, { ...authentication, status }, key))) failing.add(key);
       }
     }
+    for (const key of dueMs.keys()) {
+      if (failing.has(key)) continue;
+      dueMs.delete(key);
+      backoff.forget(key);
+    }
+  }
+
+  /** Whether it need not be tried again; what fails keeps none of the others. */
+  async function write(kind: typeof kinds[number], authentication: TriggerAuthentication, key: string): Promise<boolean> {
+    try {
+      await client.update(kind, authentication, { subresource: 'status' });
+    } catch (error) {
+      // It changed or went meanwhile: the next round sees it as it is.
+      if (signal.aborted || isApiError(error, 'Conflict', 'NotFound')) return true;
+      const pauseMs = backoff.next(key);
+      dueMs.set(key, clock.nowMs() + pauseMs);
+      log.warn('who uses an authentication could not be said; it is tried again', { authentication: key, pauseMs, error });
+      return false;
+    }
+    return true;
   }
 }
