@@ -12,7 +12,7 @@ import type { LimitBounds } from './limit-range.ts';
 import { byPriority, priorityOf, resizeOf } from './priority.ts';
 
 const DEFAULT_LEAST_REPLICAS = 2;
-type Using = Pick<ModuleContext, 'client' | 'clock' | 'events' | 'kinds'>;
+type Using = Pick<ModuleContext, 'client' | 'clock' | 'events' | 'kinds' | 'log'>;
 
 /** `pods` are those that the VerticalPodAutoscaler controls; `asked` keeps, by uid, since when a resize is waited for. */
 export async function updatePods(vpa: VerticalPodAutoscaler, pods: readonly Pod[], { asked, bounds }: { asked: Map<string, number>; bounds: LimitBounds }, using: Using): Promise<void> {
@@ -88,15 +88,23 @@ type Sized = Group & { isSmall: boolean };
 const keyOf = (reference: OwnerReference | undefined): string => (reference === undefined ? '' : `${reference.kind}/${reference.name}`);
 
 /** By controller; one of which nothing can be known has none. */
-async function groupsOf(pods: readonly Pod[], { spec, metadata: { namespace } }: VerticalPodAutoscaler, { client, kinds }: Using): Promise<Map<string, Sized>> {
+async function groupsOf(pods: readonly Pod[], { spec, metadata: { namespace } }: VerticalPodAutoscaler, { client, kinds, log }: Using): Promise<Map<string, Sized>> {
   const least = spec.updatePolicy?.minReplicas ?? DEFAULT_LEAST_REPLICAS;
   const groups = new Map<string, Sized>();
   for (const [key, own] of Map.groupBy(pods, (pod) => keyOf(controllerOf(pod)))) {
     const reference = controllerOf(own[0]!);
     const kind = reference === undefined ? undefined : kinds.find(parseApiVersion(reference.apiVersion).group, reference.kind);
     if (reference === undefined || kind === undefined) continue;
-    const configured = configuredReplicas(reference, await client.get(kind, reference.name, { namespace }).catch(() => undefined), own.length);
-    if (configured !== undefined) groups.set(key, { ...groupOf(own, configured), isSmall: own.length < least });
+    try {
+      const controller = await client.get(kind, reference.name, { namespace }).catch((error: unknown) => {
+        if (!isApiError(error, 'NotFound')) throw error;
+      });
+      const configured = configuredReplicas(reference, controller ?? undefined, own.length);
+      if (configured !== undefined) groups.set(key, { ...groupOf(own, configured), isSmall: own.length < least });
+    } catch (error) {
+      // As many as there are would be a guess, by which one may go too many: the next round asks again.
+      log.warn('a controller could not be read; its pods stay as they are', { namespace, controller: key, error });
+    }
   }
   return groups;
 }

@@ -9,6 +9,7 @@ import { ApiError } from '../../api/errors.ts';
 import type { Pod } from '../../api/generated/core-v1.ts';
 import type { KubeObject } from '../../api/meta.ts';
 import { matcherOfSelector } from '../../api/selector.ts';
+import { silentLog } from '../../base/log.ts';
 import type { AdmissionRequest, ModuleContext } from '../../sdk/index.ts';
 import { initialResources } from './admit.ts';
 import { controlling, topmostController, type Candidate } from './controlling.ts';
@@ -117,15 +118,15 @@ const OWNERS: Readonly<Record<string, KubeObject>> = {
 };
 const kinds = { list: () => [], find: (_: string, kind: string) => ({ Deployment, ReplicaSet, Pod: PodKind } as Record<string, unknown>)[kind], subscribe: () => () => {} };
 
-/** What is done to the pods; `refuses` what may not be resized. */
-async function done(vpa: VerticalPodAutoscaler, pods: readonly Pod[], { refuses = false, asked = new Map<string, number>() } = {}): Promise<string[]> {
+/** What is done to the pods; `refuses` what may not be resized; `unread`: why no controller can be read. */
+async function done(vpa: VerticalPodAutoscaler, pods: readonly Pod[], { refuses = false, asked = new Map<string, number>(), unread }: { refuses?: boolean; asked?: Map<string, number>; unread?: Error } = {}): Promise<string[]> {
   const steps: string[] = [];
   const client = {
-    get: async ({ kind }: { kind: string }, name: string) => OWNERS[`${kind}/${name}`] ?? Promise.reject(new ApiError('NotFound', name)),
+    get: async ({ kind }: { kind: string }, name: string) => (unread === undefined ? undefined : Promise.reject(unread)) ?? OWNERS[`${kind}/${name}`] ?? Promise.reject(new ApiError('NotFound', name)),
     patch: async (_: unknown, name: string) => (refuses ? Promise.reject(new ApiError('Invalid', name)) : void steps.push(`resize ${name}`)),
     createSubresource: async (_: unknown, { name }: { name: string }) => void steps.push(`evict ${name}`),
   };
-  await updatePods(vpa, pods, { asked, bounds: {} }, { client, clock: { nowMs: () => NOW }, events: { event: () => {} }, kinds } as unknown as Pick<ModuleContext, 'client' | 'clock' | 'events' | 'kinds'>);
+  await updatePods(vpa, pods, { asked, bounds: {} }, { client, clock: { nowMs: () => NOW }, events: { event: () => {} }, kinds, log: silentLog } as unknown as Pick<ModuleContext, 'client' | 'clock' | 'events' | 'kinds' | 'log'>);
   return steps;
 }
 
@@ -137,6 +138,10 @@ describe('what is done', () => {
   it('fewer than the least stay', async () => {
     assert.deepEqual(await done(mode('Recreate'), four.slice(0, 1)), []);
     assert.deepEqual(await done(mode('Recreate', { minReplicas: 5 }), four), []);
+  });
+  it('none goes where nobody can say how many there should be', async () => {
+    for (const unread of [new ApiError('Forbidden', 'web-1'), new Error('socket hang up')]) assert.deepEqual(await done(mode('Recreate'), four, { unread }), []);
+    assert.deepEqual(await done(mode('Recreate'), four, { unread: new ApiError('NotFound', 'web-1') }), ['evict a', 'evict b']);
   });
   it('one that is pending goes in any case: it may wait for a node that has so much', async () => assert.deepEqual(await done(mode('Recreate'), [podOf('a', { phase: 'Pending' }), podOf('b', { phase: 'Pending' })]), ['evict a', 'evict b']));
   it('all are resized in place, since none restarts', async () => assert.deepEqual(await done(mode('InPlaceOrRecreate'), four), ['resize a', 'resize b', 'resize c', 'resize d']));
