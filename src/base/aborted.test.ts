@@ -19,7 +19,7 @@ it('a signal is waited for, and one that has aborted before is not', async () =>
 it('work is waited for until the signal aborts, also where it has aborted before', async () => {
   const ending = new AbortController();
   await untilAborted(Promise.resolve(), ending.signal);
-  await assert.rejects(untilAborted(Promise.reject(new Error('work')), ending.signal), /work/);
+  await assert.rejects(untilAborted(Promise.reject(new Error('what was asked')), ending.signal), /what was asked/);
   assert.equal(getEventListeners(ending.signal, 'abort').length, 0);
   const waiting = untilAborted(NEVER, ending.signal);
   ending.abort();
