@@ -101,6 +101,30 @@ test('slices of a set go to one rack each', async () => {
   await eventually('slices are of what is asked for, not above it', async () => (await told('above').catch(() => '')).includes(`podset slice topology rack is above the podset topology ${HOST}`));
 });
 
+test('slices of slices go to one rack each, and their parts to one host each', async () => {
+  await nodes({ n1: 'r1', n2: 'r1', n3: 'r2', n4: 'r2' }, '3');
+  await team();
+  const layers = (...of: [string, number][]) => ({ 'kueue.x-k8s.io/podset-slice-required-topology-constraints': JSON.stringify(of.map(([topology, size]) => ({ topology, size }))) });
+  await submit('wide', 8, layers(['rack', 4], [HOST, 2]), { completionMode: 'Indexed' });
+  await running('wide');
+  assert.equal(await domainsOf('wide'), 'n1:2 n2:2 n3:2 n4:2', 'no host has a third one, though there is room');
+  const { metadata } = await workload('wide');
+  const newer = await client.get(WorkloadV1beta2, metadata.name ?? '', NS);
+  assert.deepEqual(newer.spec.podSets[0]?.topologyRequest?.podsetSliceRequiredTopologyConstraints, [{ topology: 'rack', size: 4 }, { topology: HOST, size: 2 }]);
+  await eventually('its pods are past the gate, by their numbers', async () => {
+    const { items } = await client.list(Pod, { ...NS, labelSelector: 'job-name=wide' });
+    const byIndex = items.toSorted((one, other) => Number(one.metadata.labels?.['batch.kubernetes.io/job-completion-index']) - Number(other.metadata.labels?.['batch.kubernetes.io/job-completion-index']));
+    return byIndex.map(({ spec }) => (spec?.schedulingGates === undefined ? spec?.nodeSelector?.[HOST] : '')).join() === 'n1,n1,n2,n2,n3,n3,n4,n4';
+  });
+  await complete('wide');
+  await submit('many', 12, layers(['rack', 6], [HOST, 2]));
+  await waiting('many');
+  await eventually('it is told of each layer', async () => (await told('many')).includes(`topology "racks" doesn't allow to fit; 0/2 slice(s) fit on level rack; 2/6 slice(s) fit on level ${HOST}`));
+  await submit('upside-down', 4, layers([HOST, 2], ['rack', 1]));
+  await eventually('the second is of a lower level', async () => (await told('upside-down').catch(() => '')).includes(`additional slice layer topology rack must be at a lower level than ${HOST}`));
+  await assert.rejects(submit('uneven', 4, layers(['rack', 4], [HOST, 3])), /must evenly divide the parent layer size 4/);
+});
+
 test('pods that no topology placed, nodes that come and go, and evictions count', async () => {
   await nodes({ n1: 'r1' });
   await client.create(Pod, { metadata: { name: 'other', ...NS }, spec: { nodeName: 'n1', containers: [{ name: 'c', image: 'i:1', resources: { requests: { cpu: '1' } } }] } } as Pod);

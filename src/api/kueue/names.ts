@@ -33,6 +33,8 @@ export const UNCONSTRAINED_TOPOLOGY = 'kueue.x-k8s.io/podset-unconstrained-topol
 /** So many pods of a set at a time (a slice) within one domain of the level. */
 export const SLICE_TOPOLOGY = 'kueue.x-k8s.io/podset-slice-required-topology';
 export const SLICE_SIZE = 'kueue.x-k8s.io/podset-slice-size';
+/** The same for up to three levels, from the widest on, as JSON: `[{"topology": LEVEL, "size": PODS}]`. Each size is a part of the one before. */
+export const SLICE_LAYERS = 'kueue.x-k8s.io/podset-slice-required-topology-constraints';
 /** Of two templates of a job, of which one is of a single pod: they are of one flavor and near each other as one set. */
 export const POD_SET_GROUP = 'kueue.x-k8s.io/podset-group-name';
 /** A gate: until it is known to which domain of the topology the pod goes. */

@@ -107,6 +107,8 @@ export interface TopologyRequest {
   /** So many pods at a time within one domain of the level. */
   podSetSliceRequiredTopology?: string;
   podSetSliceSize?: number;
+  /** The same for several levels, from the widest on. */
+  podsetSliceRequiredTopologyConstraints?: { topology: string; size: number }[];
 }
 
 /** How many pods go to each domain; of levels that end with the node's name that one alone is told. */

@@ -10,6 +10,7 @@ import { formatQuantity, quantityMillis, quantityOf, quantityOfMilli, quantityVa
 import { untolerated } from '../../api/tolerations.ts';
 import { durationSeconds } from './duration.ts';
 import type { Reckon } from './reckon.ts';
+import { layersOf, layersRefusal } from './slice-layers.ts';
 import type { SetDemand } from './policy/quota-room.ts';
 import type { LeafNode } from './policy/topology-use.ts';
 
@@ -79,8 +80,10 @@ function otherFlavor(before: Workload | undefined, set: string, flavor: string):
   return flavors === undefined || Object.values(flavors).includes(flavor) ? undefined : `could not assign ${flavor} flavor since the original workload is assigned: ${[...new Set(Object.values(flavors))].join(',')}`;
 }
 
-function topologyOf({ required, preferred, podSetSliceRequiredTopology: slice, podSetSliceSize: size }: TopologyRequest): NonNullable<SetDemand['topology']> {
-  const slices = slice !== undefined && size !== undefined && size > 0 && { slices: { level: slice, size } };
+function topologyOf(request: TopologyRequest): NonNullable<SetDemand['topology']> {
+  const { required, preferred } = request;
+  const [outer, ...inner] = layersOf(request).map(({ topology, size = 0 }) => ({ level: topology, size }));
+  const slices = outer !== undefined && outer.size > 0 && { slices: { ...outer, ...(inner.length > 0 && { inner }) } };
   if (required !== undefined) return { mode: 'required', level: required, ...slices };
   return preferred !== undefined ? { mode: 'preferred', level: preferred, ...slices } : { mode: 'unconstrained', ...slices };
 }
@@ -89,11 +92,9 @@ function topologyOf({ required, preferred, podSetSliceRequiredTopology: slice, p
 function topologyRefusal(flavor: string, levels: readonly string[] | undefined, request: TopologyRequest | undefined, onlyTopologies: boolean): string | undefined {
   if (levels === undefined) return request === undefined ? undefined : `Flavor "${flavor}" does not support TopologyAwareScheduling`;
   if (request === undefined) return onlyTopologies ? undefined : `Flavor "${flavor}" supports only TopologyAwareScheduling`;
-  const [level, slice] = [request.required ?? request.preferred, request.podSetSliceRequiredTopology];
-  if ([level, slice].some((each) => each !== undefined && !levels.includes(each))) return `Flavor "${flavor}" does not contain the requested level`;
-  if (slice === undefined) return undefined;
-  if (request.podSetSliceSize === undefined) return 'slice topology requested, but slice size not provided';
-  return level !== undefined && levels.indexOf(level) > levels.indexOf(slice) ? `podset slice topology ${slice} is above the podset topology ${level}` : undefined;
+  const [level, layers] = [request.required ?? request.preferred, layersOf(request)];
+  if ([level, ...layers.map(({ topology }) => topology)].some((each) => each !== undefined && !levels.includes(each))) return `Flavor "${flavor}" does not contain the requested level`;
+  return layersRefusal(layers, levels, level);
 }
 
 /** Flavors' tolerations and labels are known of all of its nodes. */

@@ -3,9 +3,10 @@ import type { Job } from '../../api/batch/job.ts';
 import type { JobSet } from '../../api/jobset/types.ts';
 import type { KubeObject } from '../../api/meta.ts';
 import { forbidden, invalid, required, type FieldError } from '../../api/field-error.ts';
-import { COMPLETIONS_EQUAL_PARALLELISM, ELASTIC, MAX_EXEC_TIME, MIN_PARALLELISM, POD_SET_GROUP, PREBUILT, PREFERRED_TOPOLOGY, PRIORITY_CLASS, QUEUE_NAME, REQUIRED_TOPOLOGY, SLICE_SIZE, SLICE_TOPOLOGY, UNCONSTRAINED_TOPOLOGY } from '../../api/kueue/names.ts';
+import { COMPLETIONS_EQUAL_PARALLELISM, ELASTIC, MAX_EXEC_TIME, MIN_PARALLELISM, POD_SET_GROUP, PREBUILT, PREFERRED_TOPOLOGY, PRIORITY_CLASS, QUEUE_NAME, REQUIRED_TOPOLOGY, SLICE_LAYERS, SLICE_SIZE, SLICE_TOPOLOGY, UNCONSTRAINED_TOPOLOGY } from '../../api/kueue/names.ts';
 import { dns1123SubdomainErrors, labelKeyErrors } from '../../api/names.ts';
 import { asksToBeElastic, isTrue } from './asks.ts';
+import { sliceLayerErrors } from './slice-layers.ts';
 
 const TOPOLOGY_ANNOTATIONS = [REQUIRED_TOPOLOGY, PREFERRED_TOPOLOGY, UNCONSTRAINED_TOPOLOGY];
 const labelPath = (key: string): string => `metadata.labels[${key}]`;
@@ -89,7 +90,7 @@ function groupNameErrors(annotations: Readonly<Record<string, string>>, at: stri
   const name = annotations[POD_SET_GROUP];
   if (name === undefined) return [];
   const errors = /^\d+$/.test(name) ? [invalid(at, name, 'must not be a number')] : [];
-  for (const key of [SLICE_SIZE, SLICE_TOPOLOGY]) if (annotations[key] !== undefined) errors.push(forbidden(at, `may not be set when '${key}' is specified`));
+  for (const key of [SLICE_SIZE, SLICE_TOPOLOGY, SLICE_LAYERS]) if (annotations[key] !== undefined) errors.push(forbidden(at, `may not be set when '${key}' is specified`));
   return annotations[PREFERRED_TOPOLOGY] === undefined && annotations[REQUIRED_TOPOLOGY] === undefined ? [...errors, forbidden(at, `may not be set when neither '${PREFERRED_TOPOLOGY}' nor '${REQUIRED_TOPOLOGY}' is specified`)] : errors;
 }
 
@@ -117,7 +118,7 @@ export function topologyErrors(annotations: Readonly<Record<string, string>> = {
   for (const key of [REQUIRED_TOPOLOGY, PREFERRED_TOPOLOGY, SLICE_TOPOLOGY]) if (annotations[key] !== undefined) errors.push(...labelKeyErrors(annotations[key]).map((each) => invalid(`${path}[${key}]`, annotations[key], each)));
   const anywhere = annotations[UNCONSTRAINED_TOPOLOGY];
   if (anywhere !== undefined && !isBoolean(anywhere)) errors.push(invalid(`${path}[${UNCONSTRAINED_TOPOLOGY}]`, anywhere, 'must be a boolean value'));
-  errors.push(...groupNameErrors(annotations, `${path}[${POD_SET_GROUP}]`));
+  errors.push(...groupNameErrors(annotations, `${path}[${POD_SET_GROUP}]`), ...sliceLayerErrors(annotations, path, pods));
   const [size, at] = [annotations[SLICE_SIZE], `${path}[${SLICE_SIZE}]`];
   if (annotations[SLICE_TOPOLOGY] === undefined) return size === undefined ? errors : [...errors, forbidden(at, `may not be set when '${SLICE_TOPOLOGY}' is not specified`)];
   if (size === undefined) return [...errors, required(at, `must be set when '${SLICE_TOPOLOGY}' is specified`)];

@@ -1,8 +1,10 @@
 /** Pods of a group by what is alike of them: each sort is one set of the Workload. Source: Kueue, jobs/pod constructGroupPodSets and getRoleHash. */
 import { createHash } from 'node:crypto';
 import type { Container, Pod, PodSpec } from '../../api/generated/core-v1.ts';
-import { MAIN, POD_SET_GROUP, PREFERRED_TOPOLOGY, REQUIRED_TOPOLOGY, ROLE_HASH, SLICE_SIZE, SLICE_TOPOLOGY, UNCONSTRAINED_TOPOLOGY } from '../../api/kueue/names.ts';
+import { MAIN, POD_SET_GROUP, PREFERRED_TOPOLOGY, REQUIRED_TOPOLOGY, ROLE_HASH, SLICE_LAYERS, SLICE_SIZE, SLICE_TOPOLOGY, UNCONSTRAINED_TOPOLOGY } from '../../api/kueue/names.ts';
 import type { PodSet, TopologyRequest, Workload } from '../../api/kueue/types.ts';
+import { isTrue } from './asks.ts';
+import { sliceLayersOf } from './slice-layers.ts';
 
 /** Pods that are alike are one set. Of a group of one sort that is not all there yet, `total` is the count. */
 export function podSetsOf(pods: readonly Pod[], total: number): PodSet[] {
@@ -52,10 +54,12 @@ export function setOf({ metadata, spec }: Pod, { spec: { podSets } }: Workload):
 export function topologyRequestOf(annotations: Readonly<Record<string, string>> = {}, more: Pick<TopologyRequest, 'podIndexLabel' | 'subGroupIndexLabel' | 'subGroupCount'> = {}): TopologyRequest | undefined {
   const [required, preferred, slices] = [annotations[REQUIRED_TOPOLOGY], annotations[PREFERRED_TOPOLOGY], annotations[SLICE_TOPOLOGY]];
   const size = Number(annotations[SLICE_SIZE]);
-  const sliced = slices !== undefined && { podSetSliceRequiredTopology: slices, ...(Number.isInteger(size) && size > 0 && { podSetSliceSize: size }) };
+  const layers = sliceLayersOf(annotations[SLICE_LAYERS]);
+  const one = slices !== undefined && { podSetSliceRequiredTopology: slices, ...(Number.isInteger(size) && size > 0 && { podSetSliceSize: size }) };
+  const sliced = Array.isArray(layers) ? { podsetSliceRequiredTopologyConstraints: layers } : one;
   const group = annotations[POD_SET_GROUP] !== undefined && { podSetGroupName: annotations[POD_SET_GROUP] };
   if (required !== undefined) return { required, ...sliced, ...group, ...more };
   if (preferred !== undefined) return { preferred, ...sliced, ...group, ...more };
-  if (annotations[UNCONSTRAINED_TOPOLOGY] === 'true') return { unconstrained: true, ...sliced, ...more };
+  if (isTrue(annotations[UNCONSTRAINED_TOPOLOGY] ?? '')) return { unconstrained: true, ...sliced, ...more };
   return sliced === false ? undefined : { ...sliced, ...more };
 }

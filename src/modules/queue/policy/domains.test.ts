@@ -40,6 +40,9 @@ const oneRack = (...rooms: number[]) => hosts(Object.fromEntries(rooms.map((room
 const ownRacks = (rooms: Readonly<Record<string, number>>) => hosts(Object.fromEntries(Object.entries(rooms).map(([path, room]) => { const [block, host] = path.split('/'); return [`${block}/r-${host}/${host}`, room]; })));
 const within = (level: string, size?: number, slice = 'host'): TopologyRequest => ({ mode: 'required', level, ...(size !== undefined && { slices: { level: slice, size } }) });
 const near = (level: string, size?: number, slice = 'host'): TopologyRequest => ({ ...within(level, size, slice), mode: 'preferred' });
+/** Blocks of two racks of two hosts, with so much room on each. */
+const even = (blocks: number, room: number) => hosts(Object.fromEntries(Array.from({ length: blocks * 4 }, (_, index) => [`b${Math.floor(index / 4)}/r${Math.floor(index / 2)}/x${index}`, room])));
+const layered = (mode: TopologyRequest['mode'], level: string | undefined, ...[outer, ...inner]: [string, number][]): TopologyRequest => ({ mode, ...(level !== undefined && { level }), slices: { level: outer![0], size: outer![1], inner: inner.map(([each, size]) => ({ level: each, size })) } });
 const sliced = (size: number, slice: string): TopologyRequest => ({ mode: 'unconstrained', slices: { level: slice, size } });
 
 const KUEUE: readonly [what: string, leaves: ReturnType<typeof hosts>, TopologyRequest, pods: number, expected: string][] = [
@@ -70,11 +73,49 @@ const KUEUE: readonly [what: string, leaves: ReturnType<typeof hosts>, TopologyR
   ['only slices, of a host', oneRack(3, 3, 3), sliced(2, 'host'), 6, 'x1:2 x2:2 x3:2'],
   ['only slices, in several blocks', SCATTERED, sliced(2, 'host'), 6, 'x1:4 x4:2'],
   ['only slices, in racks', THREE, sliced(2, 'rack'), 4, 'x2:1 x3:1 x6:2'],
+  ['slices of slices: the block for all, in halves of racks', even(2, 8), layered('required', 'block', ['block', 32], ['rack', 16]), 32, 'x0:8 x1:8 x2:8 x3:8'],
+  ['slices of slices: each rack has a multiple', hosts({ 'b1/r1/x1': 5, 'b1/r2/x2': 4, 'b1/r3/x3': 2 }), layered('required', 'block', ['block', 8], ['rack', 2]), 8, 'x1:4 x2:4'],
+  ['slices of slices: what is left of a rack is no room', hosts({ 'b1/r1/x1': 3, 'b1/r2/x2': 3, 'b1/r3/x3': 3, 'b2/r4/x4': 4, 'b2/r5/x5': 4 }), layered('required', 'block', ['block', 8], ['rack', 4]), 8, 'x4:4 x5:4'],
+  ['slices of slices: hosts of a level between are cut, too', hosts({ 'b1/r1/x1': 3, 'b1/r1/x2': 3, 'b1/r2/x3': 2, 'b1/r2/x4': 2 }), layered('required', 'block', ['block', 4], ['host', 2]), 8, 'x1:2 x2:2 x3:2 x4:2'],
+  ['slices of slices: anywhere', even(2, 4), layered('unconstrained', undefined, ['rack', 4], ['host', 2]), 8, 'x0:4 x1:4'],
+  ['slices of slices: a last one that is not whole', even(1, 4), layered('required', 'block', ['rack', 8], ['host', 4]), 10, 'x0:4 x1:4 x2:2'],
   ['a last slice that is not whole', oneRack(4, 2), within('rack', 2), 5, 'x1:4 x2:1'],
 ];
 for (const [what, leaves, request, pods, expected] of KUEUE) {
   it(`Kueue: ${what}`, () => assert.equal(told(assignDomains(LEVELS.slice(0, leaves[0]!.values.length), leaves, request, pods)), expected));
 }
+
+it('tells of each layer for how many of its slices there is room', () => {
+  const found = assignDomains(LEVELS, hosts({ 'b1/r1/x1': 3, 'b1/r2/x2': 5, 'b2/r3/x3': 1 }), layered('required', 'block', ['rack', 4], ['host', 2]), 8);
+  assert.deepEqual(found, { fits: 1, layers: [{ level: 'rack', fits: 1, wanted: 2 }, { level: 'host', fits: 3, wanted: 4 }] });
+});
+
+it('gives slices of slices whole groups at each level', () => {
+  let seed = 11;
+  const random = (most: number): number => (seed = (seed * 1_103_515_245 + 12_345) % 2_147_483_648) % most;
+  let placed = 0;
+  for (let round = 0; round < 4_000; round++) {
+    const leaves = hosts(Object.fromEntries(Array.from({ length: 2 + random(12) }, (_, index) => [`b${random(2)}/r${random(3)}/x${index}`, random(9)])));
+    const [small, times] = [1 + random(3), 1 + random(3)];
+    const count = small * times * (1 + random(3));
+    const [outer, inner] = ([['block', 'rack'], ['rack', 'host'], ['block', 'host']] as const)[random(3)]!;
+    const found = assignDomains(LEVELS, leaves, layered((['required', 'preferred', 'unconstrained'] as const)[random(3)]!, 'block', [outer, small * times], [inner, small]), count);
+    if ('fits' in found) continue;
+    placed++;
+    assert.equal(found.reduce((sum, each) => sum + each.count, 0), count);
+    for (const [level, size] of [[outer, small * times], [inner, small]] as const) {
+      const inDomains = new Map<string, number>();
+      for (const { values, count: pods } of found) {
+        const domain = values.slice(0, LEVELS.indexOf(level) + 1).join('/');
+        inDomains.set(domain, (inDomains.get(domain) ?? 0) + pods);
+      }
+      for (const [domain, pods] of inDomains) assert.equal(pods % size, 0, `${domain}: ${pods}`);
+    }
+    const room = new Map(leaves.map((each) => [each.values.join('/'), each.count]));
+    assert.ok(found.every((each) => each.count > 0 && each.count <= room.get(each.values.join('/'))!));
+  }
+  assert.ok(placed > 1_000, `${placed} of 4000`);
+});
 
 it('gives all their place or none, never more than there is room for, and slices whole', () => {
   let seed = 7;

@@ -1,5 +1,5 @@
 /** The room of flavors whose pods are placed by topology: what their nodes have, less what jobs take. */
-import { assignDomains, type DomainCount } from './domains.ts';
+import { assignDomains, type DomainCount, type TooFew } from './domains.ts';
 import { assignLed } from './led-domains.ts';
 import type { SetDemand, SetPlacement } from './quota-room.ts';
 
@@ -83,7 +83,7 @@ export class TopologyUse {
     if (set.count === 0) return placementIn(flavor, known, perPod, []);
     const rooms = known.leaves.filter((leaf) => mayUse(set, leaf)).map((leaf) => ({ values: leaf.values, count: this.#roomOf(flavor, leaf, perPod, known.told) }));
     const found = rooms.length === 0 ? { fits: 0 } : assignDomains(known.levels, rooms, set.topology ?? { mode: 'unconstrained' }, set.count);
-    return 'fits' in found ? tooFew(known.topology, found.fits, set.count, set.topology?.slices?.size ?? 1) : placementIn(flavor, known, perPod, found);
+    return 'fits' in found ? tooFew(known.topology, found, set.count, set.topology?.slices?.size ?? 1) : placementIn(flavor, known, perPod, found);
   }
 
   /** Of two sets the smaller one leads; of equals the second one. */
@@ -97,7 +97,7 @@ export class TopologyUse {
       return { values: leaf.values, count: follow(), besideLeader: leads ? follow(own) : undefined };
     });
     const found = assignLed(known.levels, rooms, others.topology ?? { mode: 'preferred' }, others.count);
-    if ('fits' in found) return tooFew(known.topology, found.fits, others.count, 1);
+    if ('fits' in found) return tooFew(known.topology, found, others.count, 1);
     const of = new Map([[leader, placementIn(flavor, known, own, [found.leader])], [others, placementIn(flavor, known, theirs, found.others)]]);
     return sets.map((each) => of.get(each)!);
   }
@@ -182,7 +182,8 @@ function placementIn(flavor: string, { levels, told }: TopologyFlavor, perPod: R
   return { flavor, levels: levels.slice(-told), domains: domains.map(({ values, count }) => ({ values: values.slice(-told), count })), perPod };
 }
 
-function tooFew(topology: string, fits: number, count: number, size: number): string {
+function tooFew(topology: string, { fits, layers }: TooFew, count: number, size: number): string {
+  if (layers !== undefined) return [`topology "${topology}" doesn't allow to fit`, ...layers.map((each) => `${each.fits}/${each.wanted} slice(s) fit on level ${each.level}`)].join('; ');
   const all = `${Math.ceil(count / size)} ${size > 1 ? 'slice' : 'pod'}(s)`;
   return fits === 0 ? `topology "${topology}" doesn't allow to fit any of ${all}` : `topology "${topology}" allows to fit only ${fits} out of ${all}`;
 }
