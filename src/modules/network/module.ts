@@ -41,7 +41,7 @@ function createNetworkModule(): Module {
   let book: Book | undefined;
   let seesBridged = true;
   let ranges: readonly string[] = [];
-  let proxyFailure: () => string | undefined = () => undefined;
+  let proxyFailure: (service: string) => string | undefined = () => undefined;
   const toldOfTurns = new Set<() => void>();
   let otherRanges: () => Promise<readonly string[]> = async () => [];
 
@@ -53,7 +53,7 @@ function createNetworkModule(): Module {
     reads: [Service, EndpointSlice, Endpoints, Namespace, Node, Pod, NetworkPolicy, LoadBalancingPolicy, ServiceCIDR, IPAddress] as never,
     writes: [Service, EndpointSlice, Endpoints, ServiceCIDR] as never,
     admissions: [serviceAllocator(() => book)],
-    controllers: [loadBalancerController(() => ranges), policyStatus({ whyNone: () => proxyFailure(), follow: (turned) => (toldOfTurns.add(turned), () => void toldOfTurns.delete(turned)) }), serviceRangeController(() => otherRanges()), serviceAddressController],
+    controllers: [loadBalancerController(() => ranges), policyStatus({ whyNone: (service) => proxyFailure(service), follow: (turned) => (toldOfTurns.add(turned), () => void toldOfTurns.delete(turned)) }), serviceRangeController(() => otherRanges()), serviceAddressController],
     async start(context) {
       const { loadBalancerCidr, podCidr, ipv6 } = context.machine.network;
       ranges = [loadBalancerCidr, ...(ipv6 === undefined ? [] : [ipv6.loadBalancerCidr])];
@@ -70,7 +70,7 @@ function createNetworkModule(): Module {
       context.route(serviceProxyRoute(context));
       const folder = join(machine.runFolder, 'haproxy');
       const proxies = createProxiedServices({ program: machine.programs.haproxy ?? 'haproxy', folder, gatewayIp: machine.network.gatewayIp, gatewayIp6: machine.network.ipv6?.gatewayIp, nodeName: machine.nodeName, podOf: (key) => caches.of(Pod).get(key), zone: () => zoneOf(caches.of(Node).get(machine.nodeName)), others: () => othersOf(caches.of(Node).list(), { nodeName: machine.nodeName, podCidr: machine.network.podCidr }), turned: () => toldOfTurns.forEach((tell) => tell()), log: context.log, signal });
-      proxyFailure = () => proxies.failure();
+      proxyFailure = (service) => proxies.failure(service);
       const health = createRulesHealth(() => context.clock.nowMs());
       context.metrics?.(async () => health.metrics() + (await proxies.metrics()));
       const shared = { proxies, policies: caches.of(LoadBalancingPolicy), networkPolicies: caches.of(NetworkPolicy), pods: caches.of(Pod), nodes: caches.of(Node), services: caches.of(Service), slices: caches.of(EndpointSlice), nft: machine.programs.nft ?? 'nft', conntrack: machine.programs.conntrack, log: context.log, signal };

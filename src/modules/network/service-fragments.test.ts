@@ -20,12 +20,19 @@ const [ONE, ANOTHER, THIRD] = Array.from({ length: 3_000 }, (_, index) => `web-$
 function world(asked: (key: string) => void = () => {}) {
   const [services, slices, told, again] = [memoryCache<Service>(), memoryCache<EndpointSlice>(), [] as string[], [] as string[]];
   indexSlices(slices);
+  const refused = new Map<string, string>();
   const proxies: ProxiedServices = {
     want: async (key, wanted) => {
-      if (wanted?.metadata.annotations !== undefined) asked(key);
+      refused.delete(key);
+      try {
+        if (wanted?.metadata.annotations !== undefined) asked(key);
+      } catch (error) {
+        refused.set(key, (error as Error).message);
+        throw error;
+      }
       return new Map();
     },
-    flush: async () => {}, settle: async () => {}, metrics: async () => '', failure: () => undefined, pid: () => undefined,
+    flush: async () => {}, settle: async () => {}, metrics: async () => '', failure: (key) => refused.get(key), pid: () => undefined,
   };
   const fragments = createServiceFragments({
     services, slices, proxies, log: silentLog, whoIsIsolated: () => NOBODY, events: { event: (about, _type, reason, message) => void told.push(`${about.metadata.name} ${reason} ${message}`) },

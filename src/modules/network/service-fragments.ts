@@ -13,7 +13,7 @@ import { isProxied, weightsError, weightsOf } from '../../sdk/load-balancing/set
 import { createBlocks } from './blocks.ts';
 import { confinedClients, isolatedEndpoints } from './isolation.ts';
 import { createLoopbackPorts } from './loopback-ports.ts';
-import { whyNone, type ProxiedServices } from './proxy/proxied.ts';
+import type { ProxiedServices } from './proxy/proxied.ts';
 import type { Fragment } from './fragment.ts';
 import { othersOf, type RuleFacts } from './rule-facts.ts';
 import { withoutLocal, type WithoutLocal } from './service-choices.ts';
@@ -77,8 +77,6 @@ export function createServiceFragments(input: FragmentSources): ServiceFragments
   const lacking = new Map<string, WithoutLocal>();
   /** Services that ask for a proxy. */
   const asking = new Set<string>();
-  /** Why the proxy has no place for some of them. */
-  const refused = new Map<string, string>();
   /** Whose rules of before are none any more once what was given is written. */
   const given = new Set<string>();
   let judged = NOBODY;
@@ -97,7 +95,6 @@ export function createServiceFragments(input: FragmentSources): ServiceFragments
     blocks.release(chains.get(key) ?? []);
     chains.delete(key);
     lacking.delete(key);
-    refused.delete(key);
   }
 
   /** The rules alone. */
@@ -112,12 +109,10 @@ export function createServiceFragments(input: FragmentSources): ServiceFragments
 
   /** One that the proxy has no place for leaves the others theirs. */
   async function proxyFor(key: string, service: Service | undefined, own: readonly EndpointSlice[]): Promise<RuleFacts['proxied']> {
-    refused.delete(key);
     try {
       return await proxies?.want(key, service, own, family);
     } catch (error) {
       log.error('HAProxy has no place for a service: it is shared round robin for now', { service: key, error });
-      refused.set(key, whyNone(error));
       input.lookAgain(key, RETRY_PROXY_MS);
       return undefined;
     }
@@ -150,10 +145,10 @@ export function createServiceFragments(input: FragmentSources): ServiceFragments
   }
 
   /** Whoever asks for HAProxy whether it can be had. */
-  function tell(keys: readonly string[], why: string | undefined): void {
+  function tell(keys: readonly string[]): void {
     for (const key of keys) {
       const service = asking.has(key) ? services.get(key) : undefined;
-      if (service !== undefined) tellings.proxy(service, key, refused.get(key) ?? why);
+      if (service !== undefined) tellings.proxy(service, key, proxies?.failure(key));
     }
   }
 
@@ -186,11 +181,11 @@ export function createServiceFragments(input: FragmentSources): ServiceFragments
       await find(keys, { byProxy: true }, found);
       try {
         await proxies?.flush();
-        tell(keys, undefined);
+        tell(keys);
       } catch (error) {
         log.error('HAProxy cannot be had: services of least connection are shared round robin for now', { error });
         await find(keys, { byProxy: false }, found);
-        tell(keys, whyNone(error));
+        tell(keys);
         for (const key of keys) input.lookAgain(key, RETRY_PROXY_MS);
       }
       for (const key of found.keys()) given.add(key);

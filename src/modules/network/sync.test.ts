@@ -126,7 +126,7 @@ inFolder('a Service that asks for HAProxy where there is none is shared by the k
   slices.set(slice('least', ['10.61.0.2', '10.61.0.3']));
   await sync.idle();
   assert.equal(told.length, 1, told.join('\n'));
-  assert.match(proxies.failure() ?? '', /haproxy/);
+  assert.match(proxies.failure('default/least') ?? '', /haproxy/);
   assert.match(told[0]!, /^least SharedByKernel HAProxy cannot be had: as long as it is so, .*: .*haproxy/);
   stop.abort();
   await sync.settled();

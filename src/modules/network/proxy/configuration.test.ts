@@ -56,6 +56,17 @@ test('weights change by commands, and a slot that is given up weighs 1 again', (
   assert.deepEqual(['0', '256', '257', '-1', 'x', ''].map((value) => weightOf({ metadata: { annotations: { 'llmos.dev/weight': value } } })), [0, 256, 1, 1, 1, 1]);
 });
 
+test('where clients stay with their endpoint, one that weighs 0 is led to no more; who is to be led to comes first', () => {
+  const weighed = (...weights: number[]): Frontend => ({ ...web(), stickySeconds: 60, endpoints: weights.map((weight, index) => ({ address: `10.0.0.${index}`, port: 80, weight })) });
+  const slots = slotsFor([weighed(0, 3)]);
+  assert.match(configurationOf([weighed(0, 3)], { gatewayIp: '10.0.0.1', socket: '/x', peers: '/p', ranges: '/x.map' }, slots), /server s0 10\.0\.0\.0:80 weight 0 disabled\n {2}server s1 10\.0\.0\.1:80 weight 3\n/);
+  const set = (index: number, ...words: string[]): string[] => words.map((each) => `set server default:web:80/s${index} ${each}`);
+  assert.deepEqual(commandsFor([weighed(1, 0)], slots), [...set(0, 'weight 1', 'state ready'), ...set(1, 'state maint', 'weight 0')]);
+  assert.deepEqual(commandsFor([weighed(0, 0, 2)], slots), [...set(2, 'addr 10.0.0.2 port 80', 'weight 2', 'state ready'), ...set(0, 'state maint', 'weight 0')]);
+  assert.deepEqual(commandsFor([weighed()], slots), [...set(0, 'weight 1'), ...set(1, 'weight 1'), ...set(2, 'state maint', 'weight 1')]);
+  assert.deepEqual([...slots.values()].flat().filter((each) => each !== undefined), []);
+});
+
 test('health checks and slow start are lines of each server; a change of them is a reload', () => {
   const annotated = (annotations: Record<string, string>): Service => ({ metadata: { name: 'web', annotations: { 'llmos.dev/load-balancing': 'least-connection', ...annotations } } });
   const frontend = (annotations: Record<string, string>): Frontend => ({ ...web(2), settings: proxySettingsOf(annotated(annotations)) });

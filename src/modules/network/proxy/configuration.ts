@@ -87,7 +87,8 @@ function sectionOf(frontend: Frontend, facts: ProxyFacts, slots: readonly (Endpo
   const more = `${frontend.wire === 'h2c' ? ' proto h2' : ''}${serverWords(settings, isHttp(frontend))}`;
   slots.forEach((endpoint, index) => {
     const weight = weightOf(endpoint) === 1 ? '' : ` weight ${weightOf(endpoint)}`;
-    lines.push(endpoint === undefined || endpoint.leaving ? `  server s${index} ${facts.gatewayIp}:1 disabled${more}` : `  server s${index} ${keyOf(endpoint)}${weight}${more}`);
+    const state = isReady(frontend, endpoint) ? '' : ' disabled';
+    lines.push(endpoint === undefined || endpoint.leaving ? `  server s${index} ${facts.gatewayIp}:1${state}${more}` : `  server s${index} ${keyOf(endpoint)}${weight}${state}${more}`);
   });
   return lines;
 }
@@ -155,11 +156,15 @@ function slotsNeeded(endpoints: readonly Endpoint[], own: readonly (Endpoint | u
  */
 export function commandsFor(wanted: readonly Frontend[], slots: Slots): string[] {
   const commands: string[] = [];
-  for (const { name, endpoints, settings } of wanted) {
+  for (const frontend of wanted) {
+    const { name, endpoints, settings } = frontend;
     const own = slots.get(name) ?? [];
     const missing = new Map(endpoints.map((each) => [keyOf(each), each]));
     const weigh = (index: number, before: Endpoint | undefined, after: Endpoint | undefined): void => {
       if (weightOf(before) !== weightOf(after)) commands.push(`set server ${name}/s${index} weight ${weightOf(after)}`);
+    };
+    const turn = (index: number, before: Endpoint | undefined, after: Endpoint | undefined): void => {
+      if (isReady(frontend, before) !== isReady(frontend, after)) commands.push(`set server ${name}/s${index} state ${isReady(frontend, after) ? 'ready' : 'maint'}`);
     };
     const newOnes = new Map([...missing].filter(([key]) => !own.some((each) => each !== undefined && keyOf(each) === key)));
     const come = (): void => {
@@ -168,23 +173,27 @@ export function commandsFor(wanted: readonly Frontend[], slots: Slots): string[]
         if (index < 0) break; // those that are leaving have the rest; the next reload makes room
         commands.push(`set server ${name}/s${index} addr ${endpoint.address} port ${endpoint.port}`);
         weigh(index, undefined, endpoint);
-        commands.push(`set server ${name}/s${index} state ready`);
+        turn(index, undefined, endpoint);
         own[index] = endpoint;
         newOnes.delete(key);
       }
     };
+    const isShared = (endpoint: Endpoint | undefined): boolean => isReady(frontend, endpoint) && weightOf(endpoint) > 0;
     // Requests come in between two commands, and must find somebody. Else who comes has the slot of who went, since consistent hashing goes by slots.
-    if (!own.some((each) => each !== undefined && each.leaving !== true && missing.has(keyOf(each)))) come();
-    own.forEach((endpoint, index) => {
+    if (!own.some((each) => isShared(each) && isShared(missing.get(keyOf(each!))))) come();
+    const change = (endpoint: Endpoint | undefined, index: number): void => {
       if (endpoint === undefined) return;
       const kept = missing.get(keyOf(endpoint));
       if (kept === undefined && endpoint.leaving) return;
       const next = kept ?? (settings?.drainMs === undefined ? undefined : { address: endpoint.address, port: endpoint.port, leaving: true });
-      if (kept === undefined) commands.push(`set server ${name}/s${index} state maint`);
+      if (!isReady(frontend, next)) turn(index, endpoint, next);
       weigh(index, endpoint, next);
-      if (kept !== undefined && endpoint.leaving) commands.push(`set server ${name}/s${index} state ready`);
+      if (isReady(frontend, next)) turn(index, endpoint, next);
       own[index] = next;
-    });
+    };
+    // Who is to get something first, for the same reason.
+    const before = [...own.entries()];
+    for (const isNext of [true, false]) for (const [index, endpoint] of before) if (isShared(endpoint === undefined ? undefined : missing.get(keyOf(endpoint))) === isNext) change(endpoint, index);
     come();
   }
   return commands;
@@ -202,6 +211,14 @@ export function commandsAfterDrain(name: string, endpoint: Endpoint, slots: Slot
 /** Of the answer to `show sess`: the sessions that a slot has. A process that was told to end knows no other way to name them. */
 export function sessionsAt(name: string, index: number, answer: string): string[] {
   return answer.split('\n').filter((line) => line.includes(` be=${name} srv=s${index} `)).map((line) => line.slice(0, line.indexOf(':')));
+}
+
+/**
+ * Whether a slot may be led to. Where clients stay with their endpoint, one that is to get nothing new is not: a weight of 0 alone turns away only those whom
+ * HAProxy does not know yet (configuration manual, `weight`).
+ */
+function isReady({ stickySeconds }: Frontend, endpoint: Endpoint | undefined): boolean {
+  return endpoint !== undefined && endpoint.leaving !== true && (stickySeconds === undefined || weightOf(endpoint) > 0);
 }
 
 /** Free slots weigh 1. */

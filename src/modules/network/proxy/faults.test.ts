@@ -1,6 +1,6 @@
 /** A real HAProxy before servers that are ill, and killed itself. */
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
 import { Agent } from 'node:http';
 import { join } from 'node:path';
@@ -9,6 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { isRunning } from '../../../base/sys/is-running.ts';
 import { askHaproxy } from '../../../sdk/haproxy/commands.ts';
 import { openLine } from '../../../sdk/haproxy/line.ts';
+import { haproxyFiles } from '../../../sdk/haproxy/process.ts';
 import { eventually } from '../../../sdk/testing/eventually.ts';
 import { stopProcess } from '../../../sdk/testing/stop-process.ts';
 import { ask, HaproxyOnLoopback, net } from '../testing/haproxy-on-loopback.ts';
@@ -170,9 +171,12 @@ describe('HAProxy before ill servers', { skip: existsSync('/usr/sbin/haproxy') ?
     await eventually(async () => (await conversations()) === 1, { what: 'that of before has let go' });
 
     const first = haproxy.proxies.pid();
+    const { configuration } = haproxyFiles(join(haproxy.folder, 'haproxy'));
+    const taken = readFileSync(configuration, 'utf8');
     await writeFile(fails, '');
     await assert.rejects(haproxy.carry('failing', wish, [other!], 'http'));
     assert.deepEqual([haproxy.proxies.pid(), await ask(port)], [first, '86']);
+    assert.equal(readFileSync(configuration, 'utf8'), taken, 'the next llmos finds what runs, and not what was refused');
     await eventually(async () => (await conversations()) === 1, { what: 'no conversation is left open' });
     await haproxy.proxies.flush();
     assert.notEqual(haproxy.proxies.pid(), first);

@@ -3,7 +3,7 @@
  * one finds it by its pid file, whose process must run our configuration file. Watched by a connection to it that stays open, so that its
  * end is known at once; a killed one is started again, with back-off.
  */
-import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Log } from '../../../base/log.ts';
 import { tellHaproxy } from '../../../sdk/haproxy/commands.ts';
@@ -70,6 +70,11 @@ export function createHaproxy({ program, folder, gatewayIp, gatewayIp6, log, sig
     return group;
   }
 
+  function writeConfiguration(text: string | Buffer): void {
+    writeFileSync(`${files.configuration}.new`, text, { mode: 0o600 });
+    renameSync(`${files.configuration}.new`, files.configuration);
+  }
+
   async function load(frontends: readonly Frontend[]): Promise<void> {
     await endSilent(folder);
     const earlier = keeper.line === undefined && loaded.length === 0 && haproxyPid(folder) !== undefined ? await leaving.slotsOfEarlier() : undefined;
@@ -78,8 +83,8 @@ export function createHaproxy({ program, folder, gatewayIp, gatewayIp6, log, sig
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     const inheritance = listening.take(frontends.flatMap((each) => placesOf(each, { gatewayIp, gatewayIp6 })));
     writeFileSync(ranges, SIGNAL_RANGES, { mode: 0o600 });
-    writeFileSync(`${files.configuration}.new`, configurationOf(frontends, { gatewayIp, gatewayIp6, socket: files.socket, peers: files.peers, ranges, listening: inheritance, group: ownGroup() }, nextSlots), { mode: 0o600 });
-    renameSync(`${files.configuration}.new`, files.configuration);
+    const configurationBefore = existsSync(files.configuration) ? readFileSync(files.configuration) : undefined;
+    writeConfiguration(configurationOf(frontends, { gatewayIp, gatewayIp6, socket: files.socket, peers: files.peers, ranges, listening: inheritance, group: ownGroup() }, nextSlots));
     const pid = haproxyPid(folder);
     // Without a line to it, it is of the time before we came.
     if (pid !== undefined && keeper.line === undefined) migrateWaiting();
@@ -89,6 +94,9 @@ export function createHaproxy({ program, folder, gatewayIp, gatewayIp6, log, sig
     try {
       await startHaproxy(program, folder, { passing, fds: inheritance.fds, timeoutMs: READY_MS });
     } catch (error) {
+      // The ports of what runs stand in the one of before, for the next llmos.
+      if (configurationBefore === undefined) rmSync(files.configuration, { force: true });
+      else writeConfiguration(configurationBefore);
       if (former !== keeper.line) former?.close();
       throw error;
     }

@@ -16,7 +16,7 @@ import { memoryCache, type MemoryCache } from '../../../sdk/testing/memory-cache
 import { policyStatus } from './policies.ts';
 
 /** As `status reason message`. */
-async function programmed(spec: Partial<LoadBalancingPolicySpec>, { protocol = 'TCP', whyNone }: { protocol?: string; whyNone?: string } = {}): Promise<string> {
+async function programmed(spec: Partial<LoadBalancingPolicySpec>, { protocol = 'TCP', whyNone, forWhom = 'shop/web' }: { protocol?: string; whyNone?: string; forWhom?: string } = {}): Promise<string> {
   const known = new Map<unknown, MemoryCache<KubeObject>>([Pod, Service, EndpointSlice, LoadBalancingPolicy, NetworkPolicy].map((kind) => [kind, memoryCache<KubeObject>()]));
   const policy: LoadBalancingPolicy = { metadata: { name: 'p', namespace: 'shop', uid: 'u' }, spec: { targetRefs: [{ kind: 'Service', name: 'web' }], ...spec } };
   known.get(Service)!.set({ metadata: { name: 'web', namespace: 'shop' }, spec: { clusterIP: '10.2.0.9', ports: [{ port: 80, protocol }] } } as KubeObject);
@@ -24,7 +24,7 @@ async function programmed(spec: Partial<LoadBalancingPolicySpec>, { protocol = '
   let written: LoadBalancingPolicy | undefined;
   const client = { update: async (_kind: Kind, object: LoadBalancingPolicy) => (written = object) };
   const context = { client, caches: { of: (kind: unknown) => known.get(kind) }, clock: { nowMs: () => 0 } } as unknown as ReconcileContext;
-  await policyStatus({ whyNone: () => whyNone, follow: () => () => {} }).reconcile('shop/p', policy, context);
+  await policyStatus({ whyNone: (service) => (service === forWhom ? whyNone : undefined), follow: () => () => {} }).reconcile('shop/p', policy, context);
   const { status = '', reason = '', message = '' } = written?.status?.conditions?.find(({ type }) => type === 'Programmed') ?? {};
   return `${status} ${reason} ${message}`;
 }
@@ -33,6 +33,7 @@ test('connections are shared as a policy says where what it asks for can be had'
   const fine = 'True Programmed connections are shared as it says';
   assert.deepEqual(await programmed({ algorithm: 'LeastConnection' }), fine);
   assert.deepEqual(await programmed({ algorithm: 'LeastConnection' }, { whyNone: 'spawn haproxy ENOENT' }), 'False SharedByKernel HAProxy cannot be had: as long as it is so, the kernel shares the connections of shop/web in turn, without health checks: spawn haproxy ENOENT');
+  assert.equal(await programmed({ algorithm: 'LeastConnection' }, { whyNone: 'no port is free', forWhom: 'shop/other' }), fine);
   assert.deepEqual(await programmed({ algorithm: 'Random' }, { whyNone: 'spawn haproxy ENOENT' }), fine, 'the kernel does that');
   assert.match(await programmed({ algorithm: 'Random', slowStart: '1s' }, { protocol: 'UDP' }), /^False SharedByKernel service shop\/web has no port of TCP/);
   assert.equal(await programmed({ algorithm: 'Weighted' }, { protocol: 'UDP' }), fine);

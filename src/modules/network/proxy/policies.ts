@@ -26,9 +26,9 @@ function policiesIn(namespace: string | undefined, caches: Caches): ObjectKey[] 
 
 /** What the proxy says of itself. */
 export interface ProxyState {
-  /** Why HAProxy cannot be had, undefined where it can. */
-  whyNone(): string | undefined;
-  /** Calls `turned` whenever that is another; gives what ends it. */
+  /** Why HAProxy cannot be had for the Service, undefined where it can. */
+  whyNone(service: ObjectKey): string | undefined;
+  /** Calls `turned` whenever that is another for any of them; gives what ends it. */
   follow(turned: () => void): () => void;
 }
 
@@ -53,7 +53,7 @@ export const policyStatus = ({ whyNone, follow }: ProxyState): Controller<LoadBa
     const before = policy.status?.conditions ?? [];
     const observedGeneration = policy.metadata.generation ?? 1;
     const accepted = verdict(missing, lost);
-    const programmed = accepted.status === 'True' ? sharing(policy, targets, caches, whyNone()) : { status: 'False' as const, reason: 'Invalid', message: accepted.message };
+    const programmed = accepted.status === 'True' ? sharing(policy, targets, caches, whyNone) : { status: 'False' as const, reason: 'Invalid', message: accepted.message };
     const conditions = [{ type: 'Accepted', ...accepted }, { type: 'Programmed', ...programmed }].reduce((all, each) => withCondition<PolicyCondition>(all, { observedGeneration, ...each }, now), before);
     if (JSON.stringify(before) !== JSON.stringify(conditions)) await client.update(LoadBalancingPolicyKind, { ...policy, status: { conditions } }, { subresource: 'status' });
   },
@@ -76,7 +76,7 @@ function asksForProxy(policy: LoadBalancingPolicy, targets: readonly ObjectKey[]
 const SHARED = { status: 'True', reason: 'Programmed', message: 'connections are shared as it says' } as const;
 
 /** Whether what carries the connections does what the policy says (Gateway API: the condition Programmed). */
-function sharing(policy: LoadBalancingPolicy, targets: readonly ObjectKey[], caches: Caches, whyNone: string | undefined): Pick<PolicyCondition, 'status' | 'reason' | 'message'> {
+function sharing(policy: LoadBalancingPolicy, targets: readonly ObjectKey[], caches: Caches, whyNone: ProxyState['whyNone']): Pick<PolicyCondition, 'status' | 'reason' | 'message'> {
   const { namespace } = policy.metadata;
   const beyond = targets.filter((service) => {
     const found = caches.of(Service).get(service);
@@ -85,7 +85,9 @@ function sharing(policy: LoadBalancingPolicy, targets: readonly ObjectKey[], cac
   if (beyond.length > 0) return { status: 'False', reason: 'SharedByKernel', message: `service ${beyond.join(', ')} has no port of TCP, and a proxy carries no others: the kernel shares its datagrams` };
   const asking = asksForProxy(policy, targets, caches);
   if (asking.length === 0) return SHARED;
-  if (whyNone !== undefined) return { status: 'False', reason: 'SharedByKernel', message: `HAProxy cannot be had: as long as it is so, the kernel shares the connections of ${asking.join(', ')} in turn, without health checks: ${whyNone}` };
+  const without = asking.map((service) => ({ service, why: whyNone(service) })).filter(({ why }) => why !== undefined);
+  const [{ why } = {}] = without;
+  if (why !== undefined) return { status: 'False', reason: 'SharedByKernel', message: `HAProxy cannot be had: as long as it is so, the kernel shares the connections of ${without.map(({ service }) => service).join(', ')} in turn, without health checks: ${why}` };
   indexSlices(caches.of(EndpointSlice));
   const isolated = isolatedPods(caches.of(NetworkPolicy).list(namespace), caches.of(Pod).list(namespace));
   const past = asking.flatMap((service) => {

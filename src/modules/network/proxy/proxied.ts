@@ -24,8 +24,8 @@ export interface ProxiedServices {
   settle(user?: string): Promise<void>;
   /** What is counted of them, as lines for /metrics. */
   metrics(): Promise<string>;
-  /** Why HAProxy did not take what is wanted, when it was told last; undefined where it did. */
-  failure(): string | undefined;
+  /** Why HAProxy does not carry the Service (`namespace/name`) as it is wanted: it has no place for it, or did not take what is wanted of it, when it was told last; undefined where it does. */
+  failure(named: string): string | undefined;
   /** Of HAProxy, while it runs. */
   pid(): number | undefined;
 }
@@ -52,11 +52,21 @@ export function createProxiedServices(input: ProxiedInput): ProxiedServices {
   const frontends = new Map<string, Frontend[]>();
   /** Wanted no longer, by user and name. */
   const going = new Map<string, Map<string, Frontend>>();
+  /** Those for which there is no place, by user and name. */
+  const refused = new Map<string, Map<string, string>>();
   let changed = false;
   let failure: string | undefined;
   const say = (why: string | undefined): void => {
     if (why === failure) return;
     failure = why;
+    input.turned?.();
+  };
+  const refuse = (user: string, named: string, why: string | undefined): void => {
+    const own = refused.get(user) ?? new Map<string, string>();
+    if (own.get(named) === why) return;
+    if (why === undefined) own.delete(named);
+    else own.set(named, why);
+    refused.set(user, own);
     input.turned?.();
   };
   const carry = async (): Promise<void> => {
@@ -73,11 +83,15 @@ export function createProxiedServices(input: ProxiedInput): ProxiedServices {
   };
   return {
     metrics: () => haproxy.metrics(),
-    failure: () => failure,
+    failure: (named) => [...refused.values()].map((each) => each.get(named)).find((why) => why !== undefined) ?? failure,
     pid: () => haproxy.pid(),
     async want(named, service, slices, user = '') {
       const key = `${user} ${named}`;
-      const { own, ports } = service === undefined ? { own: [], ports: new Map<number, ProxyPorts>() } : await frontendsOf(service, slices);
+      const { own, ports } = service === undefined ? { own: [], ports: new Map<number, ProxyPorts>() } : await frontendsOf(service, slices).catch((error: unknown) => {
+        refuse(user, named, whyNone(error));
+        throw error;
+      });
+      refuse(user, named, undefined);
       const before = frontends.get(key) ?? [];
       if (own.length > 0 || before.length > 0) changed = true;
       const leaving = before.filter(({ name }) => !own.some((each) => each.name === name));

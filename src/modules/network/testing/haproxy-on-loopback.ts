@@ -100,9 +100,9 @@ export function ask(port: number, { method = 'GET', headers = {}, agent }: Asked
   });
 }
 
-/** A connection that stays: `say` sends a request and gives what comes back first; `closed` settles with the time at which it ended, in ms of performance.now(). */
-export function hold(port: number): { socket: Socket; closed: Promise<number>; say(): Promise<string> } {
-  const socket = connect(port, net(1));
+/** A connection that stays, from `localAddress` where it is said: `say` sends a request and gives what comes back first; `closed` settles with the time at which it ended, in ms of performance.now(). */
+export function hold(port: number, localAddress?: string): { socket: Socket; closed: Promise<number>; say(): Promise<string> } {
+  const socket = connect({ port, host: net(1), ...(localAddress === undefined ? {} : { localAddress }) });
   const closed = new Promise<number>((resolve) => socket.on('error', () => {}).on('close', () => resolve(performance.now())));
   const say = (): Promise<string> => new Promise((resolve) => {
     socket.once('data', (chunk: Buffer) => resolve(chunk.toString()));
