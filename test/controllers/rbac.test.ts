@@ -1,10 +1,12 @@
 /** The default roles, and roles that gather the rules of others, through the door. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ClusterRole, ClusterRoleBinding, ConfigMap, Secret } from '../../src/api/kinds.ts';
+import { ClusterRole, ClusterRoleBinding, ConfigMap, Lease, Role, RoleBinding, Secret, Service } from '../../src/api/kinds.ts';
 import { isApiError } from '../../src/api/errors.ts';
 import core from '../../src/modules/core/module.ts';
 import rbac from '../../src/modules/rbac/module.ts';
+import type { ModuleContext } from '../../src/sdk/module.ts';
+import { rulesOf } from '../../src/sdk/permit.ts';
 import { eventually, startWorld } from './world.ts';
 
 const VIEW_OWN = { 'rbac.authorization.k8s.io/aggregate-to-view': 'true' };
@@ -41,6 +43,41 @@ test('default roles say that they are kept up under the name that upstream gives
     const { rules = [] } = await client.get(ClusterRole, 'system:node');
     assert.ok(rules.some(({ resources, verbs }) => resources?.includes('nodes/status') === true && verbs.includes('patch')));
     assert.deepEqual((await client.get(ClusterRoleBinding, 'system:node')).subjects ?? [], []);
+  } finally {
+    await world.stop();
+  }
+});
+
+test('a component that says who it is has what upstream gives it, and what somebody took away comes back with the next start', async () => {
+  const world = await startWorld([core, rbac]);
+  try {
+    const { client, door } = world;
+    const scheduler = door.client({ name: 'system:kube-scheduler', groups: ['system:authenticated'] });
+    await scheduler.create(Lease, { metadata: { name: 'my-scheduler', namespace: 'kube-system' }, spec: {} });
+    await assert.rejects(scheduler.create(Role, { metadata: { name: 'x', namespace: 'kube-system' } }), (error) => isApiError(error, 'Forbidden'));
+    const controllers = (await client.list(ClusterRole, {})).items.map(({ metadata }) => metadata.name!).filter((name) => name.startsWith('system:controller:'));
+    assert.equal(controllers.length, 38, 'as many as upstream has without features that are off');
+    for (const name of controllers) {
+      const { roleRef, subjects = [] } = await client.get(ClusterRoleBinding, name);
+      assert.deepEqual([roleRef.name, subjects[0]], [name, { kind: 'ServiceAccount', name: name.slice('system:controller:'.length), namespace: 'kube-system' }]);
+    }
+    const account = door.client({ name: 'system:serviceaccount:kube-system:service-controller', groups: ['system:serviceaccounts', 'system:authenticated'] });
+    assert.equal((await account.list(Service, {})).kind, 'ServiceList');
+    await assert.rejects(account.list(Secret, {}), (error) => isApiError(error, 'Forbidden'));
+
+    await client.patch(ClusterRole, 'system:kube-dns', { type: 'merge', body: { rules: [{ apiGroups: [''], resources: ['services', 'secrets'], verbs: ['list'] }] } });
+    await client.patch(ClusterRole, 'system:heapster', { type: 'merge', body: { metadata: { annotations: { 'rbac.authorization.kubernetes.io/autoupdate': 'false' } }, rules: [] } });
+    await client.patch(RoleBinding, 'system:controller:token-cleaner', { type: 'merge', body: { subjects: [{ kind: 'User', name: 'ann', apiGroup: 'rbac.authorization.k8s.io' }] } }, { namespace: 'kube-system' });
+    await client.delete(ClusterRoleBinding, 'system:kube-dns');
+    await client.create(ClusterRoleBinding, { metadata: { name: 'system:kube-dns' }, roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'view' } });
+    await rbac.start!({ client: door.client({ name: 'system:llmos:rbac', groups: [] }, { rules: rulesOf(rbac) }) } as ModuleContext);
+    assert.deepEqual((await client.get(ClusterRole, 'system:kube-dns')).rules, [
+      { apiGroups: [''], resources: ['services', 'secrets'], verbs: ['list'] },
+      ...[['endpoints', 'list'], ['endpoints', 'watch'], ['services', 'watch']].map(([resource, verb]) => ({ apiGroups: [''], resources: [resource], verbs: [verb] })),
+    ]);
+    assert.deepEqual((await client.get(ClusterRole, 'system:heapster')).rules, []);
+    assert.deepEqual((await client.get(RoleBinding, 'system:controller:token-cleaner', { namespace: 'kube-system' })).subjects?.map(({ name }) => name), ['ann', 'token-cleaner']);
+    assert.equal((await client.get(ClusterRoleBinding, 'system:kube-dns')).roleRef.name, 'system:kube-dns');
   } finally {
     await world.stop();
   }

@@ -52,7 +52,8 @@ export const ClusterRoleBinding: Kind<ClusterRoleBinding> = defineKind<ClusterRo
 
 function defaultBinding(binding: Binding): void {
   if (binding.roleRef !== undefined) binding.roleRef.apiGroup ||= RBAC;
-  for (const subject of binding.subjects ?? []) subject.apiGroup ??= subject.kind === 'ServiceAccount' ? '' : RBAC;
+  // A service account is of the group without a name, which Go leaves out.
+  for (const subject of binding.subjects ?? []) if (subject.kind === 'User' || subject.kind === 'Group') subject.apiGroup ||= RBAC;
 }
 
 function bindingColumns(): Column<Binding>[] {

@@ -1,54 +1,46 @@
 /** Roles for components that people run beside those of llmos, such as a second scheduler or a proxy ("Using RBAC Authorization", core component roles). */
-import type { ClusterRole } from '../../api/rbac/rbac.ts';
+import type { PolicyRule } from '../../api/generated/rbac-v1.ts';
+import { grants } from './grants.ts';
 
-type Rules = NonNullable<ClusterRole['rules']>;
-type Grant = readonly [group: string, resources: readonly string[], verbs: readonly string[], names?: readonly string[]];
+const DELEGATED = ['authentication.k8s.io tokenreviews create', 'authorization.k8s.io subjectaccessreviews create'];
 
-const READ = ['get', 'list', 'watch'];
-const FOLLOW = ['list', 'watch'];
-const CHANGE = ['patch', 'update'];
-
-function rules(...grants: Grant[]): Rules {
-  return grants.map(([group, resources, verbs, names]) => ({ apiGroups: [group], resources: [...resources], verbs: [...verbs], ...(names === undefined ? {} : { resourceNames: [...names] }) }));
+function electing(lease: string): string[] {
+  return ['coordination.k8s.io leases create', `coordination.k8s.io leases get,list,update,watch ${lease}`, 'coordination.k8s.io leasecandidates read,write'];
 }
 
-const EVENTS: readonly Grant[] = ['', 'events.k8s.io'].map((group) => [group, ['events'], ['create', ...CHANGE]]);
-const DELEGATED: readonly Grant[] = [['authentication.k8s.io', ['tokenreviews'], ['create']], ['authorization.k8s.io', ['subjectaccessreviews'], ['create']]];
-
-function electing(lease: string): Grant[] {
-  return [['coordination.k8s.io', ['leases'], ['create']], ['coordination.k8s.io', ['leases'], ['get', 'list', 'update', 'watch'], [lease]], ['coordination.k8s.io', ['leasecandidates'], ['create', 'delete', 'deletecollection', ...CHANGE, ...READ]]];
-}
-
-const approver = (signer: string): Rules => rules(['certificates.k8s.io', ['signers'], ['approve'], [`kubernetes.io/${signer}`]]);
+const approver = (signer: string): PolicyRule[] => grants(`certificates.k8s.io signers approve kubernetes.io/${signer}`);
 
 /** By name. */
-export const COMPONENT_ROLES: Readonly<Record<string, Rules>> = {
-  'system:kube-scheduler': rules(
-    ...EVENTS, ...electing('kube-scheduler'), ...DELEGATED,
-    ['', ['nodes', 'namespaces', 'replicationcontrollers', 'services', 'persistentvolumeclaims', 'persistentvolumes'], READ], ['', ['pods'], ['delete', ...READ]],
-    ['', ['bindings', 'pods/binding'], ['create']], ['', ['pods/status'], CHANGE],
-    ['apps', ['replicasets', 'statefulsets'], READ], ['policy', ['poddisruptionbudgets'], READ],
-    ['storage.k8s.io', ['csidrivers', 'csinodes', 'csistoragecapacities', 'volumeattachments'], READ],
-    ['resource.k8s.io', ['deviceclasses', 'resourceslices', 'devicetaintrules'], READ], ['resource.k8s.io', ['resourceclaims'], [...READ, ...CHANGE]], ['resource.k8s.io', ['resourceclaims/status'], CHANGE],
+export const COMPONENT_ROLES: Readonly<Record<string, PolicyRule[]>> = {
+  'system:kube-scheduler': grants(
+    'events', ...electing('kube-scheduler'), ...DELEGATED,
+    'core nodes,namespaces,replicationcontrollers,services,persistentvolumeclaims,persistentvolumes read', 'core pods delete,read',
+    'core bindings,pods/binding create', 'core pods/status change', 'core pods/finalizers update', 'apps,extensions replicasets read', 'apps statefulsets read', 'policy poddisruptionbudgets read',
+    'storage.k8s.io csidrivers,csinodes,csistoragecapacities,volumeattachments read',
+    'resource.k8s.io deviceclasses,resourceslices,devicetaintrules read', 'resource.k8s.io resourceclaims create,delete,read,change', 'resource.k8s.io resourceclaims/status read,change',
   ),
-  'system:volume-scheduler': rules(['', ['persistentvolumes', 'persistentvolumeclaims'], [...READ, ...CHANGE]], ['storage.k8s.io', ['storageclasses'], READ]),
-  'system:kube-controller-manager': rules(
-    ...EVENTS, ...electing('kube-controller-manager'), ...DELEGATED, ['', ['secrets', 'serviceaccounts'], ['create', 'get', 'update']], ['', ['secrets'], ['delete']],
-    ['', ['configmaps', 'namespaces'], ['get']], ['', ['serviceaccounts/token'], ['create']], ['*', ['*'], FOLLOW],
+  'system:volume-scheduler': grants('core persistentvolumes,persistentvolumeclaims read,change', 'storage.k8s.io storageclasses read'),
+  'system:kube-controller-manager': grants(
+    'events', ...electing('kube-controller-manager'), ...DELEGATED, 'core secrets,serviceaccounts create,get,update', 'core secrets delete',
+    'core configmaps,namespaces get', 'core serviceaccounts/token create', '* * follow',
   ),
-  'system:kube-aggregator': rules(['', ['endpoints', 'services'], READ], ['discovery.k8s.io', ['endpointslices'], READ]),
-  'system:kube-dns': rules(['', ['endpoints', 'services'], FOLLOW]),
-  'system:node': rules(
-    ...DELEGATED, ['authorization.k8s.io', ['localsubjectaccessreviews'], ['create']], ['', ['services', 'configmaps', 'secrets'], READ], ['', ['nodes'], ['create', ...READ, ...CHANGE]], ['', ['nodes/status'], CHANGE],
-    ['', ['events'], ['create', ...CHANGE]], ['', ['pods'], ['create', 'delete', ...READ]], ['', ['pods/status'], CHANGE], ['', ['pods/eviction', 'serviceaccounts/token'], ['create']],
-    ['', ['persistentvolumeclaims', 'persistentvolumes', 'endpoints'], ['get']], ['', ['persistentvolumeclaims/status'], ['get', ...CHANGE]],
-    ['certificates.k8s.io', ['certificatesigningrequests'], ['create', ...READ]], ['coordination.k8s.io', ['leases'], ['create', 'delete', 'get', ...CHANGE]],
-    ['storage.k8s.io', ['volumeattachments'], ['get']], ['storage.k8s.io', ['csidrivers'], READ], ['storage.k8s.io', ['csinodes'], ['create', 'delete', 'get', ...CHANGE]], ['node.k8s.io', ['runtimeclasses'], READ], ['resource.k8s.io', ['resourceclaims'], ['get']],
+  'system:kube-aggregator': grants('core endpoints,services read', 'discovery.k8s.io endpointslices read'),
+  'system:kube-dns': grants('core endpoints,services follow'),
+  // Gone from Kubernetes itself, but for its role, which what came after it is still bound to.
+  'system:heapster': grants('core events,namespaces,nodes,pods read', 'extensions deployments read'),
+  'system:cluster-trust-bundle-discovery': grants('certificates.k8s.io clustertrustbundles read'),
+  'system:node': grants(
+    ...DELEGATED, 'authorization.k8s.io localsubjectaccessreviews create', 'core services,configmaps,secrets read', 'core nodes create,read,change', 'core nodes/status change',
+    'core events create,change', 'core pods create,delete,read', 'core pods/status change', 'core pods/eviction,serviceaccounts/token create', 'core serviceaccounts get',
+    'core persistentvolumeclaims,persistentvolumes,endpoints get', 'core persistentvolumeclaims/status get,change',
+    'certificates.k8s.io certificatesigningrequests,podcertificaterequests create,read', 'certificates.k8s.io clustertrustbundles read', 'coordination.k8s.io leases create,delete,get,change',
+    'storage.k8s.io volumeattachments get', 'storage.k8s.io csidrivers read', 'storage.k8s.io csinodes create,delete,get,change', 'node.k8s.io runtimeclasses read',
+    'resource.k8s.io resourceclaims get', 'resource.k8s.io resourceslices deletecollection',
   ),
-  'system:node-proxier': rules(...EVENTS, ['', ['endpoints', 'services'], FOLLOW], ['', ['nodes'], READ], ['discovery.k8s.io', ['endpointslices'], FOLLOW], ['networking.k8s.io', ['servicecidrs'], FOLLOW]),
-  'system:node-problem-detector': rules(...EVENTS, ['', ['nodes'], ['get']], ['', ['nodes/status'], ['patch']]),
-  'system:persistent-volume-provisioner': rules(
-    ...EVENTS, ['', ['persistentvolumes'], ['create', 'delete', ...READ]], ['', ['persistentvolumeclaims'], ['update', ...READ]], ['storage.k8s.io', ['storageclasses'], READ], ['', ['events'], ['watch']],
+  'system:node-proxier': grants('events', 'core endpoints,services follow', 'core nodes read', 'discovery.k8s.io endpointslices follow', 'networking.k8s.io servicecidrs follow'),
+  'system:node-problem-detector': grants('events', 'core nodes get', 'core nodes/status patch'),
+  'system:persistent-volume-provisioner': grants(
+    'events', 'core persistentvolumes create,delete,read', 'core persistentvolumeclaims read,update', 'storage.k8s.io storageclasses read', 'core events watch',
   ),
   'system:certificates.k8s.io:kube-apiserver-client-approver': approver('kube-apiserver-client'),
   'system:certificates.k8s.io:kube-apiserver-client-kubelet-approver': approver('kube-apiserver-client-kubelet'),

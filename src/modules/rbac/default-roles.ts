@@ -1,60 +1,54 @@
-/** The roles that every cluster has: cluster-admin, admin, edit, view ("Using RBAC Authorization", user-facing roles). */
-import { ClusterRole, ClusterRoleBinding, RBAC, Role } from '../../api/rbac/rbac.ts';
+/** The roles that every cluster has: those of users, cluster-admin, admin, edit and view, and those of components ("Using RBAC Authorization", default roles). */
+import { RBAC, type ClusterRole, type ClusterRoleBinding } from '../../api/rbac/rbac.ts';
+import type { PolicyRule, Subject } from '../../api/generated/rbac-v1.ts';
 import { COMPONENT_ROLES, COMPONENT_USERS } from './component-roles.ts';
+import { CONTROLLER_ROLES } from './controller-roles.ts';
+import { grants } from './grants.ts';
+import { account, defaultMetadata, group, user } from './made.ts';
 
-type Rules = NonNullable<ClusterRole['rules']>;
-
-const READ = ['get', 'list', 'watch'];
-const WRITE = ['create', 'delete', 'deletecollection', 'patch', 'update'];
-const BOOTSTRAPPING = { 'kubernetes.io/bootstrapping': 'rbac-defaults' };
-/** Says that what is missing is made again at each start; `false` there leaves the role to its owner. */
-export const AUTOUPDATE = 'rbac.authorization.kubernetes.io/autoupdate';
-const AUTOUPDATES = { [AUTOUPDATE]: 'true' };
 const AGGREGATE = `${RBAC}/aggregate-to-`;
 
-/** Kinds that people deploy, by group. */
-const WORKLOADS: Readonly<Record<string, readonly string[]>> = {
-  apps: ['daemonsets', 'deployments', 'deployments/rollback', 'deployments/scale', 'replicasets', 'replicasets/scale', 'statefulsets', 'statefulsets/scale'],
-  autoscaling: ['horizontalpodautoscalers'],
-  batch: ['cronjobs', 'jobs'],
-  'gateway.networking.k8s.io': ['backendtlspolicies', 'gateways', 'grpcroutes', 'httproutes', 'listenersets', 'referencegrants', 'tcproutes', 'tlsroutes', 'udproutes'],
-  'network.llmos.dev': ['loadbalancingpolicies'],
-  'networking.k8s.io': ['ingresses', 'networkpolicies'],
-  policy: ['poddisruptionbudgets'],
-};
-const PLAIN = ['configmaps', 'endpoints', 'persistentvolumeclaims', 'pods', 'replicationcontrollers', 'replicationcontrollers/scale', 'serviceaccounts', 'services'];
-const POD_CONNECTS = ['pods/attach', 'pods/exec', 'pods/portforward', 'pods/proxy', 'services/proxy'];
-
-const VIEW: Rules = [
-  { apiGroups: [''], resources: [...PLAIN, 'persistentvolumeclaims/status', 'services/status'], verbs: READ },
-  { apiGroups: [''], resources: ['bindings', 'events', 'limitranges', 'namespaces', 'namespaces/status', 'pods/log', 'pods/status', 'replicationcontrollers/status', 'resourcequotas', 'resourcequotas/status'], verbs: READ },
-  ...Object.entries(WORKLOADS).map(([group, plurals]) => ({ apiGroups: [group], resources: [...plurals, ...plurals.filter((each) => !each.includes('/')).map((each) => `${each}/status`)], verbs: READ })),
-  { apiGroups: ['apps'], resources: ['controllerrevisions'], verbs: READ },
-  { apiGroups: ['discovery.k8s.io'], resources: ['endpointslices'], verbs: READ },
-  { apiGroups: ['gateway.networking.k8s.io'], resources: ['gatewayclasses'], verbs: READ },
+/** Kinds that people deploy, by group. `extensions` is served no more: whoever may all of a group may still give that away, as charts of before do. */
+const WORKLOADS: readonly (readonly [group: string, plurals: string, scalable?: string])[] = [
+  ['apps', 'daemonsets,deployments,replicasets,statefulsets', 'deployments/scale,replicasets/scale,statefulsets/scale'],
+  ['autoscaling', 'horizontalpodautoscalers'],
+  ['batch', 'cronjobs,jobs'],
+  ['extensions', 'daemonsets,deployments,ingresses,replicasets', 'deployments/scale,networkpolicies,replicasets/scale,replicationcontrollers/scale'],
+  ['gateway.networking.k8s.io', 'backendtlspolicies,gateways,grpcroutes,httproutes,listenersets,referencegrants,tcproutes,tlsroutes,udproutes'],
+  ['network.llmos.dev', 'loadbalancingpolicies'],
+  ['networking.k8s.io', 'ingresses', 'networkpolicies'],
+  ['policy', 'poddisruptionbudgets'],
+  ['resource.k8s.io', 'resourceclaims', 'resourceclaimtemplates'],
 ];
+const PLAIN = 'configmaps,persistentvolumeclaims,pods,replicationcontrollers,replicationcontrollers/scale,serviceaccounts,services';
+const CONNECTS = 'pods/attach,pods/exec,pods/portforward,pods/proxy,services/proxy';
 
-const EDIT: Rules = [
-  { apiGroups: [''], resources: ['secrets', ...POD_CONNECTS], verbs: READ },
-  { apiGroups: [''], resources: ['serviceaccounts'], verbs: ['impersonate'] },
-  { apiGroups: [''], resources: [...PLAIN.filter((each) => each !== 'endpoints'), 'events', 'secrets', ...POD_CONNECTS], verbs: WRITE },
-  { apiGroups: [''], resources: ['pods/eviction', 'serviceaccounts/token'], verbs: ['create'] },
-  ...Object.entries(WORKLOADS).map(([group, plurals]) => ({ apiGroups: [group], resources: [...plurals], verbs: WRITE })),
-  { apiGroups: ['coordination.k8s.io'], resources: ['leases'], verbs: [...READ, ...WRITE] },
-];
+const withStatus = (plurals: string): string => plurals.split(',').flatMap((plural) => [plural, `${plural}/status`]).join(',');
+const and = (more: string | undefined): string => (more === undefined ? '' : `,${more}`);
 
-const ADMIN: Rules = [
-  { apiGroups: ['authorization.k8s.io'], resources: ['localsubjectaccessreviews'], verbs: ['create'] },
-  { apiGroups: [RBAC], resources: ['rolebindings', 'roles'], verbs: [...READ, ...WRITE] },
-];
+const VIEW = grants(
+  `core ${PLAIN},endpoints,persistentvolumeclaims/status,services/status read`,
+  'core bindings,events,limitranges,namespaces,namespaces/status,pods/log,pods/status,replicationcontrollers/status,resourcequotas,resourcequotas/status read',
+  ...WORKLOADS.map(([name, plurals, more]) => `${name} ${withStatus(plurals)}${and(more)} read`),
+  'apps controllerrevisions read', 'discovery.k8s.io endpointslices read', 'gateway.networking.k8s.io gatewayclasses read',
+);
+
+const EDIT = grants(
+  `core secrets,${CONNECTS} read`, 'core serviceaccounts impersonate', `core ${PLAIN},events,secrets,${CONNECTS} write`, 'core pods/eviction,serviceaccounts/token create',
+  ...WORKLOADS.map(([name, plurals, more]) => `${name} ${plurals}${and(more)} write`),
+  'apps,extensions deployments/rollback write', 'coordination.k8s.io leases read,write',
+);
+
+const ADMIN = grants('authorization.k8s.io localsubjectaccessreviews create', `${RBAC} rolebindings,roles read,write`);
 
 const DISCOVERY = ['/api', '/api/*', '/apis', '/apis/*', '/openapi', '/openapi/*'];
 const PUBLIC = ['/healthz', '/livez', '/readyz', '/version', '/version/'];
+const MONITORED = ['/flagz', '/healthz', '/healthz/*', '/livez', '/livez/*', '/metrics', '/metrics/slis', '/readyz', '/readyz/*', '/statusz'];
+const ISSUER = ['/.well-known/openid-configuration', '/.well-known/openid-configuration/', '/openid/v1/jwks', '/openid/v1/jwks/'];
+const reading = (nonResourceURLs: string[]): PolicyRule[] => [{ nonResourceURLs, verbs: ['get'] }];
 
-const EVERYTHING: Rules = [{ apiGroups: ['*'], resources: ['*'], verbs: ['*'] }, { nonResourceURLs: ['*'], verbs: ['*'] }];
-
-function role(name: string, rules: Rules, labels: Record<string, string> = {}): ClusterRole {
-  return { apiVersion: `${RBAC}/v1`, kind: 'ClusterRole', metadata: { name, labels: { ...BOOTSTRAPPING, ...labels }, annotations: AUTOUPDATES }, rules };
+function role(name: string, rules: PolicyRule[], labels: Record<string, string> = {}): ClusterRole {
+  return { apiVersion: `${RBAC}/v1`, kind: 'ClusterRole', metadata: defaultMetadata({ name, labels }), rules };
 }
 
 /** Its rules are those of all roles that are labelled for one of `sources`. */
@@ -64,60 +58,47 @@ function aggregated(name: string, sources: readonly string[], labels: Record<str
 }
 
 export const DEFAULT_ROLES: readonly ClusterRole[] = [
-  role('cluster-admin', EVERYTHING),
+  role('cluster-admin', [...grants('* * *'), { nonResourceURLs: ['*'], verbs: ['*'] }]),
   aggregated('admin', ['admin']),
   aggregated('edit', ['edit'], { [`${AGGREGATE}admin`]: 'true' }),
   aggregated('view', ['view'], { [`${AGGREGATE}edit`]: 'true' }),
   // What everyone may, and what the node authorizer lets nodes do, is known to the door; these are for those who bind it to others.
-  role('system:discovery', [{ nonResourceURLs: [...DISCOVERY, ...PUBLIC], verbs: ['get'] }]),
-  role('system:basic-user', [
-    { apiGroups: ['authorization.k8s.io'], resources: ['selfsubjectaccessreviews', 'selfsubjectrulesreviews'], verbs: ['create'] },
-    { apiGroups: ['authentication.k8s.io'], resources: ['selfsubjectreviews'], verbs: ['create'] },
-  ]),
-  role('system:public-info-viewer', [{ nonResourceURLs: PUBLIC, verbs: ['get'] }]),
-  role('system:monitoring', [{ nonResourceURLs: ['/flagz', '/healthz', '/healthz/*', '/livez', '/livez/*', '/metrics', '/metrics/slis', '/readyz', '/readyz/*', '/statusz'], verbs: ['get'] }]),
-  role('system:kubelet-api-admin', [
-    { apiGroups: [''], resources: ['nodes'], verbs: ['get', 'list', 'proxy', 'watch'] },
-    { apiGroups: [''], resources: ['nodes/configz', 'nodes/healthz', 'nodes/log', 'nodes/metrics', 'nodes/pods', 'nodes/proxy', 'nodes/stats'], verbs: ['*'] },
-  ]),
-  role('system:service-account-issuer-discovery', [{ nonResourceURLs: ['/.well-known/openid-configuration', '/.well-known/openid-configuration/', '/openid/v1/jwks', '/openid/v1/jwks/'], verbs: ['get'] }]),
-  role('system:controller:certificate-controller', [
-    { apiGroups: ['certificates.k8s.io'], resources: ['signers'], resourceNames: ['kubernetes.io/*'], verbs: ['sign'] },
-    { apiGroups: ['certificates.k8s.io'], resources: ['signers'], resourceNames: ['kubernetes.io/kube-apiserver-client-kubelet'], verbs: ['approve'] },
-  ]),
-  ...['nodeclient', 'selfnodeclient'].map((what) => role(`system:certificates.k8s.io:certificatesigningrequests:${what}`, [{ apiGroups: ['certificates.k8s.io'], resources: [`certificatesigningrequests/${what}`], verbs: ['create'] }])),
-  role('system:node-bootstrapper', [{ apiGroups: ['certificates.k8s.io'], resources: ['certificatesigningrequests'], verbs: ['create', 'get', 'list', 'watch'] }]),
-  role('system:auth-delegator', [{ apiGroups: ['authentication.k8s.io'], resources: ['tokenreviews'], verbs: ['create'] }, { apiGroups: ['authorization.k8s.io'], resources: ['subjectaccessreviews'], verbs: ['create'] }]),
+  role('system:discovery', reading([...DISCOVERY, ...PUBLIC])),
+  role('system:basic-user', grants('authorization.k8s.io selfsubjectaccessreviews,selfsubjectrulesreviews create', 'authentication.k8s.io selfsubjectreviews create')),
+  role('system:public-info-viewer', reading(PUBLIC)),
+  role('system:monitoring', reading(MONITORED)),
+  role('system:kubelet-api-admin', grants('core nodes read,proxy', 'core nodes/configz,nodes/healthz,nodes/log,nodes/metrics,nodes/pods,nodes/proxy,nodes/stats *')),
+  role('system:service-account-issuer-discovery', reading(ISSUER)),
+  ...['nodeclient', 'selfnodeclient'].map((what) => role(`system:certificates.k8s.io:certificatesigningrequests:${what}`, grants(`certificates.k8s.io certificatesigningrequests/${what} create`))),
+  role('system:node-bootstrapper', grants('certificates.k8s.io certificatesigningrequests create,read')),
+  role('system:auth-delegator', grants('authentication.k8s.io tokenreviews create', 'authorization.k8s.io subjectaccessreviews create')),
   ...Object.entries(COMPONENT_ROLES).map(([name, rules]) => role(name, rules)),
+  ...Object.entries(CONTROLLER_ROLES).map(([name, rules]) => role(`system:controller:${name}`, rules)),
   role('system:aggregate-to-admin', ADMIN, { [`${AGGREGATE}admin`]: 'true' }),
   role('system:aggregate-to-edit', EDIT, { [`${AGGREGATE}edit`]: 'true' }),
   role('system:aggregate-to-view', VIEW, { [`${AGGREGATE}view`]: 'true' }),
   // As metrics-server brings it, which llmos takes the place of: `kubectl top pod` for those who may view.
-  role('system:aggregated-metrics-reader', [{ apiGroups: ['metrics.k8s.io'], resources: ['nodes', 'pods'], verbs: READ }], Object.fromEntries(['admin', 'edit', 'view'].map((each) => [AGGREGATE + each, 'true']))),
+  role('system:aggregated-metrics-reader', grants('metrics.k8s.io nodes,pods read'), Object.fromEntries(['admin', 'edit', 'view'].map((each) => [AGGREGATE + each, 'true']))),
 ];
 
-function binding(name: string, ...subjects: { kind: 'Group' | 'User'; name: string }[]): ClusterRoleBinding {
-  return {
-    apiVersion: `${RBAC}/v1`, kind: 'ClusterRoleBinding', metadata: { name, labels: BOOTSTRAPPING, annotations: AUTOUPDATES },
-    roleRef: { apiGroup: RBAC, kind: 'ClusterRole', name }, subjects: subjects.map((subject) => ({ apiGroup: RBAC, ...subject })),
-  };
+function binding(name: string, ...subjects: Subject[]): ClusterRoleBinding {
+  return { apiVersion: `${RBAC}/v1`, kind: 'ClusterRoleBinding', metadata: defaultMetadata({ name }), roleRef: { apiGroup: RBAC, kind: 'ClusterRole', name }, subjects };
 }
 
+/** Whom of llmos itself a controller's role is bound to, beside the service account of its name. */
+const OWN_USERS: Readonly<Record<string, string>> = { 'certificate-controller': 'system:llmos:certificates' };
+
 export const DEFAULT_BINDINGS: readonly ClusterRoleBinding[] = [
-  binding('cluster-admin', { kind: 'Group', name: 'system:masters' }),
-  binding('system:basic-user', { kind: 'Group', name: 'system:authenticated' }),
-  binding('system:discovery', { kind: 'Group', name: 'system:authenticated' }),
-  binding('system:public-info-viewer', { kind: 'Group', name: 'system:authenticated' }, { kind: 'Group', name: 'system:unauthenticated' }),
-  binding('system:monitoring', { kind: 'Group', name: 'system:monitoring' }),
-  binding('system:service-account-issuer-discovery', { kind: 'Group', name: 'system:serviceaccounts' }),
+  binding('cluster-admin', group('system:masters')),
+  binding('system:basic-user', group('system:authenticated')),
+  binding('system:discovery', group('system:authenticated')),
+  binding('system:public-info-viewer', group('system:authenticated'), group('system:unauthenticated')),
+  binding('system:monitoring', group('system:monitoring')),
+  binding('system:service-account-issuer-discovery', group('system:serviceaccounts')),
+  binding('system:cluster-trust-bundle-discovery', group('system:serviceaccounts')),
+  binding('system:kube-dns', account('kube-dns')),
   // The node authorizer speaks for nodes: nobody has this one unless somebody is named.
   binding('system:node'),
-  ...COMPONENT_USERS.map(([name, user]) => binding(name, { kind: 'User', name: user })),
-  binding('system:controller:certificate-controller', { kind: 'User', name: 'system:llmos:certificates' }),
+  ...COMPONENT_USERS.map(([name, who]) => binding(name, user(who))),
+  ...Object.keys(CONTROLLER_ROLES).map((name) => binding(`system:controller:${name}`, account(name), ...(OWN_USERS[name] === undefined ? [] : [user(OWN_USERS[name])]))),
 ];
-
-/** In kube-system: what other servers may read to know whom to believe. */
-export const DEFAULT_NAMESPACED_ROLES: readonly Role[] = [{
-  apiVersion: `${RBAC}/v1`, kind: 'Role', metadata: { name: 'extension-apiserver-authentication-reader', namespace: 'kube-system', labels: BOOTSTRAPPING, annotations: AUTOUPDATES },
-  rules: [{ apiGroups: [''], resources: ['configmaps'], resourceNames: ['extension-apiserver-authentication'], verbs: READ }],
-}];

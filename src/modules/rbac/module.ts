@@ -3,13 +3,15 @@ import { isDeepStrictEqual } from 'node:util';
 import { isApiError } from '../../api/errors.ts';
 import type { Kind } from '../../api/kind.ts';
 import type { KubeObject } from '../../api/meta.ts';
-import { ClusterRole, ClusterRoleBinding, Role } from '../../api/rbac/rbac.ts';
+import { ClusterRole, ClusterRoleBinding, Role, RoleBinding } from '../../api/rbac/rbac.ts';
 import { matcherOfSelector } from '../../api/selector.ts';
 import type { Caches } from '../../sdk/cache.ts';
 import type { Client } from '../../sdk/client.ts';
 import { watching, type Controller } from '../../sdk/controller.ts';
 import { defineModule } from '../../sdk/module.ts';
-import { AUTOUPDATE, DEFAULT_BINDINGS, DEFAULT_NAMESPACED_ROLES, DEFAULT_ROLES } from './default-roles.ts';
+import { DEFAULT_BINDINGS, DEFAULT_ROLES } from './default-roles.ts';
+import { DEFAULT_NAMESPACED_BINDINGS, DEFAULT_NAMESPACED_ROLES } from './namespaced-roles.ts';
+import { reconciledBinding, reconciledRole } from './reconcile.ts';
 
 /** The rules of all roles that one of the selectors takes in, in order of their names, each once. */
 export function aggregatedRules(role: ClusterRole, all: readonly ClusterRole[]): NonNullable<ClusterRole['rules']> {
@@ -39,36 +41,32 @@ function aggregates(caches: Caches): string[] {
   return caches.of(ClusterRole).list().filter((role) => role.aggregationRule !== undefined).map((role) => role.metadata.name ?? '');
 }
 
-/** What somebody changed or deleted on purpose stays as it is: only what is missing is made, rules of roles that a newer llmos has among it. */
-async function make<T extends KubeObject>(client: Client, kind: Kind<T>, object: T): Promise<void> {
+/** What is missing is made, and what of it is missing is added (see reconcile.ts). */
+async function keep<T extends KubeObject>(client: Client, kind: Kind<T>, wanted: T, reconciled: (live: T, wanted: T) => T | undefined): Promise<void> {
+  const { name = '', namespace } = wanted.metadata;
   try {
-    const live = await client.get(kind, object.metadata.name ?? '', { namespace: object.metadata.namespace });
-    const next = withMissingRules(live as ClusterRole, object as ClusterRole);
-    if (next !== undefined) await client.update(kind, next as unknown as T);
+    const next = reconciled(await client.get(kind, name, { namespace }), wanted);
+    if (next === undefined) return;
+    if (next !== wanted) return void await client.update(kind, next);
+    await client.delete(kind, name, { namespace });
   } catch (error) {
     if (!isApiError(error, 'NotFound')) throw error;
-    await client.create(kind, object);
   }
-}
-
-/** Undefined when nothing is missing, or whoever owns the role said that it is to be left alone (upstream: rbac reconciliation). */
-function withMissingRules(live: ClusterRole, wanted: ClusterRole): ClusterRole | undefined {
-  if (live.metadata.annotations?.[AUTOUPDATE] === 'false' || live.aggregationRule !== undefined) return undefined;
-  const missing = (wanted.rules ?? []).filter((rule) => !(live.rules ?? []).some((each) => isDeepStrictEqual(each, rule)));
-  return missing.length === 0 ? undefined : { ...live, rules: [...(live.rules ?? []), ...missing] };
+  await client.create(kind, wanted);
 }
 
 export default defineModule({
   name: 'rbac',
   description: 'The default roles (cluster-admin, admin, edit, view), and ClusterRoles that gather the rules of others',
-  needs: [ClusterRole, ClusterRoleBinding, Role],
-  writes: [ClusterRole, ClusterRoleBinding, Role],
+  needs: [ClusterRole, ClusterRoleBinding, Role, RoleBinding],
+  writes: [ClusterRole, ClusterRoleBinding, Role, RoleBinding],
   controllers: [aggregation],
   async start({ client }) {
     await Promise.all([
-      ...DEFAULT_ROLES.map((role) => make(client, ClusterRole, role)),
-      ...DEFAULT_NAMESPACED_ROLES.map((role) => make(client, Role, role)),
-      ...DEFAULT_BINDINGS.map((binding) => make(client, ClusterRoleBinding, binding)),
+      ...DEFAULT_ROLES.map((role) => keep(client, ClusterRole, role, reconciledRole)),
+      ...DEFAULT_NAMESPACED_ROLES.map((role) => keep(client, Role, role, reconciledRole)),
+      ...DEFAULT_BINDINGS.map((binding) => keep(client, ClusterRoleBinding, binding, reconciledBinding)),
+      ...DEFAULT_NAMESPACED_BINDINGS.map((binding) => keep(client, RoleBinding, binding, reconciledBinding)),
     ]);
   },
 });
