@@ -99,3 +99,60 @@ describe('a vertical pod autoscaler', { timeout: 180_000 }, () => {
     }, { what: 'a pod within the range', timeoutMs: 60_000 }).catch(async (error: unknown) => assert.fail(`${String(error)}\n${(await llmos.kubectl('describe', 'vpa,rs,pods')).stdout}`));
   });
 });
+
+describe('more cpu while a pod starts', { timeout: 180_000 }, () => {
+  const autoscaler = (name: string): object => ({
+    apiVersion: 'autoscaling.k8s.io/v1', kind: 'VerticalPodAutoscaler', metadata: { name }, spec: { targetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name }, updatePolicy: { updateMode: 'Off' }, startupBoost: { cpu: { type: 'Factor', factor: 3, durationSeconds: 2 } } },
+  });
+  const deployment = (name: string): object => {
+    const main = {
+      name: 'main', image: TEST_IMAGE, imagePullPolicy: 'Never', command: ['sh', '-c', 'sleep 1d'], resources: { requests: { cpu: '50m' }, limits: { cpu: '100m' } }, readinessProbe: { exec: { command: ['test', '-e', '/tmp/started'] }, periodSeconds: 1 },
+    };
+    return { apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name }, spec: { selector: { matchLabels: { app: name } }, template: { metadata: { labels: { app: name } }, spec: { terminationGracePeriodSeconds: 0, containers: [main] } } } };
+  };
+  let llmos: Instance;
+  const podOf = async (name: string): Promise<Pod | undefined> => (await llmos.client.list(Pod, { ...NS, labelSelector: `app=${name}` })).items.find(({ metadata, status }) => metadata.deletionTimestamp === undefined && status?.phase === 'Running');
+  const running = async (name: string): Promise<Pod> => {
+    await eventually(async () => (await podOf(name)) !== undefined, { what: `${name} runs`, timeoutMs: 60_000 });
+    return (await podOf(name))!;
+  };
+  /** Microseconds of cpu in a tenth of a second, as the kernel has it. */
+  const quotaOf = async ({ metadata: { name = '' } }: Pod): Promise<string> => (await ok(llmos.kubectl('exec', name, '--', 'sh', '-c', 'cat /sys/fs/cgroup/cpu/cpu.cfs_quota_us 2>/dev/null || cat /sys/fs/cgroup/cpu.max'))).trim().split(' ')[0]!;
+  const apply = async (object: object): Promise<void> => void (await ok(llmos.kubectlWith(JSON.stringify(object), 'apply', '-f', '-')));
+  before(async () => {
+    llmos = await bootForPods();
+    await apply(autoscaler('java'));
+    await apply(deployment('java'));
+  });
+  after(() => llmos?.destroy());
+
+  it('is there from the first moment, for a pod that is made right after its autoscaler', async () => {
+    const pod = await running('java');
+    assert.deepEqual(pod.spec?.containers[0]?.resources, { requests: { cpu: '150m' }, limits: { cpu: '300m' } });
+    assert.equal(pod.metadata.annotations?.['startup-cpu-boost'], '{"main":{"requests":{"cpu":"50m"},"limits":{"cpu":"100m"}}}');
+    assert.equal(await quotaOf(pod), '30000');
+  });
+
+  it('is taken back in place when the pod has been ready for its time', async () => {
+    const before = await running('java');
+    await ok(llmos.kubectl('exec', before.metadata.name ?? '', '--', 'touch', '/tmp/started'));
+    await eventually(async () => (await podOf('java'))?.metadata.annotations?.['startup-cpu-boost'] === undefined, { what: 'the boost is over', timeoutMs: 60_000 });
+    await eventually(async () => (await quotaOf(before)) === '10000', { what: 'the kernel has it too', timeoutMs: 60_000 });
+    const now = await running('java');
+    assert.deepEqual([now.metadata.uid, now.status?.containerStatuses?.[0]?.restartCount, now.spec?.containers[0]?.resources], [before.metadata.uid, 0, { requests: { cpu: '50m' }, limits: { cpu: '100m' } }]);
+    const readyMs = Date.parse(now.status?.conditions?.find(({ type }) => type === 'Ready')?.lastTransitionTime ?? '');
+    await eventually(async () => /InPlaceResizedByVPA\s+Pod\/java-\S+\s+Pod was resized in place by VPA Updater: the startup boost of main is over/.test((await llmos.kubectl('events')).stdout), { what: 'it is told', timeoutMs: 30_000 });
+    const [event] = (JSON.parse(await ok(llmos.kubectl('get', 'events', '-o', 'json', '--field-selector', 'reason=InPlaceResizedByVPA'))) as { items: { firstTimestamp?: string; eventTime?: string }[] }).items;
+    assert.ok(Date.parse(event?.firstTimestamp ?? event?.eventTime ?? '') >= readyMs + 2_000, JSON.stringify([event, readyMs]));
+  });
+
+  it('goes back to what the pod asked for when its autoscaler is gone', async () => {
+    await apply(autoscaler('other'));
+    await apply(deployment('other'));
+    const pod = await running('other');
+    assert.equal(await quotaOf(pod), '30000');
+    await ok(llmos.kubectl('delete', 'vpa', 'other'));
+    await ok(llmos.kubectl('exec', pod.metadata.name ?? '', '--', 'touch', '/tmp/started'));
+    await eventually(async () => (await quotaOf(pod)) === '10000', { what: 'it has what it asked for', timeoutMs: 60_000 });
+  });
+});

@@ -6,12 +6,25 @@ import { defineKind, type Kind } from '../kind.ts';
 import type { KubeObject } from '../meta.ts';
 import { compareQuantities, isQuantity, parseQuantity, WRONG_FORMAT } from '../quantity.ts';
 import type { Int64 } from '../int64.ts';
-import { conditions, float64, int32, objectSchema, oneOf, quantities, quantity, struct, text, texts, time } from '../schema/build.ts';
+import { conditions, float64, int32, int64, objectSchema, oneOf, quantities, quantity, struct, text, texts, time } from '../schema/build.ts';
 
 const GROUP = 'autoscaling.k8s.io';
 const UPDATE_MODES = ['Off', 'Initial', 'Recreate', 'InPlaceOrRecreate', 'InPlace', 'Auto'] as const;
 export type UpdateMode = (typeof UPDATE_MODES)[number];
 export type Amounts = Record<string, string>;
+
+/** More cpu from creation until a while after the pod is ready. */
+export interface StartupBoost {
+  cpu?: {
+    /** `Factor`: the request times `factor`; `Quantity`: the request and `quantity` more. */
+    type?: 'Factor' | 'Quantity';
+    /** 1 or more. */
+    factor?: number;
+    quantity?: string | number;
+    /** For how long after the pod is ready; default 0. */
+    durationSeconds?: number;
+  };
+}
 
 export interface ContainerResourcePolicy {
   /** `*` is for all that no other names. */
@@ -27,6 +40,8 @@ export interface ContainerResourcePolicy {
   oomBumpUpRatio?: string | number;
   /** Bytes more that it gets at least; default 100Mi. */
   oomMinBumpUp?: string | number;
+  /** In place of that of all containers. */
+  startupBoost?: StartupBoost;
 }
 
 export interface RecommendedContainerResources {
@@ -44,8 +59,9 @@ export interface VerticalPodAutoscaler extends KubeObject {
     updatePolicy?: { updateMode?: UpdateMode; minReplicas?: number; /** Who ran out of memory sooner after its start is changed at once; default 600. */ evictAfterOOMSeconds?: number; evictionRequirements?: { resources: string[]; changeRequirement: string }[] };
     resourcePolicy?: { containerPolicies?: ContainerResourcePolicy[] };
     recommenders?: { name: string }[];
+    startupBoost?: StartupBoost;
   };
-  status?: { recommendation?: { containerRecommendations?: RecommendedContainerResources[] }; conditions?: { type: string; status: string; reason: string; message: string; lastTransitionTime: string }[] };
+  status?: { observedGeneration?: number; recommendation?: { containerRecommendations?: RecommendedContainerResources[] }; conditions?: { type: string; status: string; reason: string; message: string; lastTransitionTime: string }[] };
 }
 
 /** Weights of buckets, the heaviest 10,000. */
@@ -58,15 +74,18 @@ export interface VerticalPodAutoscalerCheckpoint extends KubeObject {
 
 const histogram = struct({ referenceTimestamp: time, bucketWeights: { type: 'object', additionalProperties: int32 }, totalWeight: float64 });
 
+const BOOST_TYPES = ['Factor', 'Quantity'] as const;
+const startupBoost = struct({ cpu: struct({ type: text, factor: int32, quantity, durationSeconds: int32 }) });
+
 const schema = objectSchema(() => ({
   spec: struct({
     targetRef: struct({ apiVersion: text, kind: text, name: text }, ['kind', 'name']),
     updatePolicy: struct({ updateMode: text, minReplicas: int32, evictAfterOOMSeconds: int32, evictionRequirements: { type: 'array', items: struct({ resources: texts, changeRequirement: oneOf(['TargetHigherThanRequests', 'TargetLowerThanRequests']) }, ['changeRequirement', 'resources']) } }),
-    resourcePolicy: struct({ containerPolicies: { type: 'array', items: struct({ containerName: text, mode: oneOf(['Auto', 'Off']), minAllowed: quantities, maxAllowed: quantities, controlledResources: { type: 'array', items: oneOf(['cpu', 'memory']) }, controlledValues: oneOf(['RequestsAndLimits', 'RequestsOnly']), oomBumpUpRatio: quantity, oomMinBumpUp: quantity }) } }),
-    recommenders: { type: 'array', items: struct({ name: text }, ['name']) },
+    resourcePolicy: struct({ containerPolicies: { type: 'array', items: struct({ containerName: text, mode: oneOf(['Auto', 'Off']), minAllowed: quantities, maxAllowed: quantities, controlledResources: { type: 'array', items: oneOf(['cpu', 'memory']) }, controlledValues: oneOf(['RequestsAndLimits', 'RequestsOnly']), oomBumpUpRatio: quantity, oomMinBumpUp: quantity, startupBoost }) } }),
+    recommenders: { type: 'array', items: struct({ name: text }, ['name']) }, startupBoost,
   }),
   status: struct({
-    recommendation: struct({ containerRecommendations: { type: 'array', items: struct({ containerName: text, target: quantities, lowerBound: quantities, upperBound: quantities, uncappedTarget: quantities }, ['target']) } }), conditions,
+    observedGeneration: int64, recommendation: struct({ containerRecommendations: { type: 'array', items: struct({ containerName: text, target: quantities, lowerBound: quantities, upperBound: quantities, uncappedTarget: quantities }, ['target']) } }), conditions,
   }),
 }));
 
@@ -83,18 +102,35 @@ function specErrors(spec: VerticalPodAutoscaler['spec'] | undefined): FieldError
   if (updatePolicy?.minReplicas !== undefined && updatePolicy.minReplicas <= 0) errors.push(invalid('spec.updatePolicy.minReplicas', updatePolicy.minReplicas, `MinReplicas has to be positive, got ${updatePolicy.minReplicas}`));
   if (updatePolicy?.evictAfterOOMSeconds !== undefined && updatePolicy.evictAfterOOMSeconds < 1) errors.push(invalid('spec.updatePolicy.evictAfterOOMSeconds', updatePolicy.evictAfterOOMSeconds, 'must be greater than or equal to 1'));
   if (recommenders.length > 1) errors.push(invalid('spec.recommenders', recommenders.map(({ name }) => name), "the current version of VPA object shouldn't specify more than one recommenders"));
+  return [...errors, ...boostErrors(spec.startupBoost, 'spec.startupBoost')];
+}
+
+function boostErrors(boost: StartupBoost | undefined, path: string): FieldError[] {
+  if (boost?.cpu === undefined) return [];
+  const { type, factor, quantity: more, durationSeconds } = boost.cpu;
+  const errors: FieldError[] = [];
+  if ((type ?? '') === '') errors.push(required(`${path}.cpu.type`, `must be either ${BOOST_TYPES.join(' or ')}`));
+  else if (!BOOST_TYPES.includes(type!)) errors.push(notSupported(`${path}.cpu.type`, type, BOOST_TYPES));
+  if (type === 'Factor' && factor === undefined) errors.push(required(`${path}.cpu.factor`, 'must be >= 1 for type Factor'));
+  else if (type === 'Factor' && factor! < 1) errors.push(invalid(`${path}.cpu.factor`, factor, 'must be >= 1 for type Factor'));
+  if (type === 'Quantity' && more === undefined) errors.push(required(`${path}.cpu.quantity`, 'is needed for type Quantity'));
+  else if (type === 'Quantity') errors.push(...amountErrors('cpu', String(more), `${path}.cpu.quantity`));
+  if (durationSeconds !== undefined && durationSeconds < 0) errors.push(invalid(`${path}.cpu.durationSeconds`, durationSeconds, 'must be greater than or equal to 0'));
   return errors;
 }
 
-function policyErrors({ containerName, mode, minAllowed = {}, maxAllowed = {}, controlledValues, oomBumpUpRatio, oomMinBumpUp }: ContainerResourcePolicy, path: string): FieldError[] {
+function amountErrors(resource: string, amount: string, path: string): FieldError[] {
+  const whole = resource === 'cpu' ? 1_000_000n : 1_000_000_000n;
+  if (!isQuantity(amount)) return [invalid(path, amount, WRONG_FORMAT)];
+  if (parseQuantity(amount).nano % whole !== 0n) return [invalid(path, amount, `must be a whole number of ${resource === 'cpu' ? 'milli CPUs' : 'bytes'}`)];
+  return [];
+}
+
+function policyErrors({ containerName, mode, minAllowed = {}, maxAllowed = {}, controlledValues, oomBumpUpRatio, oomMinBumpUp, startupBoost: boost }: ContainerResourcePolicy, path: string): FieldError[] {
   const errors: FieldError[] = [];
   if (containerName === undefined || containerName === '') errors.push(required(`${path}.containerName`, 'ContainerPolicies.ContainerName is required'));
   for (const [field, amounts] of [['minAllowed', minAllowed], ['maxAllowed', maxAllowed]] as const) {
-    for (const [resource, amount] of Object.entries(amounts)) {
-      const whole = resource === 'cpu' ? 1_000_000n : 1_000_000_000n;
-      if (!isQuantity(amount)) errors.push(invalid(`${path}.${field}.${resource}`, amount, WRONG_FORMAT));
-      else if (parseQuantity(amount).nano % whole !== 0n) errors.push(invalid(`${path}.${field}.${resource}`, amount, `must be a whole number of ${resource === 'cpu' ? 'milli CPUs' : 'bytes'}`));
-    }
+    for (const [resource, amount] of Object.entries(amounts)) errors.push(...amountErrors(resource, amount, `${path}.${field}.${resource}`));
   }
   for (const [resource, least] of Object.entries(minAllowed)) {
     const most = maxAllowed[resource];
@@ -106,7 +142,7 @@ function policyErrors({ containerName, mode, minAllowed = {}, maxAllowed = {}, c
     else if (compareQuantities(String(amount), least) < 0) errors.push(invalid(`${path}.${field}`, amount, `must be greater than or equal to ${least}`));
   }
   if (mode === 'Off' && controlledValues === 'RequestsAndLimits') errors.push(invalid(`${path}.controlledValues`, controlledValues, "ControlledValues shouldn't be specified if container scaling mode is off."));
-  return errors;
+  return [...errors, ...boostErrors(boost, `${path}.startupBoost`)];
 }
 
 export const VerticalPodAutoscaler: Kind<VerticalPodAutoscaler> = defineKind<VerticalPodAutoscaler>({

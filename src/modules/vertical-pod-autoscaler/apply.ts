@@ -5,6 +5,9 @@ import { numberOf, textOf } from './amounts.ts';
 import { withinRanges, type LimitBounds } from './limit-range.ts';
 import { policyFor } from './recommend.ts';
 
+/** Label of the pods that an autoscaler has set or changed requests of. */
+export const MANAGED = 'vpa-autoscaler.k8s.io/managed';
+
 /** Requests become the target; limits keep their proportion to them, unless the policy says that requests alone are controlled. */
 export function resourcesFor({ resources = {} }: Pick<Container, 'resources'>, target: Amounts, controlled: 'RequestsAndLimits' | 'RequestsOnly' = 'RequestsAndLimits'): ResourceRequirements {
   const requests = { ...resources.requests };

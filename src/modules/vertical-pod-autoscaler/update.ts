@@ -3,32 +3,35 @@ import type { VerticalPodAutoscaler } from '../../api/autoscaling/vertical-pod-a
 import { Pod as PodKind } from '../../api/core/pod.ts';
 import { isApiError } from '../../api/errors.ts';
 import type { Pod } from '../../api/generated/core-v1.ts';
-import { parseApiVersion, type Json, type OwnerReference } from '../../api/meta.ts';
+import type { Json } from '../../api/meta.ts';
 import { controllerOf } from '../../api/owner.ts';
 import type { ModuleContext } from '../../sdk/index.ts';
-import { changesFor } from './apply.ts';
-import { configuredReplicas, groupOf, hasFailed, restarts, type Group } from './disruption.ts';
+import { numberOf } from './amounts.ts';
+import { changesFor, MANAGED } from './apply.ts';
+import { hasFailed, restarts } from './disruption.ts';
+import { groupsOf, keyOfOwner, type Sized } from './groups.ts';
 import type { LimitBounds } from './limit-range.ts';
 import { byPriority, priorityOf, resizeOf } from './priority.ts';
+import { isBoosted } from './startup-boost.ts';
 
-const DEFAULT_LEAST_REPLICAS = 2;
 type Using = Pick<ModuleContext, 'client' | 'clock' | 'events' | 'kinds' | 'log'>;
 
 /** `pods` are those that the VerticalPodAutoscaler controls; `asked` keeps, by uid, since when a resize is waited for. */
 export async function updatePods(vpa: VerticalPodAutoscaler, pods: readonly Pod[], { asked, bounds }: { asked: Map<string, number>; bounds: LimitBounds }, using: Using): Promise<void> {
   const mode = vpa.spec.updatePolicy?.updateMode ?? 'Auto';
   if (mode === 'Off' || mode === 'Initial') return;
-  const { client, clock, events } = using;
+  const { client, clock, events, log } = using;
   const nowMs = clock.nowMs();
   const alive = pods.filter(({ status, metadata }) => status?.phase !== 'Succeeded' && status?.phase !== 'Failed' && metadata.deletionTimestamp === undefined);
   for (const uid of asked.keys()) if (!alive.some((pod) => pod.metadata.uid === uid && resizeOf(pod) !== undefined)) asked.delete(uid);
-  const groups = await groupsOf(alive, vpa, using);
+  const groups = await groupsOf(alive, { namespace: vpa.metadata.namespace, minReplicas: vpa.spec.updatePolicy?.minReplicas }, using);
   const wanting = alive.flatMap((pod) => {
-    const priority = priorityOf(pod, vpa, nowMs, bounds);
+    // It has more than is recommended since it starts: that is taken back in its time.
+    const priority = isBoosted(pod) ? undefined : priorityOf(pod, vpa, nowMs, bounds);
     return priority === undefined ? [] : [{ pod, ...priority }];
   }).toSorted(byPriority);
   for (const { pod, why } of wanting) {
-    const group = groups.get(keyOf(controllerOf(pod)));
+    const group = groups.get(keyOfOwner(controllerOf(pod)));
     if (group === undefined) continue;
     if (mode !== 'Recreate' && (await stays(pod, why, group))) continue;
     const runs = pod.status?.phase !== 'Pending';
@@ -40,7 +43,10 @@ export async function updatePods(vpa: VerticalPodAutoscaler, pods: readonly Pod[
   async function stays(pod: Pod, why: string, group: Sized): Promise<boolean> {
     const uid = pod.metadata.uid ?? '';
     if (pod.status?.phase === 'Pending') return mode !== 'Auto'; // it may wait for a node that has more than it needs
-    if (resizeOf(pod) !== undefined) {
+    const resizing = resizeOf(pod);
+    if (resizing !== undefined) {
+      // Who is never made anew is asked for again what may fit now.
+      if (mode === 'InPlace' && resizing.type === 'PodResizePending' && wantsOther(pod, resizing.reason === 'Infeasible')) return resize(pod, why);
       const since = asked.get(uid) ?? nowMs;
       asked.set(uid, since);
       return !(hasFailed(pod, since, nowMs) && group.mayDisrupt());
@@ -51,6 +57,14 @@ export async function updatePods(vpa: VerticalPodAutoscaler, pods: readonly Pod[
     if (!(await resize(pod, why))) return false;
     if (disrupts) group.disrupted();
     return true;
+  }
+
+  /** Whether what is recommended is another amount than what is waited for, or less of something. */
+  function wantsOther(pod: Pod, less: boolean): boolean {
+    return changesFor(pod, vpa, bounds).some(({ name, resources }) => Object.entries(resources.requests ?? {}).some(([resource, wanted]) => {
+      const before = numberOf(resource, pod.spec?.containers.find((each) => each.name === name)?.resources?.requests?.[resource] ?? '0');
+      return less ? numberOf(resource, wanted) < before : numberOf(resource, wanted) !== before;
+    }));
   }
 
   async function resize(pod: Pod, why: string): Promise<boolean> {
@@ -64,6 +78,8 @@ export async function updatePods(vpa: VerticalPodAutoscaler, pods: readonly Pod[
       throw error;
     }
     asked.set(pod.metadata.uid ?? '', nowMs);
+    // It may have been made before its autoscaler was.
+    if (pod.metadata.labels?.[MANAGED] === undefined) await client.patch(PodKind, name, { type: 'merge', body: { metadata: { labels: { [MANAGED]: 'true' } } } }, { namespace }).catch((error: unknown) => log.debug('a pod could not be labelled', { namespace, pod: name, error }));
     events.event(pod, 'Normal', 'InPlaceResizedByVPA', `Pod was resized in place by VPA Updater: ${why}`);
     return true;
   }
@@ -80,31 +96,4 @@ export async function updatePods(vpa: VerticalPodAutoscaler, pods: readonly Pod[
     events.event(vpa, 'Normal', 'EvictedPod', `VPA Updater evicted Pod ${name} to apply resource recommendation.`);
     return true;
   }
-}
-
-/** `isSmall`: fewer pods than `minReplicas`, of which none is taken. */
-type Sized = Group & { isSmall: boolean };
-
-const keyOf = (reference: OwnerReference | undefined): string => (reference === undefined ? '' : `${reference.kind}/${reference.name}`);
-
-/** By controller; one of which nothing can be known has none. */
-async function groupsOf(pods: readonly Pod[], { spec, metadata: { namespace } }: VerticalPodAutoscaler, { client, kinds, log }: Using): Promise<Map<string, Sized>> {
-  const least = spec.updatePolicy?.minReplicas ?? DEFAULT_LEAST_REPLICAS;
-  const groups = new Map<string, Sized>();
-  for (const [key, own] of Map.groupBy(pods, (pod) => keyOf(controllerOf(pod)))) {
-    const reference = controllerOf(own[0]!);
-    const kind = reference === undefined ? undefined : kinds.find(parseApiVersion(reference.apiVersion).group, reference.kind);
-    if (reference === undefined || kind === undefined) continue;
-    try {
-      const controller = await client.get(kind, reference.name, { namespace }).catch((error: unknown) => {
-        if (!isApiError(error, 'NotFound')) throw error;
-      });
-      const configured = configuredReplicas(reference, controller ?? undefined, own.length);
-      if (configured !== undefined) groups.set(key, { ...groupOf(own, configured), isSmall: own.length < least });
-    } catch (error) {
-      // As many as there are would be a guess, by which one may go too many: the next round asks again.
-      log.warn('a controller could not be read; its pods stay as they are', { namespace, controller: key, error });
-    }
-  }
-  return groups;
 }

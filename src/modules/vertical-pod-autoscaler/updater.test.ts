@@ -123,7 +123,7 @@ async function done(vpa: VerticalPodAutoscaler, pods: readonly Pod[], { refuses 
   const steps: string[] = [];
   const client = {
     get: async ({ kind }: { kind: string }, name: string) => (unread === undefined ? undefined : Promise.reject(unread)) ?? OWNERS[`${kind}/${name}`] ?? Promise.reject(new ApiError('NotFound', name)),
-    patch: async (_: unknown, name: string) => (refuses ? Promise.reject(new ApiError('Invalid', name)) : void steps.push(`resize ${name}`)),
+    patch: async (_: unknown, name: string, __: unknown, { subresource }: { subresource?: string }) => (subresource === undefined ? undefined : refuses ? Promise.reject(new ApiError('Invalid', name)) : void steps.push(`resize ${name}`)),
     createSubresource: async (_: unknown, { name }: { name: string }) => void steps.push(`evict ${name}`),
   };
   await updatePods(vpa, pods, { asked, bounds: {} }, { client, clock: { nowMs: () => NOW }, events: { event: () => {} }, kinds, log: silentLog } as unknown as Pick<ModuleContext, 'client' | 'clock' | 'events' | 'kinds' | 'log'>);
@@ -158,6 +158,14 @@ describe('what is done', () => {
     assert.deepEqual(await Promise.all([after(deferred, 299), after(deferred, 301), after(infeasible, 0), after(running, 3_599), after(running, 3_601), after(failed, 0)]), [[], ['evict a'], ['evict a'], [], ['evict a'], ['evict a']]);
     assert.deepEqual(await done(mode('InPlace'), infeasible!, since(9_999)), []);
   });
+  it('in place alone, what a node could not give is asked for again when less is recommended; what it put off, when another amount is', async () => {
+    const waiting = (reason: string): Pod[] => [podOf('a', { requests: { main: { cpu: '9' } }, conditions: [{ type: 'PodResizePending', reason }], statuses: [{ name: 'main', resources: { requests: { cpu: '2' } } }] })];
+    const dearer = vpaOf({ recommended: [{ target: { cpu: '12' }, least: { cpu: '4' }, most: { cpu: '15' } }], updatePolicy: { updateMode: 'InPlace' } });
+    assert.deepEqual(await done(mode('InPlace'), waiting('Infeasible')), ['resize a']);
+    assert.deepEqual(await done(dearer, waiting('Infeasible')), []);
+    assert.deepEqual(await done(dearer, waiting('Deferred')), ['resize a']);
+    assert.deepEqual(await done(mode('InPlaceOrRecreate'), waiting('Deferred')), []);
+  });
 });
 
 describe('which of several has a pod', () => {
@@ -187,13 +195,14 @@ describe('which of several has a pod', () => {
   it('a new pod gets what that one recommends, and says what was done', async () => {
     const created = async (pod: Pod, ...all: Wanted[]): Promise<Pod> => {
       const object = structuredClone(pod);
-      await initialResources(() => all.map(candidate), () => ({})).admit!({ object, namespace: 'default', operation: 'CREATE', kind: PodKind } as unknown as AdmissionRequest, reading);
+      await initialResources({ candidatesIn: () => all.map(candidate), boundsIn: () => ({}) }).admit!({ object, namespace: 'default', operation: 'CREATE', kind: PodKind } as unknown as AdmissionRequest, reading);
       return object;
     };
     const two = podOf('a', { requests: { main: { cpu: '1' }, side: { cpu: '1' } } });
     two.spec!.containers[1]!.resources!.limits = { cpu: '2' };
     const recommended: Recommended[] = [{ target: { cpu: '5', memory: '1Gi' } }, { name: 'side', target: { cpu: '3' } }];
     const { metadata, spec } = await created(two, { recommended });
+    assert.equal(metadata.labels?.['vpa-autoscaler.k8s.io/managed'], 'true');
     assert.deepEqual(metadata.annotations, { vpaObservedContainers: 'main, side', vpaUpdates: 'Pod resources updated by v: container 0: cpu request, memory request; container 1: cpu request, cpu limit' });
     assert.deepEqual(spec?.containers.map(({ resources }) => resources), [{ requests: { cpu: '5', memory: '1Gi' } }, { requests: { cpu: '3' }, limits: { cpu: '6' } }]);
     assert.deepEqual((await created(two, {})).metadata.annotations, { vpaObservedContainers: 'main, side' });

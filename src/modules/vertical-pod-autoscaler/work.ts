@@ -19,7 +19,9 @@ import { boundsOf, type LimitBounds } from './limit-range.ts';
 import { bumpOf, containerModel, type ContainerModel } from './model.ts';
 import { isRecommendedElsewhere, policyFor, recommend } from './recommend.ts';
 import { settingsOf } from './settings.ts';
+import { boosts } from './startup-boost.ts';
 import { selectorOf, TargetError } from './targets.ts';
+import { keepUnboosting } from './unboost.ts';
 import { updatePods } from './update.ts';
 
 const CHECKPOINT_MS = 600_000;
@@ -38,17 +40,25 @@ interface Known {
 interface Seen extends Candidate { pods: readonly Pod[] }
 
 const modeOf = ({ spec }: VerticalPodAutoscaler): UpdateMode => spec.updatePolicy?.updateMode ?? 'Auto';
+/** Whether it may change new pods. */
+const isAtWork = (vpa: VerticalPodAutoscaler): boolean => modeOf(vpa) !== 'Off' || boosts(vpa);
 
 export async function work(context: ModuleContext): Promise<void> {
   const { client, caches, clock, log, signal } = context;
-  const { everySeconds } = settingsOf(context.config);
+  const { everySeconds, mostBoostedCpuMillis } = settingsOf(context.config);
   const known = new Map<string, Known>();
   let candidates: ReadonlyMap<string, readonly Candidate[]> = new Map();
   const boundsIn = (namespace: string): LimitBounds => boundsOf(caches.of(LimitRange).list(namespace));
-  const withdraw = context.may === undefined ? () => {} : context.admit(initialResources((namespace) => candidates.get(namespace) ?? [], boundsIn));
+  const withdraw = context.may === undefined ? () => {} : context.admit(initialResources({ candidatesIn: (namespace) => candidatesIn(namespace).catch(() => candidates.get(namespace) ?? []), boundsIn, ...(mostBoostedCpuMillis !== undefined && { mostBoostedCpuMillis }) }));
   await Promise.all([VerticalPodAutoscaler, PodKind, LimitRange].map((kind) => caches.of(kind as Kind).ready()));
   await loadCheckpoints();
   try {
+    await Promise.all([rounds(), keepUnboosting(context, { vpaOf, boundsIn })]);
+  } finally {
+    withdraw();
+  }
+
+  async function rounds(): Promise<void> {
     while (!signal.aborted) {
       try {
         await round();
@@ -57,8 +67,23 @@ export async function work(context: ModuleContext): Promise<void> {
       }
       await clock.sleep(everySeconds * 1_000, signal);
     }
-  } finally {
-    withdraw();
+  }
+
+  /** Those of the last round, and those that came or changed since. */
+  async function candidatesIn(namespace: string): Promise<readonly Candidate[]> {
+    const seen = candidates.get(namespace) ?? [];
+    const found = await Promise.all(caches.of(VerticalPodAutoscaler).list(namespace).filter(isAtWork).map(async (vpa) => {
+      const same = seen.find((each) => each.vpa.metadata.uid === vpa.metadata.uid && each.vpa.metadata.generation === vpa.metadata.generation);
+      return same ?? { vpa, matcher: await selectorOf(vpa, context).catch((error: unknown) => {
+        if (!(error instanceof TargetError)) throw error;
+        return undefined;
+      }) };
+    }));
+    return found.filter((each): each is Candidate => each.matcher !== undefined);
+  }
+
+  async function vpaOf(pod: Pod): Promise<VerticalPodAutoscaler | undefined> {
+    return controlling(pod.metadata.labels, await topmostController(pod, context), await candidatesIn(pod.metadata.namespace ?? ''))?.vpa;
   }
 
   function knownOf(key: string): Known {
@@ -94,7 +119,7 @@ export async function work(context: ModuleContext): Promise<void> {
       const found = await tried(vpa, look(vpa, used));
       if (found !== undefined) seen.push(found);
     }
-    candidates = Map.groupBy(seen.filter(({ vpa }) => modeOf(vpa) !== 'Off'), ({ vpa }) => vpa.metadata.namespace ?? '');
+    candidates = Map.groupBy(seen.filter(({ vpa }) => isAtWork(vpa)), ({ vpa }) => vpa.metadata.namespace ?? '');
     const tops = new Map<string, ReturnType<typeof topmostController>>();
     for (const { vpa, pods } of seen) {
       if (signal.aborted) return;
@@ -130,7 +155,7 @@ export async function work(context: ModuleContext): Promise<void> {
 
   /** `tops` keeps, by controller, the topmost of a round. */
   async function update(vpa: VerticalPodAutoscaler, pods: readonly Pod[], tops: Map<string, ReturnType<typeof topmostController>>): Promise<void> {
-    const near = (candidates.get(vpa.metadata.namespace ?? '') ?? []).filter((each) => modeOf(each.vpa) !== 'Initial');
+    const near = (candidates.get(vpa.metadata.namespace ?? '') ?? []).filter(({ vpa: each }) => modeOf(each) !== 'Initial' || boosts(each));
     if (!near.some((each) => each.vpa === vpa)) return;
     const own: Pod[] = [];
     for (const pod of pods) {
@@ -174,7 +199,7 @@ export async function work(context: ModuleContext): Promise<void> {
     const past = vpa.status?.conditions ?? [];
     const now = rfc3339(clock.nowMs());
     const conditions = said.map((each) => withCondition(past.filter(({ type }) => type === each.type), each, now)[0]!);
-    const status = { ...(provided ? { recommendation: { containerRecommendations } } : {}), conditions };
+    const status = { ...(vpa.metadata.generation !== undefined && { observedGeneration: vpa.metadata.generation }), ...(provided ? { recommendation: { containerRecommendations } } : {}), conditions };
     if (isDeepStrictEqual(status, vpa.status)) return;
     await client.update(VerticalPodAutoscaler, { ...vpa, status }, { subresource: 'status' }).catch((error: unknown) => {
       if (!isApiError(error, 'Conflict', 'NotFound')) throw error;
