@@ -97,7 +97,11 @@ describe('metering', { timeout: 240_000 }, () => {
     const accounts = (rows: readonly { BillingAccountId: string }[]): string[] => [...new Set(rows.map(({ BillingAccountId }) => BillingAccountId))];
     assert.deepEqual([accounts(focus), accounts(JSON.parse(await ok(llmos.kubectl('get', '--raw', '/focus?window=month'))))], [['home'], ['home']]);
     assert.match(await ok(llmos.llmos('bill', '--by', 'cluster')), /^home /m);
-    assert.match((await llmos.kubectl('get', '--raw', '/allocation?window=7d&filterNamespaces=red')).stderr, /filterNamespaces is not known: write filter/);
+    // As kubectl cost asks: an empty filter is none.
+    const asked = async (query: string) => (JSON.parse(await ok(llmos.kubectl('get', '--raw', `/allocation?window=7d&accumulate=true&includeIdle=false&idle=false&${query}`))) as { data: Record<string, { totalCost: number }>[] }).data[0]!;
+    assert.ok(((await asked('aggregate=namespace,pod,container&filterNamespaces='))[`${NAMESPACE}/short/main`]?.totalCost ?? 0) > 0);
+    assert.deepEqual([Object.keys(await asked('aggregate=container,service&filterNamespaces=default')), Object.keys(await asked('aggregate=pod&filterNamespaces=red'))], [['main/__unallocated__'], []]);
+    assert.match((await llmos.kubectl('get', '--raw', '/allocation?window=7d&shareCost=5')).stderr, /shareCost is not known: there are shareIdle/);
     assert.match((await llmos.kubectl('get', '--raw', '/allocation?window=soon')).stderr, /no duration: write for instance/);
     assert.match((await llmos.llmos('bill', '--by', 'colour')).stderr, /nothing to group by/);
     assert.match(await ok(llmos.llmos('usage', '--window', '1h')), /NAMESPACE .*SLACK[\s\S]*^default [\s\S]*^total /m);

@@ -16,6 +16,15 @@ export interface MeteredAmount {
   charged: number;
 }
 
+/** What a container had of what its pod had. Its amounts tell how the pod's are divided: they need not add up to them. */
+export interface MeteredContainer {
+  name: string;
+  /** Absent where it is the only one, and has all. */
+  cpuCoreSeconds?: MeteredAmount;
+  memoryGiBSeconds?: MeteredAmount;
+  otherSeconds?: Record<string, number>;
+}
+
 /** A pod, or once periods are days, the pods of one owner on one node. */
 export interface MeteredPod {
   /** Of the pod; absent where several are one. */
@@ -28,6 +37,11 @@ export interface MeteredPod {
   /** The controller, for instance `Deployment/web`, seen through its ReplicaSet. */
   owner?: string;
   labels?: Record<string, string>;
+  annotations?: Record<string, string>;
+  /** The Services that chose it, by name. */
+  services?: string[];
+  /** Without init containers that end. */
+  containers?: MeteredContainer[];
   /** Time on a node. */
   seconds: number;
   cpuCoreSeconds: MeteredAmount;
@@ -56,6 +70,8 @@ export interface MeteredRoute {
 
 export interface UsageRecord extends KubeObject {
   namespace: string;
+  /** Those of the namespace: pods have them where they say nothing else. */
+  namespaceLabels?: Record<string, string>;
   /** RFC 3339; the period, its end not in it. */
   start: string;
   end: string;
@@ -82,18 +98,22 @@ const string: Schema = { type: 'string' };
 const time: Schema = { type: 'string', format: 'date-time' };
 const amount: Schema = { type: 'object', required: ['requested', 'used', 'charged'], properties: { requested: number, used: number, charged: number } };
 
+const texts: Schema = { type: 'object', additionalProperties: string };
+const numbers: Schema = { type: 'object', additionalProperties: number };
+const containers: Schema = { type: 'array', items: { type: 'object', required: ['name'], properties: { name: string, cpuCoreSeconds: amount, memoryGiBSeconds: amount, otherSeconds: numbers } } };
+
 function schema(): Schema {
   return {
     type: 'object', required: ['namespace', 'start', 'end', 'through'],
     properties: {
-      namespace: string, start: time, end: time, from: time, through: time,
+      namespace: string, namespaceLabels: texts, start: time, end: time, from: time, through: time,
       pods: {
         type: 'array',
         items: {
           type: 'object', required: ['name', 'pods', 'seconds', 'cpuCoreSeconds', 'memoryGiBSeconds', 'networkBytes'],
           properties: {
-            uid: string, name: string, pods: int32, node: string, owner: string, labels: { type: 'object', additionalProperties: string }, seconds: number, cpuCoreSeconds: amount, memoryGiBSeconds: amount,
-            otherSeconds: { type: 'object', additionalProperties: number }, networkBytes: { type: 'object', required: ['received', 'sent'], properties: { received: number, sent: number } }, requests: number,
+            uid: string, name: string, pods: int32, node: string, owner: string, labels: texts, annotations: texts, services: { type: 'array', items: string }, containers, seconds: number, cpuCoreSeconds: amount, memoryGiBSeconds: amount,
+            otherSeconds: numbers, networkBytes: { type: 'object', required: ['received', 'sent'], properties: { received: number, sent: number } }, requests: number,
           },
         },
       },

@@ -17,6 +17,8 @@ export interface PodUsage extends KubeObject {
   cpuSeconds: number;
   /** At the reading: what cannot be taken back without hurting; 0 after the end. */
   workingSetBytes: number;
+  /** Those that run now, where there are several. Counters of each begin anew with it. */
+  containers?: { name: string; cpuSeconds: number; workingSetBytes: number }[];
   /** Of the pod's own network; 0 for pods on the machine's. */
   network: { receivedBytes: number; sentBytes: number };
 }
@@ -27,6 +29,7 @@ function schema(): Schema {
     type: 'object', required: ['podName', 'nodeName', 'timestamp', 'cpuSeconds', 'workingSetBytes', 'network'],
     properties: {
       podName: { type: 'string' }, nodeName: { type: 'string' }, timestamp: { type: 'string', format: 'date-time' }, cpuSeconds: number, workingSetBytes: number,
+      containers: { type: 'array', items: { type: 'object', required: ['name', 'cpuSeconds', 'workingSetBytes'], properties: { name: { type: 'string' }, cpuSeconds: number, workingSetBytes: number } } },
       network: { type: 'object', required: ['receivedBytes', 'sentBytes'], properties: { receivedBytes: number, sentBytes: number } },
     },
   };

@@ -5,7 +5,7 @@ import type { Client } from '../../sdk/client.ts';
 import { capacityOf } from './capacity.ts';
 import { toCsv } from './csv.ts';
 import { FOCUS_COLUMNS, focusRows } from './focus.ts';
-import { CLUSTER } from './grouping.ts';
+import { CLUSTER } from './subject.ts';
 import { readRecords } from './keep.ts';
 import { parseWindow } from './periods.ts';
 import { statementOf, type Statement } from './statement.ts';

@@ -2,29 +2,16 @@
 import type { MeteredPod, UsageRecord } from '../../api/metering/usage-record.ts';
 import type { PriceSheet } from '../../api/metering/price-sheet.ts';
 import { rfc3339 } from '../../base/clock.ts';
-import { GIB } from './accumulate.ts';
-import { filtered, type Filter } from './filter.ts';
-import { groupingsOf, keyOf, type Grouping } from './grouping.ts';
+import type { Allocation } from './allocation-fields.ts';
+import { addAmounts, GIB } from './amounts.ts';
+import type { Filter } from './filter.ts';
+import { asksForContainers, groupingsOf, keyOf, type Grouping } from './grouping.ts';
 import { stepsOf, type Period } from './periods.ts';
 import { chargeOfClaim, chargeOfRoute, chargesOfPod, tariffFor } from './price.ts';
-import { slicesIn, type Slice } from './slices.ts';
-
-/** The fields of OpenCost; cpu in cores, memory in bytes, cost in the currency of the sheet. What is not metered here is null; nothing is adjusted later, and load balancers and zones cost nothing. */
-export interface Allocation {
-  name: string;
-  properties: Record<string, unknown>;
-  window: { start: string; end: string };
-  start: string;
-  end: string;
-  minutes: number;
-  cpuCores: number; cpuCoreRequestAverage: number; cpuCoreLimitAverage: null; cpuCoreUsageAverage: number; cpuCoreHours: number; cpuCost: number; cpuCostAdjustment: 0; cpuCostIdle: number; cpuEfficiency: number;
-  gpuCount: number; gpuHours: number; gpuCost: number; gpuCostAdjustment: 0; gpuCostIdle: 0; gpuEfficiency: null;
-  networkTransferBytes: number; networkReceiveBytes: number; networkCost: number; networkCrossZoneCost: 0; networkCrossRegionCost: 0; networkInternetCost: 0; networkCostAdjustment: 0;
-  loadBalancerCost: 0; loadBalancerCostAdjustment: 0; lbAllocations: null;
-  pvBytes: number; pvByteHours: number; pvCost: number; pvCostAdjustment: 0; pvs: null;
-  ramBytes: number; ramByteRequestAverage: number; ramByteLimitAverage: null; ramByteUsageAverage: number; ramByteHours: number; ramCost: number; ramCostAdjustment: 0; ramCostIdle: number; ramEfficiency: number;
-  externalCost: number; sharedCost: number; totalCost: number; totalEfficiency: number;
-}
+import { intersection, propertiesOf, type Properties } from './properties.ts';
+import { shareCosts, shareIdle, type Sharing } from './share.ts';
+import { filtered, slicesIn, type Slice } from './slices.ts';
+import type { Subject } from './subject.ts';
 
 export interface AllocationQuery {
   period: Period;
@@ -39,25 +26,36 @@ export interface AllocationQuery {
   /** Its cost is put on all others in proportion to theirs, instead of standing by itself. */
   sharesIdle?: boolean;
   filter?: Filter;
+  /** Whether the filter asks for containers. */
+  byContainer?: boolean;
+  /** What these have is shared by the others, and they are not shown. */
+  sharing?: Sharing;
+  /** Labels and annotations that all of an allocation have are among its properties. */
+  metadata?: boolean;
   /** Its name; default `cluster`. */
   cluster?: string;
 }
 
-interface Sums { cpu: MeteredPod['cpuCoreSeconds']; memory: MeteredPod['memoryGiBSeconds']; gpuSeconds: number; sent: number; received: number; gibSeconds: number; costs: Record<'cpu' | 'memory' | 'gpu' | 'network' | 'storage', number>; fromMs: number; toMs: number; properties: Record<string, unknown> }
+interface Sums { cpu: MeteredPod['cpuCoreSeconds']; memory: MeteredPod['memoryGiBSeconds']; gpuSeconds: number; sent: number; received: number; gibSeconds: number; costs: Record<'cpu' | 'memory' | 'gpu' | 'network' | 'storage', number>; fromMs: number; toMs: number; properties: Properties | undefined; hasPods: boolean }
 
 export function allocationSets(records: readonly UsageRecord[], sheets: readonly PriceSheet[], query: AllocationQuery): Record<string, Allocation>[] {
-  const by = { groupings: groupingsOf(query.aggregate, query.cluster), cluster: query.cluster };
+  const by: Grouped = { groupings: groupingsOf(query.aggregate, query.cluster), cluster: query.cluster, metadata: query.metadata === true };
+  const byContainer = query.byContainer === true || asksForContainers(by.groupings);
+  const { filter, sharing } = query;
   return (query.parts ?? stepsOf(query.period, query.stepMs ?? Infinity)).map((step) => {
     const sums = new Map<string, Sums>();
-    const slices = slicesIn(records, step);
-    const { filter } = query;
+    const shared = new Map<string, Sums>();
+    const all = slicesIn(records, step, { byContainer });
+    if (sharing !== undefined) for (const slice of all) addSlice(shared, filtered(slice, sharing.isShared), sheets, { ...by, groupings: [] });
+    const slices = sharing === undefined ? all : all.map((slice) => filtered(slice, (subject) => !sharing.isShared(subject)));
     const shown = new Map<string, Sums>();
     for (const slice of slices) addSlice(sums, slice, sheets, by);
     if (filter !== undefined) for (const slice of slices) addSlice(shown, filtered(slice, filter), sheets, by);
     const set = Object.fromEntries([...(filter === undefined ? sums : shown)].map(([name, sum]) => [name, allocationOf(name, sum, step)]));
+    shareCosts(Object.values(set), { whole: [...sums.values()].map(costOf), shared: [...shared.values()].map(costOf), split: sharing?.split ?? 'weighted' });
     const metered = { startMs: Math.min(...slices.map(({ startMs }) => startMs)), endMs: Math.max(...slices.map(({ endMs }) => endMs)) };
     if (query.capacity !== undefined && slices.length > 0) {
-      const idle = allocationOf('__idle__', idleSum(query.capacity, [...sums.values()], metered, sheets), step);
+      const idle = allocationOf('__idle__', idleSum(query.capacity, [...sums.values(), ...shared.values()], metered, sheets), step);
       if (query.sharesIdle !== true) set['__idle__'] = idle;
       else shareIdle(Object.values(set), idle, [...sums.values()].reduce((total, { costs }) => total + costs.cpu + costs.memory, 0));
     }
@@ -65,64 +63,55 @@ export function allocationSets(records: readonly UsageRecord[], sheets: readonly
   });
 }
 
-/** Who is not shown bears a part all the same. */
-function shareIdle(allocations: readonly Allocation[], idle: Allocation, whole: number): void {
-  for (const each of allocations) {
-    const part = whole === 0 ? 0 : (each.cpuCost + each.ramCost) / whole;
-    each.cpuCostIdle = part * idle.cpuCost;
-    each.ramCostIdle = part * idle.ramCost;
-    each.cpuCost += each.cpuCostIdle;
-    each.ramCost += each.ramCostIdle;
-    each.totalCost += part * idle.totalCost;
-  }
+interface Grouped { groupings: readonly Grouping[]; cluster: string | undefined; metadata: boolean }
+
+function costOf({ costs }: Sums): number {
+  return Object.values(costs).reduce((sum, each) => sum + each, 0);
 }
 
-function addSlice(sums: Map<string, Sums>, slice: Slice, sheets: readonly PriceSheet[], { groupings, cluster }: { groupings: readonly Grouping[]; cluster: string | undefined }): void {
+function addSlice(sums: Map<string, Sums>, slice: Slice, sheets: readonly PriceSheet[], { groupings, cluster, metadata }: Grouped): void {
   const { prices } = tariffFor(sheets, slice.namespace, slice.startMs);
-  const sumOf = (key: string, properties: Record<string, unknown>): Sums => {
-    const sum = sums.get(key) ?? emptySum(slice, properties);
+  const sumOf = (subject: Subject): Sums => {
+    const key = keyOf(groupings, subject);
+    const sum = sums.get(key) ?? emptySum(slice);
     sums.set(key, sum);
     sum.fromMs = Math.min(sum.fromMs, slice.startMs);
     sum.toMs = Math.max(sum.toMs, slice.endMs);
+    const properties = propertiesOf(groupings, subject, cluster);
+    // Claims and routes take nothing from what is said of the pods beside them, as what is unmounted does not with OpenCost.
+    if (sum.properties === undefined || (subject.pod !== undefined && sum.properties['pod'] === undefined && !sum.hasPods)) sum.properties = properties;
+    else if (subject.pod !== undefined) sum.properties = intersection(sum.properties, properties, { metadata });
+    else if (sum.properties['namespace'] !== slice.namespace) sum.properties = intersection(sum.properties, { ...sum.properties, namespace: slice.namespace }, { metadata });
+    sum.hasPods ||= subject.pod !== undefined;
     return sum;
   };
-  for (const pod of slice.pods) {
-    const { key, properties } = keyOf(groupings, slice.namespace, pod, cluster);
-    const sum = sumOf(key, properties);
-    addAmount(sum.cpu, pod.cpuCoreSeconds);
-    addAmount(sum.memory, pod.memoryGiBSeconds);
+  for (const part of slice.pods) {
+    const { pod } = part;
+    const sum = sumOf({ ...slice.about, ...part });
+    addAmounts(sum.cpu, pod.cpuCoreSeconds);
+    addAmounts(sum.memory, pod.memoryGiBSeconds);
     sum.sent += pod.networkBytes.sent;
     sum.received += pod.networkBytes.received;
     for (const [name, seconds] of Object.entries(pod.otherSeconds ?? {})) if (name.endsWith('/gpu')) sum.gpuSeconds += seconds;
     for (const { meter, cost } of chargesOfPod(pod, prices)) sum.costs[meter === 'cpu' || meter === 'memory' ? meter : meter.startsWith('network-') || meter === 'requests' ? 'network' : 'gpu'] += cost;
   }
-  for (const route of slice.routes) {
-    const { key, properties } = keyOf(groupings, slice.namespace, undefined, cluster);
-    sumOf(key, properties).costs.network += chargeOfRoute(route, prices).cost;
-  }
+  for (const route of slice.routes) sumOf(slice.about).costs.network += chargeOfRoute(route, prices).cost;
   for (const claim of slice.claims) {
-    const { key, properties } = keyOf(groupings, slice.namespace, undefined, cluster);
-    const sum = sumOf(key, properties);
+    const sum = sumOf(slice.about);
     sum.gibSeconds += claim.gibSeconds;
     sum.costs.storage += chargeOfClaim(claim, prices).cost;
   }
 }
 
-function emptySum({ startMs, endMs }: Period, properties: Record<string, unknown>): Sums {
+function emptySum({ startMs, endMs }: Period): Sums {
   const nothing = { requested: 0, used: 0, charged: 0 };
-  return { cpu: { ...nothing }, memory: { ...nothing }, gpuSeconds: 0, sent: 0, received: 0, gibSeconds: 0, costs: { cpu: 0, memory: 0, gpu: 0, network: 0, storage: 0 }, fromMs: startMs, toMs: endMs, properties };
-}
-
-function addAmount(sum: MeteredPod['cpuCoreSeconds'], more: MeteredPod['cpuCoreSeconds']): void {
-  sum.requested += more.requested;
-  sum.used += more.used;
-  sum.charged += more.charged;
+  return { cpu: { ...nothing }, memory: { ...nothing }, gpuSeconds: 0, sent: 0, received: 0, gibSeconds: 0, costs: { cpu: 0, memory: 0, gpu: 0, network: 0, storage: 0 }, fromMs: startMs, toMs: endMs, properties: undefined, hasPods: false };
 }
 
 function idleSum(capacity: { cpuCores: number; memoryBytes: number }, sums: readonly Sums[], metered: Period, sheets: readonly PriceSheet[]): Sums {
   const seconds = (metered.endMs - metered.startMs) / 1_000;
   const left = (all: number, read: (sum: Sums) => number): number => Math.max(0, all * seconds - sums.reduce((total, sum) => total + read(sum), 0));
-  const idle = emptySum(metered, {});
+  const idle = emptySum(metered);
   const { prices } = tariffFor(sheets, '', metered.startMs);
   idle.cpu.charged = left(capacity.cpuCores, ({ cpu }) => cpu.charged);
   idle.memory.charged = left(capacity.memoryBytes / GIB, ({ memory }) => memory.charged);
@@ -138,7 +127,7 @@ function allocationOf(name: string, sum: Sums, step: Period): Allocation {
   const { cpu, memory, gpu, network, storage } = sum.costs;
   const work = cpu + memory;
   return {
-    name, properties: sum.properties, window: { start: rfc3339(step.startMs), end: rfc3339(step.endMs) }, start: rfc3339(sum.fromMs), end: rfc3339(sum.toMs), minutes: seconds / 60,
+    name, properties: sum.properties ?? {}, window: { start: rfc3339(step.startMs), end: rfc3339(step.endMs) }, start: rfc3339(sum.fromMs), end: rfc3339(sum.toMs), minutes: seconds / 60,
     cpuCores: sum.cpu.charged / seconds, cpuCoreRequestAverage: sum.cpu.requested / seconds, cpuCoreLimitAverage: null, cpuCoreUsageAverage: sum.cpu.used / seconds, cpuCoreHours: sum.cpu.charged / 3_600, cpuCost: cpu, cpuCostAdjustment: 0, cpuCostIdle: 0, cpuEfficiency,
     gpuCount: sum.gpuSeconds / seconds, gpuHours: sum.gpuSeconds / 3_600, gpuCost: gpu, gpuCostAdjustment: 0, gpuCostIdle: 0, gpuEfficiency: null,
     networkTransferBytes: sum.sent, networkReceiveBytes: sum.received, networkCost: network, networkCrossZoneCost: 0, networkCrossRegionCost: 0, networkInternetCost: 0, networkCostAdjustment: 0,

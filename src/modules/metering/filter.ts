@@ -2,35 +2,46 @@
  * OpenCost's filters of allocations: `namespace:"team-a","team-b"+label[app]!:"web"`. Values with commas are alternatives, `+` asks for all and `|` for one of the parts, parentheses
  * keep parts together; `:` equals, `~:` contains, `<~:` begins with, `~>:` ends with, each with `!` before it for the contrary. Pure.
  */
-import type { MeteredPod } from '../../api/metering/usage-record.ts';
-import { CLUSTER, labelReader } from './grouping.ts';
-import type { Slice } from './slices.ts';
+import { ALIASES, aliasReader, annotationsOf, CLUSTER, keyReader, labelsOf, namespaceLabelsOf, prometheusName, TEXTS, type Read, type Subject } from './subject.ts';
 
-/** `pod` is undefined for claims and routes. */
-export type Filter = (namespace: string, pod: MeteredPod | undefined) => boolean;
+export type Filter = (subject: Subject) => boolean;
 
 const MOST_CHARACTERS = 4_000;
 
-const FIELDS: Readonly<Record<string, (namespace: string, pod: MeteredPod | undefined) => string | undefined>> = {
-  namespace: (namespace) => namespace, node: (_, pod) => pod?.node, pod: (_, pod) => pod?.name, controllerName: (_, pod) => pod?.owner?.slice(pod.owner.indexOf('/') + 1),
-  controllerKind: (_, pod) => pod?.owner?.slice(0, pod.owner.indexOf('/')).toLowerCase(),
-};
+const MAPS: Readonly<Record<string, (subject: Subject) => Readonly<Record<string, string>>>> = { label: labelsOf, annotation: annotationsOf, namespaceLabel: namespaceLabelsOf };
 const COMPARISONS: Readonly<Record<string, (value: string, wanted: string) => boolean>> = {
   ':': (value, wanted) => value === wanted, '~:': (value, wanted) => value.includes(wanted), '<~:': (value, wanted) => value.startsWith(wanted), '~>:': (value, wanted) => value.endsWith(wanted),
 };
 
-/** Throws RangeError with what can be written. */
+/** What is compared with one value. Throws RangeError where there is no such field. */
+function comparisonOf(field: string, key: string | undefined, comparison: string, cluster: string): ((subject: Subject, wanted: string) => boolean) | undefined {
+  const compare = COMPARISONS[comparison]!;
+  // Of lists and of maps without a key, to be equal and to contain is the same. Source: OpenCost, ast.parser.comparison.
+  const compareKey = comparison === '~:' ? COMPARISONS[':']! : compare;
+  if (field === 'services') {
+    return ({ pod }, wanted) => (wanted === '' && compareKey === COMPARISONS[':'] ? (pod?.services ?? []).length === 0 : (pod?.services ?? []).some((name) => compareKey(name, wanted)));
+  }
+  if (Object.hasOwn(MAPS, field)) {
+    if (key === undefined) return (subject, wanted) => Object.keys(MAPS[field]!(subject)).some((name) => compareKey(prometheusName(name), prometheusName(wanted)));
+    const read = keyReader(MAPS[field]!, key);
+    return (subject, wanted) => compare(read(subject) ?? '', wanted);
+  }
+  const read: Read | undefined = field === 'cluster' ? () => cluster : Object.hasOwn(ALIASES, field) ? aliasReader(field) : Object.hasOwn(TEXTS, field) ? TEXTS[field as keyof typeof TEXTS] : undefined;
+  return read === undefined || key !== undefined ? undefined : (subject, wanted) => compare(read(subject) ?? '', wanted);
+}
+
+/** Throws RangeError with what can be written. A filter of nothing lets all through. */
 export function parseFilter(text: string, cluster = CLUSTER): Filter {
-  const fields: typeof FIELDS = { cluster: () => cluster, ...FIELDS };
   if (text.length > MOST_CHARACTERS) throw new RangeError(`a filter has at most ${MOST_CHARACTERS} characters`);
   let rest = text.trim();
+  if (rest === '') return () => true;
   const take = (pattern: RegExp): RegExpExecArray | undefined => {
     const found = pattern.exec(rest) ?? undefined;
     if (found !== undefined) rest = rest.slice(found[0].length).trimStart();
     return found;
   };
   const wrong = (): never => {
-    throw new RangeError(`the filter cannot be read at ${JSON.stringify(rest.slice(0, 40))}: write for instance namespace:"a","b"+label[app]!:"web", with ${Object.keys(fields).join(', ')} or label[NAME]`);
+    throw new RangeError(`the filter cannot be read at ${JSON.stringify(rest.slice(0, 40))}: write for instance namespace:"a","b"+label[app]!:"web", with cluster, ${[...Object.keys(TEXTS), ...Object.keys(ALIASES)].join(', ')}, services, ${Object.keys(MAPS).map((map) => `${map}[NAME]`).join(', ')}`);
   };
   const whole = parts(0);
   return rest === '' ? whole : wrong();
@@ -39,7 +50,7 @@ export function parseFilter(text: string, cluster = CLUSTER): Filter {
     const all = [part(depth)];
     const joint = /^[+|]/.exec(rest)?.[0];
     while (joint !== undefined && take(joint === '+' ? /^\+/ : /^\|/) !== undefined) all.push(part(depth));
-    return joint === '|' ? (...asked) => all.some((each) => each(...asked)) : (...asked) => all.every((each) => each(...asked));
+    return joint === '|' ? (subject) => all.some((each) => each(subject)) : (subject) => all.every((each) => each(subject));
   }
 
   function part(depth: number): Filter {
@@ -47,20 +58,18 @@ export function parseFilter(text: string, cluster = CLUSTER): Filter {
       const inner = parts(depth + 1);
       return take(/^\)/) === undefined ? wrong() : inner;
     }
-    const [, label, name = '', no, comparison = ''] = take(/^(?:label\[([^\]"]+)\]|(\w+))\s*(!?)(:|~:|<~:|~>:)/) ?? wrong();
-    const labelled = label === undefined ? undefined : labelReader(label);
-    const read: (typeof FIELDS)[string] | undefined = labelled === undefined ? (Object.hasOwn(fields, name) ? fields[name] : undefined) : (_, asked) => labelled(asked);
+    const [, field = '', key, no, comparison = ''] = take(/^(\w+)(?:\[([^\]"]+)\])?\s*(!?)(:|~:|<~:|~>:)/) ?? wrong();
     const values: string[] = [];
     do values.push((take(/^"([^"]*)"/) ?? take(/^([^\s"'+|(),]+)/) ?? wrong())[1] ?? '');
     while (take(/^,/) !== undefined);
-    if (read === undefined) return wrong();
-    const matches: Filter = (namespace, pod) => values.some((wanted) => COMPARISONS[comparison]!(read(namespace, pod) ?? '', wanted));
-    return no === '!' ? (namespace, pod) => !matches(namespace, pod) : matches;
+    const compare = comparisonOf(field, key, comparison, cluster) ?? wrong();
+    // Who has none of what it is grouped by is found by the name that its group has.
+    const wanted = values.map((value) => (value === '__unallocated__' ? '' : value));
+    const matches: Filter = (subject) => wanted.some((each) => compare(subject, each));
+    return no === '!' ? (subject) => !matches(subject) : matches;
   }
 }
 
-/** What of the slice is asked for. */
-export function filtered(slice: Slice, filter: Filter): Slice {
-  const others = filter(slice.namespace, undefined);
-  return { ...slice, pods: slice.pods.filter((pod) => filter(slice.namespace, pod)), claims: others ? slice.claims : [], routes: others ? slice.routes : [] };
+export function asksForContainers(filter: string): boolean {
+  return /\bcontainer\s*!?[:~<]/.test(filter);
 }

@@ -1,9 +1,9 @@
 /** By what bills and allocations are put together. Pure. */
-import type { MeteredPod } from '../../api/metering/usage-record.ts';
+import { ALIASES, aliasReader, annotationsOf, CLUSTER, keyReader, labelsOf, TEXTS, type Read, type Subject } from './subject.ts';
 
 export interface Grouping {
   name: string;
-  read(namespace: string, pod: MeteredPod | undefined): string;
+  read(subject: Subject): string;
 }
 
 const UNALLOCATED = '__unallocated__';
@@ -11,52 +11,49 @@ const UNALLOCATED = '__unallocated__';
 const QUEUE_LABELS = ['kueue.x-k8s.io/local-queue-name', 'kueue.x-k8s.io/queue-name'] as const;
 const CLUSTER_QUEUE_LABEL = 'kueue.x-k8s.io/cluster-queue-name';
 
-/** What a cluster is called that has no name. */
-export const CLUSTER = 'cluster';
-
-const NAMED: Readonly<Record<string, (namespace: string, pod: MeteredPod | undefined) => string | undefined>> = {
-  namespace: (namespace) => namespace, node: (_, pod) => pod?.node, pod: (_, pod) => pod?.name, queue: queueOf, clusterQueue: (_, pod) => pod?.labels?.[CLUSTER_QUEUE_LABEL],
-  controller: (_, pod) => pod?.owner?.slice(pod.owner.indexOf('/') + 1), controllerKind: (_, pod) => pod?.owner?.slice(0, pod.owner.indexOf('/')).toLowerCase(),
-  deployment: ofKind('Deployment'), statefulset: ofKind('StatefulSet'), daemonset: ofKind('DaemonSet'), job: ofKind('Job'),
+const NAMED: Readonly<Record<string, Read>> = {
+  namespace: TEXTS.namespace, node: TEXTS.node, pod: TEXTS.pod, container: TEXTS.container, queue: queueOf, clusterQueue: ({ pod }) => pod?.labels?.[CLUSTER_QUEUE_LABEL],
+  controller: controllerOf, controllerNamespace: (subject) => controllerOf(subject, { inNamespace: true }), controllerKind: TEXTS.controllerKind,
+  deployment: ofKind('Deployment'), statefulset: ofKind('StatefulSet'), daemonset: ofKind('DaemonSet'), job: ofKind('Job', 'CronJob'),
+  // A pod of several Services is the first one's.
+  service: ({ pod }) => pod?.services?.[0],
+  ...Object.fromEntries(Object.keys(ALIASES).map((alias) => [alias, aliasReader(alias)])),
 };
 
-function ofKind(kind: string): (namespace: string, pod: MeteredPod | undefined) => string | undefined {
-  return (_, pod) => (pod?.owner?.startsWith(`${kind}/`) === true ? pod.owner.slice(kind.length + 1) : undefined);
+/** `deployment:web`; of the namespace, too, where that does not stand beside it. Source: OpenCost, GenerateKey. */
+function controllerOf(subject: Subject, { inNamespace = false } = {}): string | undefined {
+  const [kind, name] = [TEXTS.controllerKind(subject), TEXTS.controllerName(subject)];
+  return name === undefined ? undefined : [kind, ...(inNamespace ? [subject.namespace] : []), name].join(':');
 }
 
-function queueOf(namespace: string, pod: MeteredPod | undefined): string | undefined {
+function ofKind(...kinds: readonly string[]): Read {
+  return ({ pod }) => (kinds.some((kind) => pod?.owner?.startsWith(`${kind}/`) === true) ? pod?.owner?.slice(pod.owner.indexOf('/') + 1) : undefined);
+}
+
+function queueOf({ namespace, pod }: Subject): string | undefined {
   const name = QUEUE_LABELS.map((label) => pod?.labels?.[label]).find((each) => each !== undefined);
   return name === undefined ? undefined : `${namespace}/${name}`;
 }
 
-/** As Prometheus writes the name, and with it OpenCost: `app_kubernetes_io_name`. */
-const prometheusName = (name: string): string => name.replace(/[^a-zA-Z0-9_]/g, '_');
-
-/** Reads a label by its own name, else by the one that OpenCost has for it. */
-export function labelReader(name: string): (pod: MeteredPod | undefined) => string | undefined {
-  const wanted = prometheusName(name);
-  return (pod) => {
-    const { labels = {} } = pod ?? {};
-    return Object.hasOwn(labels, name) ? labels[name] : Object.entries(labels).find(([key]) => prometheusName(key) === wanted)?.[1];
-  };
-}
-
-/** `namespace,label:app`: throws RangeError with what can be written. */
+/** `namespace,label:app`, in any case; `all` puts all together, and nothing is every container by itself. Throws RangeError with what can be written. */
 export function groupingsOf(text: string, cluster = CLUSTER): Grouping[] {
   const named: typeof NAMED = { cluster: () => cluster, ...NAMED };
-  return text.split(',').map((each) => {
-    const name = each.trim();
-    const label = /^label:(.+)$/.exec(name)?.[1];
-    const labelled = label === undefined ? undefined : labelReader(label);
-    const read: (typeof NAMED)[string] | undefined = labelled === undefined ? (Object.hasOwn(named, name) ? named[name] : undefined) : (_, pod) => labelled(pod);
-    if (read === undefined) throw new RangeError(`${JSON.stringify(name)} is nothing to group by: write ${Object.keys(named).join(', ')} or label:NAME`);
-    return { name, read: (namespace, pod) => read(namespace, pod) ?? UNALLOCATED };
+  const names = (text.trim() || 'cluster,node,namespace,pod,container').split(',').map((each) => each.trim()).filter((each) => each !== '');
+  if (names.length === 1 && names[0] === 'all') return [];
+  return names.map((each) => {
+    const [, map, key = ''] = /^(label|annotation):\s*(.+)$/.exec(each) ?? [];
+    const name = map === undefined ? Object.keys(named).find((known) => known.toLowerCase() === each.toLowerCase()) : `${map}:${key}`;
+    if (name === undefined) throw new RangeError(`${JSON.stringify(each)} is nothing to group by: write ${Object.keys(named).join(', ')}, label:NAME, annotation:NAME or all`);
+    const read = map !== undefined ? keyReader(map === 'label' ? labelsOf : annotationsOf, key) : name === 'controllerNamespace' && names.some((other) => other.toLowerCase() === 'namespace') ? controllerOf : named[name]!;
+    return { name, read: (subject) => read(subject) ?? UNALLOCATED };
   });
 }
 
-/** The key of several groupings has slashes between; the properties name what all of the group have in common. */
-export function keyOf(groupings: readonly Grouping[], namespace: string, pod: MeteredPod | undefined, cluster = CLUSTER): { key: string; properties: Record<string, unknown> } {
-  const values = groupings.map(({ name, read }) => [name, read(namespace, pod)] as const);
-  const labels = Object.fromEntries(values.filter(([name]) => name.startsWith('label:')).map(([name, value]) => [name.slice('label:'.length), value]));
-  return { key: values.map(([, value]) => value).join('/'), properties: { cluster, ...Object.fromEntries(values.filter(([name]) => !name.startsWith('label:'))), ...(Object.keys(labels).length === 0 ? {} : { labels }) } };
+/** The key of several groupings has slashes between. */
+export function keyOf(groupings: readonly Grouping[], subject: Subject): string {
+  return groupings.map(({ read }) => read(subject)).join('/');
+}
+
+export function asksForContainers(groupings: readonly Grouping[]): boolean {
+  return groupings.some(({ name }) => name === 'container');
 }

@@ -3,10 +3,12 @@ import { test } from 'node:test';
 import type { Pod } from '../../api/generated/core-v1.ts';
 import type { UsageRecord } from '../../api/metering/usage-record.ts';
 import { workloadOf } from './accumulate.ts';
+import { partsOf } from './containers.ts';
 import { createMeter, type Look } from './meter.ts';
 import { CALENDAR, calendarOf, dayOf, HOUR_MS, parseWindow } from './periods.ts';
 import { meteredPeriod } from './record.ts';
 import { rollUp } from './roll-up.ts';
+import { servicesBy } from './selected-by.ts';
 
 const T0 = Date.parse('2026-11-22T10:00:00Z');
 const at = (seconds: number): number => T0 + seconds * 1_000;
@@ -126,11 +128,16 @@ test('windows', () => {
   const shown = (text: string): string[] => Object.values(parseWindow(text, at(0))).map((ms) => new Date(ms).toISOString().slice(0, 16));
   assert.deepEqual(shown('2h'), ['2026-11-22T08:00', '2026-11-22T10:00']);
   assert.deepEqual(shown('7d'), ['2026-11-16T00:00', '2026-11-23T00:00'], 'today and the six days before, as of OpenCost');
-  assert.deepEqual(shown('month'), ['2026-11-01T00:00', '2026-12-01T00:00']);
+  // core/pkg/opencost/window.go
+  const whole = (text: string): string[] => Object.values(parseWindow(text, at(90), { wholeHours: true })).map((ms) => new Date(ms).toISOString().slice(0, 19));
+  assert.deepEqual([whole('2h'), whole('45m'), whole('1w'), whole('45m offset 2h')], [['2026-11-22T09:00:00', '2026-11-22T11:00:00'], ['2026-11-22T09:17:00', '2026-11-22T10:02:00'], ['2026-11-16T00:00:00', '2026-11-23T00:00:00'], ['2026-11-22T07:16:30', '2026-11-22T08:01:30']]);
+  assert.deepEqual([whole('week'), whole('month'), whole('today')], [['2026-11-22T00:00:00', '2026-11-22T10:01:30'], ['2026-11-01T00:00:00', '2026-11-22T10:01:30'], ['2026-11-22T00:00:00', '2026-11-23T00:00:00']]);
+  assert.deepEqual(shown('month'), ['2026-11-01T00:00', '2026-11-22T10:00']);
   assert.deepEqual(shown('2026-02'), ['2026-02-01T00:00', '2026-03-01T00:00']);
   assert.deepEqual(shown('lastweek'), ['2026-11-15T00:00', '2026-11-22T00:00']);
   assert.deepEqual(shown(`${T0 / 1_000 - 60},${T0 / 1_000}`), ['2026-11-22T09:59', '2026-11-22T10:00']);
-  for (const wrong of ['', '0h', '7', '2026-13', 'b,a', '2026-11-02T00:00:00Z,2026-11-01T00:00:00Z', '1,2,3']) assert.throws(() => parseWindow(wrong, at(0)), RangeError, wrong);
+  assert.deepEqual(shown(`${T0 / 1_000 - 60}-${T0 / 1_000}`), ['2026-11-22T09:59', '2026-11-22T10:00']);
+  for (const wrong of ['', '0h', '7', '7d offset', '7d offset x', '1-2-3', '2026-13', 'b,a', '2026-11-02T00:00:00Z,2026-11-01T00:00:00Z', '1,2,3']) assert.throws(() => parseWindow(wrong, at(0)), RangeError, wrong);
   assert.equal(HOUR_MS, 3_600_000);
 });
 
@@ -165,4 +172,30 @@ test('requests are those of the pod that answered, over a restart of llmos', () 
   const last = only(meter.look(look(240, [web], { a: 4 }, served(4))));
   assert.deepEqual([last.pods?.[0]?.requests, last.pods?.[0]?.cpuCoreSeconds.used], [29, 4]);
   assert.equal(rollUp([left, left], dayOf(at(0))).pods?.[0]?.requests, 20);
+});
+
+test('what containers had, and what is said of pods and namespaces', () => {
+  const container = (name: string, cpu: string) => ({ name, resources: { requests: { cpu, memory: '1Gi' } } });
+  const web: Pod = pod('a', { boundAt: 0, labels: { app: 'web' } });
+  const both: Pod = {
+    ...web, metadata: { ...web.metadata, annotations: { 'example.com/cost-center': '42', 'kubectl.kubernetes.io/last-applied-configuration': '{}', long: 'x'.repeat(200) } },
+    spec: { ...web.spec!, containers: [container('main', '300m')], initContainers: [{ ...container('proxy', '100m'), restartPolicy: 'Always' }, container('setup', '2')] },
+  };
+  const service = (name: string, selector?: Record<string, string>, namespace = 'team') => ({ apiVersion: 'v1', kind: 'Service', metadata: { name, namespace }, spec: selector === undefined ? {} : { selector } });
+  const servicesOf = servicesBy([service('web', { app: 'web' }), service('all', { app: 'web', tier: 'x' }), service('none'), service('other', { app: 'web' }, 'lab'), service('front', { app: 'web' })]);
+  const used = (pods: number, main: number, proxy: number): Partial<Look> => ({ servicesOf, namespaceLabels: () => ({ team: 'apes', 'kubernetes.io/metadata.name': 'team' }), readings: new Map([['a', { counters: [pods, 0, 0], workingSetBytes: 2 ** 30, containers: [{ name: 'main', cpuSeconds: main, workingSetBytes: 2 ** 29 }, { name: 'proxy', cpuSeconds: proxy, workingSetBytes: 2 ** 28 }] }]]) });
+  const meter = createMeter([], at(0));
+  meter.look(look(60, [both], {}, used(10, 8, 2)));
+  const { pods: [row] = [], namespaceLabels } = only(meter.look(look(120, [both], {}, used(50, 38, 1))));
+  assert.ok(row !== undefined);
+  assert.deepEqual([row.services, row.annotations, namespaceLabels], [['front', 'web'], { 'example.com/cost-center': '42' }, { team: 'apes' }]);
+  // Nobody saw how they stood before the first look; the proxy began anew before the second.
+  assert.deepEqual(row.containers!.map(({ name, cpuCoreSeconds, memoryGiBSeconds }) => [name, cpuCoreSeconds, memoryGiBSeconds!.used]), [['main', { requested: 36, used: 30, charged: 18 + 30 }, 60], ['proxy', { requested: 12, used: 1, charged: 12 }, 30]]);
+  const { pods: [day] = [] } = rollUp([only(meter.look(look(180, [both], {}, used(50, 38, 1))))], dayOf(at(0)));
+  assert.deepEqual([day?.containers?.map(({ name, cpuCoreSeconds }) => [name, cpuCoreSeconds!.used]), day?.services, day?.annotations], [[['main', 30], ['proxy', 1]], ['front', 'web'], { 'example.com/cost-center': '42' }]);
+  const parts = partsOf(row);
+  assert.deepEqual(parts.map(({ container: name, pod: { cpuCoreSeconds } }) => [name, Math.round(cpuCoreSeconds.used * 31)]), [['main', 50 * 30], ['proxy', 50]]);
+  for (const key of ['requested', 'used', 'charged'] as const) assert.ok(Math.abs(parts.reduce((sum, { pod: { memoryGiBSeconds } }) => sum + memoryGiBSeconds[key], 0) - row.memoryGiBSeconds[key]) < 1e-9, key);
+  const alone = createMeter([], at(0)).look(look(60, [web], { a: 1 }));
+  assert.deepEqual(only(alone).pods![0]!.containers, [{ name: 'main' }]);
 });

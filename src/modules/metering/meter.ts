@@ -5,7 +5,7 @@ import type { MeteredClaim, MeteredPod, MeteredRoute, UsageRecord } from '../../
 import { podRequests } from '../../api/pod-requests.ts';
 import { quantityValue } from '../../api/quantity.ts';
 import { rfc3339 } from '../../base/clock.ts';
-import { addClaim, addPod } from './accumulate.ts';
+import { addClaim, addPod, keptLabels } from './accumulate.ts';
 import { HOUR_MS, hourOf, stepsOf, type Period } from './periods.ts';
 import type { Reading } from './readings.ts';
 import { periodOf, recordName, recordOf } from './record.ts';
@@ -32,6 +32,10 @@ export interface Look {
   served?: ReadonlyMap<string, number>;
   /** By the uid of the pod. */
   readings: ReadonlyMap<string, Reading>;
+  /** The names of the Services that choose a pod; default none. */
+  servicesOf?(pod: Pod): readonly string[];
+  /** Default none. */
+  namespaceLabels?(namespace: string): Readonly<Record<string, string>> | undefined;
 }
 
 /** How many requests came by a route since the proxy began. */
@@ -53,6 +57,8 @@ interface Open {
   period: Period;
   /** Metering began within the period. */
   from?: string;
+  /** Of the namespace, as last seen. */
+  labels?: Record<string, string> | undefined;
   pods: Map<string, MeteredPod>;
   claims: Map<string, MeteredClaim>;
   routes: Map<string, MeteredRoute>;
@@ -62,6 +68,8 @@ interface Open {
 export function createMeter(newest: readonly UsageRecord[], nowMs: number): Meter {
   const open = new Map<string, Open>(newest.map((record) => [record.metadata.name ?? '', reopen(record)]));
   const counters = new Map<string, readonly number[]>(newest.flatMap((record) => Object.entries(record.counters ?? {}).filter(([key]) => !key.startsWith(ROUTE))));
+  /** By the uid of the pod and the name of the container; how a pod's use is divided need not outlive llmos. */
+  const containerSeconds = new Map<string, ReadonlyMap<string, number>>();
   /** By namespace; kept though a gateway is away for a while. */
   const routeCounters = new Map(newest.map(({ namespace, counters: stood = {} }) => [namespace, new Map(Object.entries(stood).filter(([key]) => key.startsWith(ROUTE)))]));
   let lastMs = newest.length === 0 ? nowMs : Math.min(nowMs, Math.max(...newest.map(({ through }) => Date.parse(through))));
@@ -77,7 +85,7 @@ export function createMeter(newest: readonly UsageRecord[], nowMs: number): Mete
     return found;
   }
 
-  function meterPod(pod: Pod, since: Period, { readings, served }: Pick<Look, 'readings' | 'served'>): void {
+  function meterPod(pod: Pod, since: Period, { readings, served, servicesOf }: Pick<Look, 'readings' | 'served' | 'servicesOf'>): void {
     const reading = readings.get(pod.metadata.uid ?? '');
     const before = counters.get(pod.metadata.uid ?? '');
     const stood = pod.spec?.hostNetwork === true ? undefined : served?.get(pod.status?.podIP ?? '');
@@ -91,13 +99,28 @@ export function createMeter(newest: readonly UsageRecord[], nowMs: number): Mete
     // What it used in the moments before the last look, and nobody saw.
     if (wholeMs <= 0 && used.cpuSeconds === 0 && requests === 0) return;
     const asked = podRequests(pod);
+    const containers = containersSince(pod.metadata.uid ?? '', reading);
+    const services = servicesOf?.(pod);
     for (const part of wholeMs <= 0 ? [{ startMs: since.startMs, endMs: since.startMs }] : inHours(had)) {
       const seconds = (part.endMs - part.startMs) / 1_000;
       const share = wholeMs <= 0 ? 1 : (seconds * 1_000) / wholeMs;
       addPod(hour(pod.metadata.namespace ?? '', part.startMs).pods, pod, asked, {
         seconds, cpuSeconds: used.cpuSeconds * share + (reading?.cpuCores ?? 0) * seconds, workingSetBytes: reading?.workingSetBytes ?? 0, receivedBytes: used.receivedBytes * share, sentBytes: used.sentBytes * share, requests: requests * share,
+        containers: new Map(containers.map(({ name, cpuSeconds, cpuCores, workingSetBytes }) => [name, { cpuSeconds: cpuSeconds * share + cpuCores * seconds, workingSetBytes }])), ...(services !== undefined && { services }),
       });
     }
+  }
+
+  /** What each used since the last look, where it began before that look and nobody knows how it stood, nothing. */
+  function containersSince(uid: string, reading: Reading | undefined): { name: string; cpuSeconds: number; cpuCores: number; workingSetBytes: number }[] {
+    const { containers = [] } = reading ?? {};
+    if (containers.length === 0) return [];
+    const before = containerSeconds.get(uid);
+    containerSeconds.set(uid, new Map(containers.map(({ name, cpuSeconds = 0 }) => [name, cpuSeconds])));
+    return containers.map(({ name, cpuSeconds = 0, cpuCores = 0, workingSetBytes }) => {
+      const stood = before?.get(name) ?? (before === undefined ? cpuSeconds : 0);
+      return { name, cpuSeconds: cpuSeconds < stood ? cpuSeconds : cpuSeconds - stood, cpuCores, workingSetBytes };
+    });
   }
 
   function meterClaim({ metadata, spec, status }: PersistentVolumeClaim, since: Period): void {
@@ -133,16 +156,17 @@ export function createMeter(newest: readonly UsageRecord[], nowMs: number): Mete
       for (const claim of now.claims) meterClaim(claim, since);
       for (const route of now.routes ?? []) meterRoute(route, since.endMs);
       const alive = new Map(now.pods.map((pod) => [pod.metadata.uid ?? '', pod.metadata.namespace ?? '']));
-      for (const uid of counters.keys()) if (!alive.has(uid)) counters.delete(uid);
+      for (const kept of [counters, containerSeconds]) for (const uid of kept.keys()) if (!alive.has(uid)) kept.delete(uid);
+      for (const each of open.values()) each.labels = keptLabels(now.namespaceLabels?.(each.namespace)) ?? each.labels;
       const changed = [...open.values()].map((each) => recordNow(each, since.endMs, alive));
       for (const [name, { period }] of open) if (period.endMs <= since.endMs) open.delete(name);
       return changed;
     },
   };
 
-  function recordNow({ namespace, period, from, pods, claims, routes }: Open, throughMs: number, alive: ReadonlyMap<string, string>): UsageRecord {
+  function recordNow({ namespace, period, from, labels, pods, claims, routes }: Open, throughMs: number, alive: ReadonlyMap<string, string>): UsageRecord {
     const kept = [...[...counters].filter(([uid]) => alive.get(uid) === namespace), ...(routeCounters.get(namespace) ?? [])].map(([key, values]) => [key, [...values]]);
-    return recordOf(namespace, period, { ...(from !== undefined && { from }), through: rfc3339(throughMs), pods: structuredClone([...pods.values()]), claims: structuredClone([...claims.values()]), ...(routes.size > 0 && { routes: structuredClone([...routes.values()]) }), counters: Object.fromEntries(kept) as Record<string, number[]> });
+    return recordOf(namespace, period, { ...(from !== undefined && { from }), ...(labels !== undefined && { namespaceLabels: labels }), through: rfc3339(throughMs), pods: structuredClone([...pods.values()]), claims: structuredClone([...claims.values()]), ...(routes.size > 0 && { routes: structuredClone([...routes.values()]) }), counters: Object.fromEntries(kept) as Record<string, number[]> });
   }
 }
 
@@ -161,6 +185,6 @@ function inHours(period: Period): Period[] {
 }
 
 function reopen(record: UsageRecord): Open {
-  const { namespace, from, pods = [], claims = [], routes = [] } = structuredClone(record);
-  return { namespace, period: periodOf(record), ...(from !== undefined && { from }), pods: new Map(pods.map((row) => [row.uid ?? row.name, row])), claims: new Map(claims.map((row) => [row.name, row])), routes: new Map(routes.map((row) => [`${row.kind}/${row.name}`, row])) };
+  const { namespace, from, namespaceLabels: labels, pods = [], claims = [], routes = [] } = structuredClone(record);
+  return { namespace, labels, period: periodOf(record), ...(from !== undefined && { from }), pods: new Map(pods.map((row) => [row.uid ?? row.name, row])), claims: new Map(claims.map((row) => [row.name, row])), routes: new Map(routes.map((row) => [`${row.kind}/${row.name}`, row])) };
 }

@@ -1,7 +1,9 @@
 /** Metering: what every pod and claim has and uses, in records of hours and days; and what that costs, as bills, as OpenCost's allocations and in the columns of FOCUS. */
+import { Namespace } from '../../api/core/namespace.ts';
 import { Node } from '../../api/core/node.ts';
 import { PersistentVolumeClaim } from '../../api/core/persistent-volume-claim.ts';
 import { Pod } from '../../api/core/pod.ts';
+import { Service } from '../../api/core/service.ts';
 import { PriceSheet } from '../../api/metering/price-sheet.ts';
 import { UsageRecord } from '../../api/metering/usage-record.ts';
 import { PodMetrics } from '../../api/metrics/metrics.ts';
@@ -11,6 +13,7 @@ import { newestHours, tidyRecords, writeRecord } from './keep.ts';
 import { createMeter, type Look, type Meter } from './meter.ts';
 import { HOUR_MS } from './periods.ts';
 import { readRoutes, readUsage } from './readings.ts';
+import { servicesBy } from './selected-by.ts';
 import { meteringSettings } from './settings.ts';
 
 export type { Accounts, AccountsQuery } from './accounts.ts';
@@ -27,7 +30,7 @@ export default defineModule({
   description: 'Meters what pods and claims use, and bills it: records, prices, allocations, FOCUS',
   portable: true,
   kinds: [UsageRecord, PriceSheet],
-  needs: [Pod, PersistentVolumeClaim, Node],
+  needs: [Pod, PersistentVolumeClaim, Node, Namespace, Service],
   reads: [PodUsage, PodMetrics],
   writes: [UsageRecord],
   paths: [ROUTES_PATH],
@@ -39,6 +42,9 @@ const ROUTE_PATHS = ['/allocation', '/focus'] as const;
 async function runMetering(context: ModuleContext): Promise<void> {
   const { client, caches, clock, log, signal } = context;
   const settings = meteringSettings(context.config);
+  // Read from now on, and not waited for: an older role on another cluster may not list them.
+  caches.of(Namespace);
+  caches.of(Service);
   await Promise.all([caches.of(Pod).ready(), caches.of(PersistentVolumeClaim).ready()]);
   const meter = createMeter(await newestHours(client), clock.nowMs());
   const deleted: Look['deleted'][number][] = [];
@@ -73,7 +79,10 @@ async function lookOnce({ client, caches, clock, readPath }: ModuleContext, mete
   const readings = await readUsage({ client, caches });
   const pods = caches.of(Pod).list().filter(({ spec }) => spec?.nodeName !== undefined);
   const asked = readPath === undefined ? {} : await readRoutes(() => readPath(ROUTES_PATH));
-  return meter.look({ nowMs: clock.nowMs(), readings, ...asked, pods, deleted: deleted.splice(0), claims: caches.of(PersistentVolumeClaim).list() });
+  return meter.look({
+    nowMs: clock.nowMs(), readings, ...asked, pods, deleted: deleted.splice(0), claims: caches.of(PersistentVolumeClaim).list(),
+    servicesOf: servicesBy(caches.of(Service).list()), namespaceLabels: (name) => caches.of(Namespace).get(name)?.metadata.labels,
+  });
 }
 
 /** What they need is loaded with the first request. */

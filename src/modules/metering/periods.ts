@@ -67,24 +67,30 @@ export function parseDuration(text: string): number {
 
 /**
  * OpenCost's windows: today, yesterday, week, lastweek, month, lastmonth; a month such as 2026-11; a duration up to now; two times with a comma between, RFC 3339 or
- * seconds since the epoch. Weeks begin on Sundays; days and weeks up to now are whole ones, today included: `7d` is today and the six days before. Throws RangeError with what can be written.
+ * seconds since the epoch. Weeks begin on Sundays, and this one and this month go to now; durations are of whole days, today included: `7d` is today and the six days before,
+ * but `7d offset 1d` ended a day ago, to the second. `wholeHours`: hours and minutes are whole ones, too, as OpenCost has them; else they end now. Throws RangeError with what can be written.
  */
-export function parseWindow(text: string, nowMs: number): Period {
+export function parseWindow(text: string, nowMs: number, { wholeHours = false } = {}): Period {
   const today = dayOf(nowMs);
   const week = today.startMs - new Date(nowMs).getUTCDay() * DAY_MS;
   const month = monthOf(nowMs);
   const named: Readonly<Record<string, Period>> = {
-    today, yesterday: dayOf(nowMs - DAY_MS), week: { startMs: week, endMs: week + 7 * DAY_MS }, lastweek: { startMs: week - 7 * DAY_MS, endMs: week }, month, lastmonth: monthOf(month.startMs - 1),
+    today, yesterday: dayOf(nowMs - DAY_MS), week: { startMs: week, endMs: nowMs }, lastweek: { startMs: week - 7 * DAY_MS, endMs: week }, month: { startMs: month.startMs, endMs: nowMs }, lastmonth: monthOf(month.startMs - 1),
   };
   if (Object.hasOwn(named, text)) return named[text]!;
   if (/^\d{4}-(0[1-9]|1[0-2])$/.test(text)) return monthOf(Date.parse(`${text}-01T00:00:00Z`));
-  if (text.includes(',')) return pairOf(text);
-  const durationMs = parseDuration(text);
-  return /[dw]$/.test(text) ? { startMs: today.endMs - durationMs, endMs: today.endMs } : { startMs: nowMs - durationMs, endMs: nowMs };
+  if (text.includes(',') || /^\d+[-|]\d+$/.test(text)) return pairOf(text);
+  const [duration = '', offset] = text.split(' offset ');
+  const durationMs = parseDuration(duration);
+  if (offset !== undefined) return { startMs: nowMs - parseDuration(offset) - durationMs, endMs: nowMs - parseDuration(offset) };
+  const unitMs = /[dw]$/.test(text) ? DAY_MS : text.endsWith('h') ? HOUR_MS : 60_000;
+  if (unitMs < DAY_MS && !wholeHours) return { startMs: nowMs - durationMs, endMs: nowMs };
+  const endMs = Math.floor(nowMs / unitMs) * unitMs + unitMs;
+  return { startMs: endMs - durationMs, endMs };
 }
 
 function pairOf(text: string): Period {
-  const [startMs = Number.NaN, endMs = Number.NaN, ...more] = text.split(',').map((each) => (/^\d+$/.test(each) ? Number(each) * 1_000 : Date.parse(each)));
+  const [startMs = Number.NaN, endMs = Number.NaN, ...more] = text.split(/[,|]|(?<=^\d+)-/).map((each) => (/^\d+$/.test(each) ? Number(each) * 1_000 : Date.parse(each)));
   if (!(endMs > startMs) || more.length > 0 || endMs - startMs > 3_660 * DAY_MS) throw new RangeError(`${JSON.stringify(text)} is no window: write two times, the earlier first, for instance 2026-11-01T00:00:00Z,2026-11-08T00:00:00Z`);
   return { startMs, endMs };
 }

@@ -9,6 +9,7 @@ import { hourOf, type Period } from './periods.ts';
 import { tariffFor } from './price.ts';
 import { recordOf } from './record.ts';
 import { statementOf } from './statement.ts';
+import type { Subject } from './subject.ts';
 
 const HOUR: Period = hourOf(Date.parse('2026-11-22T10:00:00Z'));
 const row = (name: string, options: { cpu?: number; used?: number; labels?: Record<string, string>; sent?: number } = {}): MeteredPod => {
@@ -59,7 +60,7 @@ test('an allocation in the shape of OpenCost, idle included', () => {
   assert.deepEqual([idle!.cpuCoreHours, idle!.ramByteHours, idle!.totalCost], [3, 6 * 2 ** 30, 12]);
   assert.deepEqual(allocationSets([record('team', [row('a')])], sheets, { period: HOUR, stepMs: 900_000, aggregate: 'cluster' }).map(({ cluster }) => cluster!.totalCost), [27.25, 27.25, 27.25, 27.25]);
   const [named] = allocationSets([record('team', [row('a')])], sheets, { period: HOUR, aggregate: 'cluster', cluster: 'home' });
-  assert.deepEqual([Object.keys(named!), named!['home']!.properties], [['home'], { cluster: 'home' }]);
+  assert.deepEqual([Object.keys(named!), named!['home']!.properties], [['home'], { cluster: 'home', node: 'n1', controller: 'web', controllerKind: 'deployment', namespace: 'team', pod: 'a' }]);
 });
 
 test('a summary of allocations', () => {
@@ -78,7 +79,7 @@ test('a filter shows some, and what is idle is shared by all', () => {
   const costs = (more: object): Record<string, number> => Object.fromEntries(Object.entries(allocationSets(both, sheets, { period: HOUR, aggregate: 'namespace', capacity, ...more })[0]!).map(([name, { totalCost }]) => [name, totalCost]));
   assert.deepEqual(costs({}), { team: 109, lab: 109, __idle__: 8 });
   assert.deepEqual(costs({ sharesIdle: true }), { team: 113, lab: 113 });
-  assert.deepEqual(costs({ filter: (namespace: string) => namespace === 'lab', sharesIdle: true }), { lab: 113 });
+  assert.deepEqual(costs({ filter: ({ namespace }: Subject) => namespace === 'lab', sharesIdle: true }), { lab: 113 });
   assert.deepEqual(costs({ aggregate: 'deployment,clusterQueue', filter: () => true }), { 'web/__unallocated__': 208, '__unallocated__/__unallocated__': 10, __idle__: 8 });
 });
 

@@ -1,7 +1,7 @@
 /** What things cost: a price sheet and amounts. Pure. */
 import { DEFAULT_CURRENCY, DEFAULT_PRICES, type PriceSheet, type Prices } from '../../api/metering/price-sheet.ts';
 import type { MeteredClaim, MeteredPod, MeteredRoute } from '../../api/metering/usage-record.ts';
-import { GIB } from './accumulate.ts';
+import { GIB } from './amounts.ts';
 
 export interface Tariff {
   /** Of the sheet; `default` where there is none. */

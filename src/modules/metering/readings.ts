@@ -17,16 +17,19 @@ export interface Reading {
   /** Where there are no counters. */
   cpuCores?: number;
   workingSetBytes: number;
+  /** Of those that run, where there are several: seconds of cpu since each began, or cores. */
+  containers?: readonly { name: string; cpuSeconds?: number; cpuCores?: number; workingSetBytes: number }[];
 }
 
 /** By the uid of the pod; of pods that nobody measures there is none. */
 export async function readUsage(sources: Sources): Promise<Map<string, Reading>> {
   const counted = await listIfServed(sources, PodUsage);
-  if (counted !== undefined) return new Map(counted.map(({ metadata, cpuSeconds, workingSetBytes, network }) => [metadata.name ?? '', { counters: [cpuSeconds, network.receivedBytes, network.sentBytes], workingSetBytes }]));
+  if (counted !== undefined) return new Map(counted.map(({ metadata, cpuSeconds, workingSetBytes, network, containers }) => [metadata.name ?? '', { counters: [cpuSeconds, network.receivedBytes, network.sentBytes], workingSetBytes, ...(containers !== undefined && { containers }) }]));
   const measured = (await listIfServed(sources, PodMetrics)) ?? [];
   return new Map(measured.map(({ metadata, containers }) => {
-    const sum = (name: 'cpu' | 'memory'): number => containers.reduce((total, { usage }) => total + valueOf(usage[name] ?? '0'), 0);
-    return [sources.caches.of(Pod).get(`${metadata.namespace}/${metadata.name}`)?.metadata.uid ?? '', { cpuCores: sum('cpu'), workingSetBytes: sum('memory') }];
+    const each = containers.map(({ name, usage }) => ({ name, cpuCores: valueOf(usage['cpu'] ?? '0'), workingSetBytes: valueOf(usage['memory'] ?? '0') }));
+    const sum = (key: 'cpuCores' | 'workingSetBytes'): number => each.reduce((total, one) => total + one[key], 0);
+    return [sources.caches.of(Pod).get(`${metadata.namespace}/${metadata.name}`)?.metadata.uid ?? '', { cpuCores: sum('cpuCores'), workingSetBytes: sum('workingSetBytes'), ...(each.length > 1 && { containers: each }) }];
   }));
 }
 

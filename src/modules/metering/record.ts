@@ -7,7 +7,7 @@ export function recordName(namespace: string, period: Period): string {
   return `${namespace}.${nameOfPeriod(period)}`;
 }
 
-export function recordOf(namespace: string, period: Period, fields: Pick<UsageRecord, 'from' | 'through' | 'pods' | 'claims' | 'routes' | 'counters'>): UsageRecord {
+export function recordOf(namespace: string, period: Period, fields: Pick<UsageRecord, 'from' | 'namespaceLabels' | 'through' | 'pods' | 'claims' | 'routes' | 'counters'>): UsageRecord {
   return {
     apiVersion: 'metering.llmos.dev/v1alpha1', kind: 'UsageRecord',
     metadata: { name: recordName(namespace, period), labels: { [NAMESPACE_LABEL]: namespace, [PERIOD_LABEL]: period.endMs - period.startMs >= DAY_MS ? 'day' : 'hour' } },

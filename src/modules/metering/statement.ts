@@ -1,7 +1,7 @@
 /** Bills and utilisation: lines of what each group had, used and costs in a period. Pure. */
 import type { PriceSheet } from '../../api/metering/price-sheet.ts';
 import type { UsageRecord } from '../../api/metering/usage-record.ts';
-import { groupingsOf, keyOf } from './grouping.ts';
+import { asksForContainers, groupingsOf, keyOf } from './grouping.ts';
 import type { Period } from './periods.ts';
 import { chargeOfClaim, chargeOfRoute, chargesOfPod, tariffFor } from './price.ts';
 import { slicesIn } from './slices.ts';
@@ -33,16 +33,18 @@ export interface Statement {
 export function statementOf(records: readonly UsageRecord[], sheets: readonly PriceSheet[], period: Period, by: string, cluster?: string): Statement {
   const groupings = groupingsOf(by, cluster);
   const lines = new Map<string, StatementLine>();
-  const slices = slicesIn(records, period);
+  const slices = slicesIn(records, period, { byContainer: asksForContainers(groupings) });
   for (const slice of slices) {
+    const { about } = slice;
     const { prices, currency } = tariffFor(sheets, slice.namespace, slice.startMs);
     const lineOf = (name: string): StatementLine => {
       const line = lines.get(`${currency} ${name}`) ?? { name, currency, cpuCoreHours: 0, memoryGiBHours: 0, storageGiBHours: 0, networkGiB: 0, requests: 0, cost: 0, requested: { cpu: 0, memory: 0 }, used: { cpu: 0, memory: 0 } };
       lines.set(`${currency} ${name}`, line);
       return line;
     };
-    for (const pod of slice.pods) {
-      const line = lineOf(keyOf(groupings, slice.namespace, pod).key);
+    for (const part of slice.pods) {
+      const { pod } = part;
+      const line = lineOf(keyOf(groupings, { ...about, ...part }));
       for (const { meter, quantity, cost } of chargesOfPod(pod, prices)) {
         line.cost += cost;
         if (meter === 'cpu') line.cpuCoreHours += quantity;
@@ -56,12 +58,12 @@ export function statementOf(records: readonly UsageRecord[], sheets: readonly Pr
       }
     }
     for (const route of slice.routes) {
-      const line = lineOf(keyOf(groupings, slice.namespace, undefined).key);
+      const line = lineOf(keyOf(groupings, about));
       line.requests += route.requests;
       line.cost += chargeOfRoute(route, prices).cost;
     }
     for (const claim of slice.claims) {
-      const line = lineOf(keyOf(groupings, slice.namespace, undefined).key);
+      const line = lineOf(keyOf(groupings, about));
       const { quantity, cost } = chargeOfClaim(claim, prices);
       line.storageGiBHours += quantity;
       line.cost += cost;

@@ -38,10 +38,20 @@ export function podTally(options: { version: 'v1' | 'v2'; nodeName: string; cloc
     const pid = pod.spec?.hostNetwork === true ? undefined : records.find((each) => each.exit === undefined && each.pid !== undefined)?.pid;
     const network = (pid === undefined ? undefined : networkOf(pid)) ?? networks.get(uid) ?? NO_NETWORK;
     networks.set(uid, network);
+    const containers = containersOf(records);
     return {
       apiVersion: 'usage.llmos.dev/v1alpha1', kind: 'PodUsage', metadata: { name: uid, namespace, ...(labels === undefined ? {} : { labels }), creationTimestamp: pod.status?.startTime ?? rfc3339(clock.nowMs()) },
-      podName: name, nodeName, timestamp: rfc3339(clock.nowMs()), cpuSeconds: usage.cpuNs / 1e9, workingSetBytes: usage.workingSetBytes, network,
+      podName: name, nodeName, timestamp: rfc3339(clock.nowMs()), cpuSeconds: usage.cpuNs / 1e9, workingSetBytes: usage.workingSetBytes, ...(containers.length > 1 && { containers }), network,
     };
+  }
+
+  function containersOf(records: readonly ContainerRecord[]): NonNullable<PodUsage['containers']> {
+    const running = records.filter(({ exit, pid }) => exit === undefined && pid !== undefined);
+    if (running.length < 2) return [];
+    return running.flatMap(({ name, cgroup }) => {
+      const usage = cgroupUsage({ version, path: cgroup, ...(root === undefined ? {} : { root }) });
+      return usage === undefined ? [] : [{ name, cpuSeconds: usage.cpuNs / 1e9, workingSetBytes: usage.workingSetBytes }];
+    });
   }
 
   function forgetOld(): void {
