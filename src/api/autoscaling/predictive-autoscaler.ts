@@ -88,21 +88,21 @@ function schema(): Schema {
         properties: {
           ...spec.properties,
           objective: {
-            type: 'object', description: 'What replicas are to achieve, one of these. Without one: as often too few as an HorizontalPodAutoscaler with 6/7 of the target, but cheaper.',
+            type: 'object',
             properties: {
-              underProvisioned: { ...number, maximum: 1, description: 'The part of time, above 0 and up to 1, in which replicas may be too few.' },
-              price: { ...number, description: 'What a moment with too few costs, in replicas that are needed on average.' },
-              asSafeAsUtilization: { ...integer, minimum: 1, maximum: 1_000, description: 'As often too few as an HorizontalPodAutoscaler with this target would be, in percent.' },
+              underProvisioned: { ...number, maximum: 1 },
+              price: number,
+              asSafeAsUtilization: { ...integer, minimum: 1, maximum: 1_000 },
             },
           },
-          limitUtilization: { ...integer, minimum: 1, maximum: 1_000, description: 'A replica that is busier than that, in percent, has too much to do. Default 8/7 of the target.' },
+          limitUtilization: { ...integer, minimum: 1, maximum: 1_000 },
           history: {
-            type: 'object', description: 'Where the load of the past week is, so that forecasts need not begin with nothing; beside the day of usage that llmos keeps.',
-            properties: { prometheus: { type: 'object', required: ['serverAddress', 'query'], properties: { serverAddress: { ...text, pattern: '^https?://', description: 'Of the server, such as http://prometheus.monitoring.svc:9090.' }, query: { ...text, minLength: 1, maxLength: 4_096, description: 'Gives the load of all replicas together: one series, in the unit of the metric.' } } } },
+            type: 'object',
+            properties: { prometheus: { type: 'object', required: ['serverAddress', 'query'], properties: { serverAddress: { ...text, pattern: '^https?://' }, query: { ...text, minLength: 1, maxLength: 4_096 } } } },
           },
         },
       },
-      status: { ...status, name: undefined, goType: undefined, required: [], properties: { ...status.properties, startSeconds: { ...number, description: 'From the wish for a replica until it is ready, as measured.' }, decision: { ...decision, description: 'The last look: what was measured and forecast, the rule that won, and what an HorizontalPodAutoscaler would have.' }, comparison: { type: 'object', properties: { own: fared, reactive: fared, careful: fared } } } },
+      status: { ...status, name: undefined, goType: undefined, required: [], properties: { ...status.properties, startSeconds: number, decision, comparison: { type: 'object', properties: { own: fared, reactive: fared, careful: fared } } } },
     },
   });
 }
@@ -157,13 +157,13 @@ export interface ScalingHistory extends KubeObject {
 function historySchema(): Schema {
   const numbers: Schema = { type: 'array', items: float64 };
   const objects: Schema = { type: 'array', items: { type: 'object', xPreserveUnknownFields: true } };
-  return {
+  return withObjectMeta({
     type: 'object',
     properties: {
       scaleTargetRef: { type: 'object', properties: { apiVersion: { type: 'string' }, kind: { type: 'string' }, name: { type: 'string' } } },
       times: numbers, load: numbers, median: numbers, p80: numbers, p97: numbers, replicas: numbers, reactive: numbers, limit: float64, startSeconds: float64, decisions: objects, forecasters: objects,
     },
-  };
+  });
 }
 
 export const ScalingHistory: Kind<ScalingHistory> = defineKind<ScalingHistory>({

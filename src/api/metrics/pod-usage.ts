@@ -3,6 +3,7 @@
  * Of a pod that has ended the last reading stays for ten minutes. Named by the pod's uid, made when asked for, never stored.
  */
 import { AGE, column, NAME } from '../columns.ts';
+import { withObjectMeta } from '../custom/custom-schema.ts';
 import { defineKind, type Kind } from '../kind.ts';
 import type { KubeObject } from '../meta.ts';
 import { float64 } from '../schema/build.ts';
@@ -25,14 +26,14 @@ export interface PodUsage extends KubeObject {
 
 function schema(): Schema {
   const number = float64;
-  return {
+  return withObjectMeta({
     type: 'object', required: ['podName', 'nodeName', 'timestamp', 'cpuSeconds', 'workingSetBytes', 'network'],
     properties: {
       podName: { type: 'string' }, nodeName: { type: 'string' }, timestamp: { type: 'string', format: 'date-time' }, cpuSeconds: number, workingSetBytes: number,
       containers: { type: 'array', items: { type: 'object', required: ['name', 'cpuSeconds', 'workingSetBytes'], properties: { name: { type: 'string' }, cpuSeconds: number, workingSetBytes: number } } },
       network: { type: 'object', required: ['receivedBytes', 'sentBytes'], properties: { receivedBytes: number, sentBytes: number } },
     },
-  };
+  });
 }
 
 const mebibytes = (bytes: number): string => `${Math.ceil(bytes / 2 ** 20)}Mi`;

@@ -1,5 +1,6 @@
 /** NodeUsageHistory and PodUsageHistory (usage.llmos.dev/v1alpha1): what was used in the last day, a point a minute. Made when asked for, never stored. */
 import { AGE, column, NAME } from '../columns.ts';
+import { withObjectMeta } from '../custom/custom-schema.ts';
 import { defineKind, type Kind, type Verb } from '../kind.ts';
 import type { KubeObject } from '../meta.ts';
 import type { Schema } from '../schema/schema.ts';
@@ -24,13 +25,13 @@ const READ_ONLY: readonly Verb[] = ['get', 'list'];
 
 function schema(): Schema {
   const numbers: Schema = { type: 'array', items: { type: 'integer', format: 'int64' } };
-  return {
+  return withObjectMeta({
     type: 'object', required: ['stepSeconds', 'series'],
     properties: {
       stepSeconds: { type: 'integer', format: 'int64' },
       series: { type: 'array', items: { type: 'object', required: ['times', 'cpuMillis', 'workingSetBytes'], properties: { container: { type: 'string' }, times: numbers, cpuMillis: numbers, workingSetBytes: numbers } } },
     },
-  };
+  });
 }
 
 const mean = (values: readonly number[]): number => (values.length === 0 ? 0 : Math.round(values.reduce((sum, each) => sum + each, 0) / values.length));

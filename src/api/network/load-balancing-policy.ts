@@ -38,7 +38,7 @@ export interface LoadBalancingPolicySpec {
   responseTimeout?: string;
 }
 
-const DURATION: Schema = { type: 'string', pattern: '^([0-9]{1,5}(h|m|s|ms)){1,4}$', description: 'From 100ms to 1h.' };
+const DURATION: Schema = { type: 'string', pattern: '^([0-9]{1,5}(h|m|s|ms)){1,4}$' };
 const DURATIONS = ['slowStart', 'drain', 'responseTimeout'] as const;
 
 function schema(): Schema {
@@ -52,7 +52,7 @@ function schema(): Schema {
             type: 'array', minItems: 1, maxItems: 16,
             items: { type: 'object', required: ['kind', 'name'], properties: { group: { type: 'string', enum: ['', 'core'] }, kind: { type: 'string', enum: ['Service'] }, name: { type: 'string', minLength: 1, maxLength: 63 } } },
           },
-          algorithm: { type: 'string', enum: ['RoundRobin', 'Random', 'Weighted', 'LeastConnection', 'RandomTwoChoices', 'ConsistentHash'], description: 'How connections, or with HTTP requests, are shared. Default RoundRobin.' },
+          algorithm: { type: 'string', enum: ['RoundRobin', 'Random', 'Weighted', 'LeastConnection', 'RandomTwoChoices', 'ConsistentHash'] },
           consistentHash: { type: 'object', required: ['on'], properties: { on: { type: 'string', enum: ['Source', 'Header', 'Cookie', 'Path'] }, name: { type: 'string', pattern: '^[A-Za-z0-9_-]{1,60}$' } } },
           healthCheck: { type: 'object', properties: { path: { type: 'string', pattern: '^/[A-Za-z0-9._~/=&?:@,+-]{0,200}$' }, interval: DURATION } },
           outlierDetection: { type: 'object', required: ['consecutiveErrors'], properties: { consecutiveErrors: { type: 'integer', format: 'int32', minimum: 1, maximum: 1_000 }, ejection: DURATION } },

@@ -8,7 +8,7 @@ export type JsonObject = { [key: string]: Json };
 
 export interface OpenapiOptions {
   openapi: 2 | 3;
-  /** The text for a type, or for one of its fields, where a source of descriptions is there. */
+  /** The text for a type, or for one of its fields, where a source of descriptions is there. A field within others that have no type of their own is a path: `spec.objective.price`. */
   describe?: (type: string, field?: string) => string | undefined;
 }
 
@@ -17,6 +17,12 @@ export const LIST_META = `${META}.ListMeta`;
 export const STATUS = `${META}.Status`;
 export const WATCH_EVENT = `${META}.WatchEvent`;
 export const DELETE_OPTIONS = `${META}.DeleteOptions`;
+
+/** Where a schema stands: in which named type, and below which fields of it (joined by points, '' in none); without a path it is the type itself. */
+interface Place {
+  type: string;
+  path?: string;
+}
 
 /** Schemas made so far, by name; `refer` adds what it meets. */
 export class SchemaBook {
@@ -48,28 +54,32 @@ export class SchemaBook {
   #writePending(): void {
     for (let next = this.#pending[0]; next !== undefined; next = this.#pending[0]) {
       const [name, schema] = next;
-      const written = this.#write(schema, name);
+      const written = this.#write(schema, { type: name });
       const text = this.#options.describe?.(name);
       this.schemas.set(name, { ...(text === undefined ? {} : { description: text }), ...written });
       this.#pending.shift();
     }
   }
 
-  /** The schema of a field or of a named type itself. */
-  #write(schema: Schema, ownName?: string): JsonObject {
-    if (schema.name !== undefined && schema.name !== ownName && ownName === undefined) return this.#writeReference(schema, schema.name);
+  /** The schema of a named type itself, or of what is below it. */
+  #write(schema: Schema, { type, path }: Place): JsonObject {
+    if (schema.name !== undefined && path !== undefined) return this.#writeReference(schema, schema.name);
     const special = specialForm(schema, this.#options.openapi);
     if (special !== undefined) return special;
     const out: JsonObject = {};
     copyPlain(schema, out, this.#options.openapi);
     if (schema.properties !== undefined) {
-      out['properties'] = Object.fromEntries(Object.entries(schema.properties).map(([key, ref]) => [key, this.#describe(this.#write(resolveSchema(ref)), schema.name, key)]));
+      out['properties'] = Object.fromEntries(Object.entries(schema.properties).map(([key, ref]) => {
+        const field = path === undefined || path === '' ? key : `${path}.${key}`;
+        return [key, this.#describe(this.#write(resolveSchema(ref), { type, path: field }), type, field)];
+      }));
     }
-    if (schema.additionalProperties !== undefined) out['additionalProperties'] = schema.additionalProperties === true ? true : this.#write(resolveSchema(schema.additionalProperties));
-    if (schema.items !== undefined) out['items'] = this.#write(resolveSchema(schema.items));
+    const within = { type, path: path ?? '' };
+    if (schema.additionalProperties !== undefined) out['additionalProperties'] = schema.additionalProperties === true ? true : this.#write(resolveSchema(schema.additionalProperties), within);
+    if (schema.items !== undefined) out['items'] = this.#write(resolveSchema(schema.items), within);
     if (this.#options.openapi === 3) {
-      for (const key of ['allOf', 'anyOf', 'oneOf'] as const) if (schema[key] !== undefined) out[key] = schema[key].map((each) => this.#write(each));
-      if (schema.not !== undefined) out['not'] = this.#write(schema.not);
+      for (const key of ['allOf', 'anyOf', 'oneOf'] as const) if (schema[key] !== undefined) out[key] = schema[key].map((each) => this.#write(each, within));
+      if (schema.not !== undefined) out['not'] = this.#write(schema.not, within);
     }
     return out;
   }
@@ -85,8 +95,8 @@ export class SchemaBook {
     return this.#options.openapi === 3 ? { allOf: [ref], ...marks } : { ...ref, ...marks };
   }
 
-  #describe(written: JsonObject, type: string | undefined, field: string): JsonObject {
-    const text = type === undefined ? undefined : this.#options.describe?.(type, field);
+  #describe(written: JsonObject, type: string, field: string): JsonObject {
+    const text = this.#options.describe?.(type, field);
     if (text === undefined) return written;
     const ref = written['$ref'];
     return ref !== undefined && this.#options.openapi === 3 ? { description: text, allOf: [{ $ref: ref }] } : { description: text, ...written };

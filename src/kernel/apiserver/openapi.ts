@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Kind } from '../../api/kind.ts';
 import { groupVersionPath } from '../../api/meta.ts';
-import type { Describe } from './descriptions.ts';
+import type { Describe } from './descriptions/open-descriptions.ts';
 import type { KindTable } from './kind-table.ts';
 import { answerOpenapi, openapiForm, redirect, type Document } from './openapi-answer.ts';
 import { resourceUnknown } from './errors.ts';
@@ -29,7 +29,7 @@ const KEEP_BODY_MS = 60_000;
  * that has them, where it is not installed.
  */
 export function createOpenApi(kinds: KindTable, virtual: VirtualTable, aggregated: AggregatedTable, routes: RouteTable, descriptions?: string): OpenApi {
-  const described = async (): Promise<{ describe: Describe; connects: readonly ConnectResource[] }> => ({ describe: (await import('./descriptions.ts')).openDescriptions(descriptions), connects: routes.connects() });
+  const described = async (): Promise<{ describe: Describe; connects: readonly ConnectResource[] }> => ({ describe: (await import('./descriptions/open-descriptions.ts')).openDescriptions(descriptions), connects: routes.connects() });
   const elsewhere = (path: string): AggregatedVersion | undefined => aggregated.list().find(({ group, version }) => path === `apis/${group}/${version}`);
   const changesNow = (): number => kinds.changes + routes.changes + aggregated.changes;
   const all = (): Kind[] => [...kinds.list(), ...[...virtual.values()].map((each) => each.asKind)];
