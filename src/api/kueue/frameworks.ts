@@ -30,5 +30,7 @@ export const TrainingRuntime = foreign('trainer.kubeflow.org/v1alpha1', 'Trainin
 export const ClusterTrainingRuntime = foreign('trainer.kubeflow.org/v1alpha1', 'ClusterTrainingRuntime', { namespaced: false });
 export const AppWrapper = foreign('workload.codeflare.dev/v1beta2', 'AppWrapper');
 export const SparkApplication = foreign('sparkoperator.k8s.io/v1beta2', 'SparkApplication');
+/** No job: what a cluster autoscaler is asked to provide before one is let in. */
+export const ProvisioningRequest = foreign('autoscaling.x-k8s.io/v1', 'ProvisioningRequest');
 /** Serves as groups of pods, one leader and its workers each. */
 export const LeaderWorkerSet = foreign('leaderworkerset.x-k8s.io/v1', 'LeaderWorkerSet');

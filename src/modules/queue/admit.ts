@@ -37,7 +37,8 @@ export async function admitted(workload: Workload, queue: ClusterQueue, { placem
     if (was !== undefined) status = withStatus(status, type, 'False', 'QuotaReserved', `Previously: ${was.message}`, now);
   }
   if (checks.length === 0) status = withStatus(status, 'Admitted', 'True', 'Admitted', 'The workload is admitted', now);
-  else status.admissionChecks = checks.map((each) => ({ name: each, state: 'Pending', message: '', lastTransitionTime: rfc3339(nowMs) }));
+  // Who was let in before is asked for anew by those that it had: how often they tried is theirs to know.
+  else status.admissionChecks = checks.map((each) => workload.status?.admissionChecks?.find((known) => known.name === each) ?? { name: each, state: 'Pending', message: '', lastTransitionTime: rfc3339(nowMs) });
   delete status.resourceRequests;
   const { runSeconds, keptSeconds, source, errorPercent } = estimate ?? status.prediction ?? {};
   if (runSeconds !== undefined && source !== undefined) status.prediction = { runSeconds, ...(keptSeconds !== undefined && { keptSeconds }), source, ...(errorPercent !== undefined && { errorPercent }), endTime: rfc3339(nowMs + runSeconds * 1_000) };

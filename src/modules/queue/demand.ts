@@ -23,15 +23,20 @@ export function quantityFor(resource: string, amount: number): string {
   return resource === 'cpu' ? quantityOfMilli(Math.round(amount)) : formatQuantity(quantityOf(Math.round(amount), resource === 'memory' || resource === 'ephemeral-storage' ? 'BinarySI' : 'DecimalSI'));
 }
 
-/** The requests of one pod; what a container does not request is what it is limited to. */
+/** The requests of one pod. */
 export function perPod(template: PodTemplateSpec): ReadonlyMap<string, number> {
   const spec = template.spec;
   if (spec === undefined) return new Map();
-  const filled = { ...spec, containers: spec.containers.map(requestLimits), ...(spec.initContainers !== undefined && { initContainers: spec.initContainers.map(requestLimits) }) };
+  const filled = requestsOfLimits(spec);
   const { cpuMillis, memoryBytes, ephemeralStorageBytes, others = {} } = podRequests({ metadata: {}, spec: filled });
   const amounts = new Map<string, number>([['cpu', cpuMillis], ['memory', memoryBytes], ['ephemeral-storage', ephemeralStorageBytes], ...Object.entries(others)]);
   for (const [resource, amount] of amounts) if (amount === 0 && !isAsked(filled, resource)) amounts.delete(resource);
   return amounts;
+}
+
+/** What a container does not request is what it is limited to. */
+export function requestsOfLimits(spec: PodSpec): PodSpec {
+  return { ...spec, containers: spec.containers.map(requestLimits), ...(spec.initContainers !== undefined && { initContainers: spec.initContainers.map(requestLimits) }) };
 }
 
 type Container = PodSpec['containers'][number];

@@ -12,7 +12,7 @@ import { keyOf, watching, type Caches, type Controller, type ReconcileContext } 
 import { conditionOf, is, isReserved } from './conditions.ts';
 import { amountOf } from './demand.ts';
 import { finish, release, setPodsReady } from './owned.ts';
-import { longestRun, priorityOf, queueNameOf, TOLD, toldBy, workloadFor, workloadName, workloadsOf, type Order } from './owner.ts';
+import { isTold, longestRun, priorityOf, queueNameOf, toldBy, workloadFor, workloadName, workloadsOf, type Order } from './owner.ts';
 import { countOf, replacesKeyOf, scaledSets, sliceAfter, slicesInOrder } from './slices.ts';
 import { withoutRepeatedEnv } from './pod-sets.ts';
 import { prebuiltIn, prebuiltNameOf, waitsForPrebuilt } from './prebuilt.ts';
@@ -184,11 +184,11 @@ class Work<T extends KubeObject> {
     const { maximumExecutionTimeSeconds: longest, ...rest } = workload.spec;
     const spec: Workload['spec'] = { ...rest, ...longestRun(job), queueName: queueNameOf(job), ...priorityOf(job, podSets, caches, this.#of.priorityClassOf?.(job)), podSets };
     const told = toldBy(job);
-    const isTold = spec.maximumExecutionTimeSeconds === longest && TOLD.every((key) => told[key] === workload.metadata.annotations?.[key]);
-    const same = isTold && spec.queueName === workload.spec.queueName && (spec.priority ?? 0) === (workload.spec.priority ?? 0) && (spec.priorityClassName ?? '') === (workload.spec.priorityClassName ?? '') && equalJson(shapeOf(podSets), shapeOf(workload.spec.podSets));
+    const annotations = Object.entries(workload.metadata.annotations ?? {});
+    const saysSo = spec.maximumExecutionTimeSeconds === longest && equalJson(Object.fromEntries(annotations.filter(([key]) => isTold(key))), told);
+    const same = saysSo && spec.queueName === workload.spec.queueName && (spec.priority ?? 0) === (workload.spec.priority ?? 0) && (spec.priorityClassName ?? '') === (workload.spec.priorityClassName ?? '') && equalJson(shapeOf(podSets), shapeOf(workload.spec.podSets));
     if (same) return;
-    const others = Object.entries(workload.metadata.annotations ?? {}).filter(([key]) => !TOLD.some((each) => each === key));
-    await client.update(Workload, { ...workload, metadata: { ...workload.metadata, annotations: { ...Object.fromEntries(others), ...told } }, spec });
+    await client.update(Workload, { ...workload, metadata: { ...workload.metadata, annotations: { ...Object.fromEntries(annotations.filter(([key]) => !isTold(key))), ...told } }, spec });
   }
 
   /** One that runs may be given another WorkloadPriorityClass. Gives whether it was. Source: Kueue, jobframework UpdateWorkloadPriority. */

@@ -69,7 +69,7 @@ async function checksTurned(workload: Workload, context: ReconcileContext): Prom
   const retried = states.filter(({ state }) => state === 'Retry');
   if (rejected.length > 0) {
     const message = `Admission check(s): ${rejected.map(({ name }) => name).join(',')}, were rejected`;
-    context.events.event(workload, 'Warning', 'AdmissionCheckRejected', message);
+    context.events.event(workload, 'Warning', 'AdmissionCheckRejected', `Deactivating workload because AdmissionCheck for ${rejected[0]!.name} was Rejected: ${rejected[0]!.message}`);
     await deactivate(workload, 'AdmissionCheck', message, context);
   } else if (retried.length > 0) {
     const seconds = Math.max(...retried.map(({ requeueAfterSeconds = 0 }) => requeueAfterSeconds));

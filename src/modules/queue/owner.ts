@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { PriorityClass } from '../../api/scheduling/priority-class.ts';
 import { WorkloadPriorityClass } from '../../api/kueue/local-queue.ts';
 import { POD_PRIORITY_SOURCE, WORKLOAD_PRIORITY_SOURCE } from '../../api/kueue/conversion.ts';
-import { ELASTIC, EXPECTED_RUN_TIME, MAX_EXEC_TIME, PRIORITY_CLASS, QUEUE_NAME, RESUMABLE, SUBMITTED_AT } from '../../api/kueue/names.ts';
+import { ELASTIC, EXPECTED_RUN_TIME, MAX_EXEC_TIME, PARAMETER_PREFIX, PRIORITY_CLASS, QUEUE_NAME, RESUMABLE, SUBMITTED_AT } from '../../api/kueue/names.ts';
 import type { PodSet, Workload as WorkloadType } from '../../api/kueue/types.ts';
 import { Workload } from '../../api/kueue/workload.ts';
 import type { KubeObject, OwnerReference } from '../../api/meta.ts';
@@ -91,10 +91,10 @@ export function workloadFor({ name, owner, references, podSets, submittedAt, pri
 }
 
 /** What a Workload says in the words of its owner. */
-export const TOLD = [EXPECTED_RUN_TIME, RESUMABLE, ELASTIC] as const;
+export const isTold = (key: string): boolean => key === EXPECTED_RUN_TIME || key === RESUMABLE || key === ELASTIC || key.startsWith(PARAMETER_PREFIX);
 
 export function toldBy({ kind, metadata }: KubeObject): Record<string, string> {
-  return Object.fromEntries(Object.entries(metadata.annotations ?? {}).filter(([key]) => key === EXPECTED_RUN_TIME || key === ELASTIC || (key === RESUMABLE && kind !== 'Pod')));
+  return Object.fromEntries(Object.entries(metadata.annotations ?? {}).filter(([key]) => isTold(key) && !(key === RESUMABLE && kind === 'Pod')));
 }
 
 /** By its label; nothing where it says none. */

@@ -1,7 +1,8 @@
 /** Kinds of other operators wait in queues as long as the cluster serves them: definitions come and go, and where there are none nothing runs. */
 import { JobSet } from '../../../api/jobset/job-set.ts';
 import { resourceKey, type Kind } from '../../../api/kind.ts';
-import { LeaderWorkerSet, type ForeignObject } from '../../../api/kueue/frameworks.ts';
+import { LeaderWorkerSet, ProvisioningRequest, type ForeignObject } from '../../../api/kueue/frameworks.ts';
+import { ProvisioningRequestConfig } from '../../../api/kueue/provisioning.ts';
 import type { KubeObject } from '../../../api/meta.ts';
 import { aborted } from '../../../base/aborted.ts';
 import { createCaches, type RunningCaches } from '../../../sdk/caches.ts';
@@ -9,6 +10,8 @@ import type { Cache, Caches, Controller, ModuleContext, ServedKinds } from '../.
 import { runController } from '../../../sdk/run-controller.ts';
 import { jobControllerOf } from '../framework.ts';
 import { queueNameOf, type Order } from '../owner.ts';
+import { provisioningCheckStatus } from '../provisioning/check-status.ts';
+import { provisioningRequests } from '../provisioning/controller.ts';
 import { isPartOfQueued, type ReadParent } from './ancestors.ts';
 import type { Framework } from './framework.ts';
 import { integrationOf } from './integration.ts';
@@ -25,7 +28,10 @@ export interface Frameworks {
 }
 
 /** What runs as long as all of the kinds are served; the first one is that of its objects. */
-interface Part { readonly kinds: readonly [Kind<ForeignObject>, ...Kind[]]; readonly controller: Controller }
+interface Part { readonly kinds: readonly [Kind<ForeignObject>, ...Kind[]]; readonly controllers: readonly Controller[] }
+
+/** Requests to a cluster autoscaler, where there is one. */
+const PROVISIONING: Part = { kinds: [ProvisioningRequest, ProvisioningRequestConfig as Kind], controllers: [provisioningRequests, provisioningCheckStatus] as unknown as readonly Controller[] };
 
 interface Running { readonly ending: AbortController; readonly caches: RunningCaches; readonly ended: Promise<void> }
 
@@ -59,8 +65,8 @@ export function createFrameworks(context: ModuleContext, order: Order): Framewor
 
   const works = new Set<Promise<void>>();
 
-  const partOf = (framework: Framework): Part => ({ kinds: [framework.kind, ...(framework.reads ?? [])], controller: jobControllerOf<ForeignObject>(integrationOf(framework), order, isPart) as unknown as Controller });
-  const parts: readonly Part[] = [...FRAMEWORKS.map(partOf), { kinds: [LeaderWorkerSet], controller: leaderWorkerSetController(order) as unknown as Controller }];
+  const partOf = (framework: Framework): Part => ({ kinds: [framework.kind, ...(framework.reads ?? [])], controllers: [jobControllerOf<ForeignObject>(integrationOf(framework), order, isPart) as unknown as Controller] });
+  const parts: readonly Part[] = [...FRAMEWORKS.map(partOf), { kinds: [LeaderWorkerSet], controllers: [leaderWorkerSetController(order) as unknown as Controller] }, PROVISIONING];
 
   const start = (part: Part): void => {
     const keys = part.kinds.map(resourceKey);
@@ -75,7 +81,7 @@ export function createFrameworks(context: ModuleContext, order: Order): Framewor
         if (type === 'added' && queueNameOf(object) !== undefined) order.of(object);
         if (type === 'deleted') order.forget(object);
       });
-      await runController(part.controller, { ...context, caches: view, signal });
+      await Promise.all(part.controllers.map((each) => runController(each, { ...context, caches: view, signal })));
       unfollow();
       await fresh.settled();
     };
