@@ -5,7 +5,7 @@ import { invalid, type FieldError } from '../field-error.ts';
 import { defineKind, type Column, type Kind } from '../kind.ts';
 import type { KubeObject } from '../meta.ts';
 import type { Schema } from '../schema/schema.ts';
-import { GROUP } from './parts.ts';
+import { GROUP, pending } from './parts.ts';
 import { backendTlsPolicySchema, gatewayClassSchema, gatewaySchema, grpcRouteSchema, httpRouteSchema, listenerSetSchema, referenceGrantSchema, streamRouteSchema, tlsRouteSchema } from './schemas.ts';
 import type * as types from './types.ts';
 
@@ -30,36 +30,44 @@ interface Shape<T extends KubeObject> {
   namespaced?: boolean;
   shortNames?: readonly string[];
   status?: boolean;
+  /** Conditions of which a new object says that nobody has judged them yet. */
+  awaits?: readonly string[];
   validate?(object: T, old: T | undefined): FieldError[];
 }
 
-function versionsOf<T extends KubeObject>({ kind, plural, versions, schema, columns, namespaced = true, shortNames = [], status = true, validate }: Shape<T>): [Kind<T>, ...Kind<T>[]] {
+function versionsOf<T extends KubeObject>({ kind, plural, versions, schema, columns, namespaced = true, shortNames = [], status = true, awaits, validate }: Shape<T>): [Kind<T>, ...Kind<T>[]] {
   return versions.map((version) => defineKind<T>({
     group: GROUP, version, kind, plural, namespaced, schema: () => schema(version), columns: [NAME as Column<T>, ...columns, AGE as Column<T>], shortNames, categories: ['gateway-api'],
     ...(versions.length > 1 ? { storageVersion: versions[0] } : {}),
-    rules: { ...CUSTOM_RULES, anyFinalizers: true, ...(validate === undefined ? {} : { validate }), ...(status ? { prepareForCreate: (object: T) => { delete (object as { status?: unknown }).status; } } : {}) },
+    rules: { ...CUSTOM_RULES, anyFinalizers: true, ...(validate === undefined ? {} : { validate }), ...(status ? { prepareForCreate: (object: T & { status?: unknown }) => startStatus(object, awaits) } : {}) },
     subresources: status ? { status: true } : {},
   })) as [Kind<T>, ...Kind<T>[]];
+}
+
+/** What a client says of it is not taken; upstream's definitions have this as a default. */
+function startStatus(object: { status?: unknown }, awaits: readonly string[] | undefined): void {
+  if (awaits === undefined) delete object.status;
+  else object.status = pending(awaits);
 }
 
 const stateOf = (conditions: readonly { type: string; status: string }[] | undefined, type: string): string => conditions?.find((each) => each.type === type)?.status ?? '';
 const hostnames = column<types.Route>('Hostnames', ({ spec }) => (spec?.hostnames === undefined ? '' : JSON.stringify(spec.hostnames)));
 
 const gatewayClasses = versionsOf<GatewayClass>({
-  kind: 'GatewayClass', plural: 'gatewayclasses', versions: ['v1', 'v1beta1'], schema: gatewayClassSchema, namespaced: false, shortNames: ['gc'],
+  kind: 'GatewayClass', plural: 'gatewayclasses', versions: ['v1', 'v1beta1'], schema: gatewayClassSchema, namespaced: false, awaits: ['Accepted'], shortNames: ['gc'],
   // Upstream says this by a rule in CEL; as one of ours it costs no evaluator in every llmos.
   validate: ({ spec }, old) => (old !== undefined && spec?.controllerName !== old.spec?.controllerName ? [invalid('spec.controllerName', spec?.controllerName, 'Value is immutable')] : []),
   columns: [column('Controller', ({ spec }) => spec?.controllerName ?? ''), column('Accepted', ({ status }) => stateOf(status?.conditions, 'Accepted')), column('Description', ({ spec }) => spec?.description ?? '', { wide: true })],
 });
 const gateways = versionsOf<Gateway>({
-  kind: 'Gateway', plural: 'gateways', versions: ['v1', 'v1beta1'], schema: gatewaySchema, shortNames: ['gtw'],
+  kind: 'Gateway', plural: 'gateways', versions: ['v1', 'v1beta1'], schema: gatewaySchema, shortNames: ['gtw'], awaits: ['Accepted', 'Programmed'],
   columns: [
     column('Class', ({ spec }) => spec?.gatewayClassName ?? ''), column('Address', ({ status }) => (status?.addresses ?? []).map(({ value }) => value ?? '').join(' ')),
     column('Programmed', ({ status }) => stateOf(status?.conditions, 'Programmed')),
   ],
 });
 const listenerSets = versionsOf<ListenerSet>({
-  kind: 'ListenerSet', plural: 'listenersets', versions: ['v1'], schema: listenerSetSchema, shortNames: ['lset'],
+  kind: 'ListenerSet', plural: 'listenersets', versions: ['v1'], schema: listenerSetSchema, shortNames: ['lset'], awaits: ['Accepted', 'Programmed'],
   columns: [column('Accepted', ({ status }) => stateOf(status?.conditions, 'Accepted')), column('Programmed', ({ status }) => stateOf(status?.conditions, 'Programmed'))],
 });
 const httpRoutes = versionsOf<HTTPRoute>({ kind: 'HTTPRoute', plural: 'httproutes', versions: ['v1', 'v1beta1'], schema: httpRouteSchema, columns: [hostnames] });

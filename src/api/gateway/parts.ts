@@ -85,6 +85,23 @@ export function unionRules(fields: Readonly<Record<string, string>>): Json[] {
 
 export const once = (type: string): Json => rule(`${type} filter cannot be repeated`, `self.filter(f, f.type == '${type}').size() <= 1`);
 
+const MOST_RULES = 16;
+const each = Array.from({ length: MOST_RULES }, (_, at) => `(self.size() > ${at} && has(self[${at}].matches) ? self[${at}].matches.size() : 0)`);
+/** Of the rules of a route. */
+export const mostMatches = rule('While 16 rules and 64 matches per rule are allowed, the total number of matches across all rules in a route must be less than 128', `${each.join(' + ')} <= 128`);
+export const namedRules = rule('Rule name must be unique within the route', 'self.all(l1, !has(l1.name) || self.exists_one(l2, has(l2.name) && l1.name == l2.name))');
+
+/** Labels or annotations that are to be put on objects. */
+export function metadataKeys(what: 'Label' | 'Annotation', values: Schema): Schema {
+  return { type: 'object', additionalProperties: values, maxProperties: 8, xValidations: [
+    rule(`${what} keys must be in the form of an optional DNS subdomain prefix followed by a required name segment of up to 63 characters.`, `self.all(key, key.matches(r"""^(${SUBDOMAIN}/)?([A-Za-z0-9][-A-Za-z0-9_.]{0,61})?[A-Za-z0-9]$"""))`),
+    rule(`If specified, the ${what.toLowerCase()} key's prefix must be a DNS subdomain not longer than 253 characters in total.`, "self.all(key, key.split('/')[0].size() < 253)"),
+  ] };
+}
+
+/** What a status says of conditions that nobody has judged yet. */
+export const pending = (types: readonly string[]): Json => ({ conditions: types.map((type) => ({ type, status: 'Unknown', reason: 'Pending', message: 'Waiting for controller', lastTransitionTime: '1970-01-01T00:00:00Z' })) });
+
 export const sessionPersistence: Schema = record({
   sessionName: text(0, 128), absoluteTimeout: duration, idleTimeout: duration, type: { ...words('Cookie', 'Header'), default: 'Cookie' },
   cookieConfig: record({ lifetimeType: { ...words('Permanent', 'Session'), default: 'Session' } }),

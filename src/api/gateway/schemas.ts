@@ -1,9 +1,10 @@
 /** The schemas of the Gateway API's kinds: standard and experimental fields in one, so that a manifest of either channel is understood. */
 import { withObjectMeta } from '../custom/custom-schema.ts';
+import type { Json } from '../meta.ts';
 import type { Schema } from '../schema/schema.ts';
 import {
   annotationValues, backendObject, backendRef, commonFields, conditions, controllerName, duration, groupName, GROUP, headerFilter, headerName, hostname, keyed, kindName, labelSelector, list, localReference, mirrorFilter,
-  namespaceName, number, objectName, objectReference, once, parentReference, port, preciseHostname, record, routeStatus, rule, ruleName, secretReference, sectionName, sessionPersistence, text, unionRules, words,
+  metadataKeys, mostMatches, namedRules, namespaceName, number, objectName, objectReference, once, parentReference, pending, port, preciseHostname, record, routeStatus, rule, ruleName, secretReference, sectionName, sessionPersistence, text, unionRules, words,
 } from './parts.ts';
 
 const whole = (spec: Schema, status: Schema | undefined, required: readonly string[]): Schema => withObjectMeta(record({ spec, ...(status === undefined ? {} : { status }) }, required));
@@ -11,7 +12,7 @@ const whole = (spec: Schema, status: Schema | undefined, required: readonly stri
 export function gatewayClassSchema(): Schema {
   const parametersRef = record({ group: groupName(), kind: kindName(), name: objectName, namespace: namespaceName }, ['group', 'kind', 'name']);
   return whole(record({ controllerName, parametersRef, description: text(0, 64) }, ['controllerName']),
-    record({ conditions, supportedFeatures: keyed(record({ name: text() }, ['name']), ['name'], 64) }), ['spec']);
+    record({ conditions, supportedFeatures: keyed(record({ name: text() }, ['name']), ['name'], 64) }, [], { default: pending(['Accepted']) }), ['spec']);
 }
 
 /** Listeners, of Gateways and ListenerSets. */
@@ -19,7 +20,7 @@ function listeners(): Schema {
   const kinds = list(record({ group: groupName({ default: GROUP }), kind: kindName() }, ['kind']), 8);
   const listener = record({
     name: sectionName, hostname, port, protocol: text(1, 255, { pattern: '^[a-zA-Z0-9]([-a-zA-Z0-9]*[a-zA-Z0-9])?$|[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*\\/[A-Za-z0-9]+$' }),
-    tls: record({ mode: { ...words('Terminate', 'Passthrough'), default: 'Terminate' }, certificateRefs: list(secretReference, 64), options: annotationValues, frontendValidation: record({ caCertificateRefs: list(objectReference, 8, { minItems: 1 }) }) }, [], {
+    tls: record({ mode: { ...words('Terminate', 'Passthrough'), default: 'Terminate' }, certificateRefs: list(secretReference, 64), options: annotationValues, frontendValidation: record({ caCertificateRefs: list(objectReference, 16, { minItems: 1 }) }) }, [], {
       xValidations: [rule('certificateRefs or options must be specified when mode is Terminate', "self.mode == 'Terminate' ? size(self.certificateRefs) > 0 || size(self.options) > 0 : true")],
     }),
     allowedRoutes: record({ namespaces: record({ from: { ...words('All', 'Selector', 'Same', 'None'), default: 'Same' }, selector: labelSelector }, [], { default: { from: 'Same' } }), kinds }, [], { default: { namespaces: { from: 'Same' } } }),
@@ -40,13 +41,15 @@ function listenerStatuses(): Schema {
 }
 
 export function gatewaySchema(): Schema {
-  const address = record({ type: text(1, 253, { default: 'IPAddress' }), value: text(0, 253) });
-  const frontendTls = record({ validation: record({ caCertificateRefs: list(objectReference, 8, { minItems: 1 }), mode: { ...words('AllowValidOnly', 'AllowInsecureFallback'), default: 'AllowValidOnly' } }, ['caCertificateRefs']) });
+  const isName = 'self.value.matches(r"""^(\\*\\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$""")';
+  const address = record({ type: text(1, 253, { default: 'IPAddress' }), value: text(0, 253) }, [], { xValidations: [rule('Hostname value must be empty or contain only valid characters', `self.type == 'Hostname' ? (!has(self.value) || self.value == '' || ${isName}) : true`)] });
+  const distinct = (type: string): Json => rule(`${type} values must be unique`, `self.all(a1, a1.type == '${type}' && has(a1.value) ? self.exists_one(a2, a2.type == a1.type && has(a2.value) && a2.value == a1.value) : true)`);
+  const frontendTls = record({ validation: record({ caCertificateRefs: list(objectReference, 16, { minItems: 1 }), mode: { ...words('AllowValidOnly', 'AllowInsecureFallback'), default: 'AllowValidOnly' } }, ['caCertificateRefs']) });
   const spec = record({
     gatewayClassName: objectName,
     listeners: listeners(),
-    addresses: list(address, 16),
-    infrastructure: record({ labels: { type: 'object', additionalProperties: text(0, 63), maxProperties: 8 }, annotations: { type: 'object', additionalProperties: text(0, 4096), maxProperties: 8 }, parametersRef: localReference }),
+    addresses: list(address, 16, { xValidations: ['IPAddress', 'Hostname'].map(distinct) }),
+    infrastructure: record({ labels: metadataKeys('Label', text(0, 63)), annotations: metadataKeys('Annotation', text(0, 4096)), parametersRef: localReference }),
     allowedListeners: record({ namespaces: record({ from: { ...words('All', 'Selector', 'Same', 'None'), default: 'None' }, selector: labelSelector }, [], { default: { from: 'None' } }) }),
     tls: record({
       backend: record({ clientCertificateRef: secretReference }),
@@ -54,12 +57,12 @@ export function gatewaySchema(): Schema {
     }),
     defaultScope: words('All', 'None'),
   }, ['gatewayClassName', 'listeners']);
-  return whole(spec, record({ addresses: list(address, 16), conditions, listeners: listenerStatuses(), attachedListenerSets: number(0) }), ['spec']);
+  return whole(spec, record({ addresses: list(address, 16), conditions, listeners: listenerStatuses(), attachedListenerSets: number(0) }, [], { default: pending(['Accepted', 'Programmed']) }), ['spec']);
 }
 
 export function listenerSetSchema(): Schema {
   const parentRef = record({ group: groupName({ default: GROUP }), kind: kindName({ default: 'Gateway' }), name: objectName, namespace: namespaceName }, ['name']);
-  return whole(record({ parentRef, listeners: listeners() }, ['parentRef', 'listeners']), record({ conditions, listeners: listenerStatuses() }), ['spec']);
+  return whole(record({ parentRef, listeners: listeners() }, ['parentRef', 'listeners']), record({ conditions, listeners: listenerStatuses() }, [], { default: pending(['Accepted', 'Programmed']) }), ['spec']);
 }
 
 const valueMatch = (name: Schema, maxLength: number): Schema => record({ type: { ...words('Exact', 'RegularExpression'), default: 'Exact' }, name, value: text(1, maxLength) }, ['name', 'value']);
@@ -68,7 +71,7 @@ function externalAuth(): Schema {
   const names = list(text(), 64, { xListType: 'set' });
   return record({
     protocol: words('HTTP', 'GRPC'), backendRef: backendObject, grpc: record({ allowedHeaders: names }),
-    http: record({ path: text(0, 1024, { pattern: "^(?:[-A-Za-z0-9/._~!$&'()*+,;=:@]|[%][0-9a-fA-F]{2})+$" }), allowedHeaders: names, allowedResponseHeaders: names }),
+    http: record({ path: text(0, 1024, { pattern: PATH }), allowedHeaders: names, allowedResponseHeaders: names }),
     forwardBody: record({ maxSize: number(0, 65_535) }),
   }, ['backendRef', 'protocol'], {
     xValidations: [
@@ -88,9 +91,10 @@ function httpFilters(): Schema {
     ],
   });
   const origin = text(1, 253, { pattern: '(^\\*$)|(^(https?):\\/\\/(((\\*\\.)?([a-zA-Z0-9\\-]+\\.)*[a-zA-Z0-9-]+|\\*)(:([0-9]{1,5}|\\*))?)$)' });
+  const orAll = (field: string, others: string): Schema => ({ xListType: 'set', xValidations: [rule(`${field} cannot contain '*' alongside other ${others}`, "!('*' in self && self.size() > 1)")] });
   const cors = record({
-    allowOrigins: list(origin, 64, { xListType: 'set' }), allowMethods: list(words('GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'CONNECT', 'OPTIONS', 'TRACE', 'PATCH', '*'), 9, { xListType: 'set' }),
-    allowHeaders: list(headerName, 64, { xListType: 'set' }), exposeHeaders: list(headerName, 64, { xListType: 'set' }), allowCredentials: { type: 'boolean' }, maxAge: number(1, undefined, { default: 5 }),
+    allowOrigins: list(origin, 64, orAll('AllowOrigins', 'origins')), allowMethods: list(words('GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'CONNECT', 'OPTIONS', 'TRACE', 'PATCH', '*'), 9, orAll('AllowMethods', 'methods')),
+    allowHeaders: list(headerName, 64, orAll('AllowHeaders', 'methods')), exposeHeaders: list(headerName, 64, { xListType: 'set' }), allowCredentials: { type: 'boolean' }, maxAge: number(1, undefined, { default: 5 }),
   });
   const fields = {
     requestHeaderModifier: 'RequestHeaderModifier', responseHeaderModifier: 'ResponseHeaderModifier', requestMirror: 'RequestMirror', requestRedirect: 'RequestRedirect', urlRewrite: 'URLRewrite', cors: 'CORS', externalAuth: 'ExternalAuth', extensionRef: 'ExtensionRef',
@@ -110,6 +114,12 @@ function httpFilters(): Schema {
 
 const PATH_PARTS = ['//', '/./', '/../', '%2f', '%2F', '#'];
 const PATH_ENDS = ['/..', '/.'];
+const PATH = "^(?:[-A-Za-z0-9/._~!$&'()*+,;=:@]|[%][0-9a-fA-F]{2})+$";
+
+/** Whether it is one that replaces the prefix by which the rule is matched, of which there must be one then. */
+const replacesPrefix = (field: string): string => `has(f.${field}) && has(f.${field}.path) && f.${field}.path.type == 'ReplacePrefixMatch' && has(f.${field}.path.replacePrefixMatch)`;
+const ONE_PREFIX = "size(self.matches) == 1 && has(self.matches[0].path) && self.matches[0].path.type == 'PathPrefix'";
+const PREFIX_FILTERS = [['RequestRedirect', 'requestRedirect'], ['URLRewrite', 'urlRewrite']] as const;
 
 export function httpRouteSchema(): Schema {
   const plain = "(self.type in ['Exact','PathPrefix'])";
@@ -119,6 +129,7 @@ export function httpRouteSchema(): Schema {
       rule("value must be an absolute path and start with '/' when type one of ['Exact', 'PathPrefix']", `${plain} ? self.value.startsWith('/') : true`),
       ...PATH_PARTS.map((part) => rule(`must not contain '${part}' when type one of ['Exact', 'PathPrefix']`, `${plain} ? !self.value.contains('${part}') : true`)),
       ...PATH_ENDS.map((end) => rule(`must not end with '${end}' when type one of ['Exact', 'PathPrefix']`, `${plain} ? !self.value.endsWith('${end}') : true`)),
+      rule(`must only contain valid characters (matching ${PATH}) for types ['Exact', 'PathPrefix']`, `${plain} ? self.value.matches(r"""${PATH}""") : true`),
     ],
   });
   const match = record({
@@ -129,14 +140,16 @@ export function httpRouteSchema(): Schema {
   const rules = list(record({
     name: ruleName, matches: list(match, 64, { default: [{ path: { type: 'PathPrefix', value: '/' } }] }), filters, backendRefs: list(backendRef({ filters }), 16),
     timeouts: record({ request: duration, backendRequest: duration }, [], { xValidations: [rule('backendRequest timeout cannot be longer than request timeout', "!(has(self.request) && has(self.backendRequest) && duration(self.request) != duration('0s') && duration(self.backendRequest) > duration(self.request))")] }),
-    retry: record({ codes: list({ type: 'integer', minimum: 400, maximum: 599 }), attempts: { type: 'integer' }, backoff: duration }), sessionPersistence,
+    retry: record({ codes: list({ type: 'integer', minimum: 400, maximum: 599 }, undefined, { xListType: 'set' }), attempts: { type: 'integer', minimum: 1 }, backoff: duration }), sessionPersistence,
   }, [], {
     xValidations: [
       rule('RequestRedirect filter must not be used together with backendRefs', '(has(self.backendRefs) && size(self.backendRefs) > 0) ? (!has(self.filters) || self.filters.all(f, !has(f.requestRedirect))): true'),
-      rule('When using RequestRedirect filter with path.replacePrefixMatch, exactly one PathPrefix match must be specified', "(has(self.filters) && self.filters.exists_one(f, has(f.requestRedirect) && has(f.requestRedirect.path) && f.requestRedirect.path.type == 'ReplacePrefixMatch' && has(f.requestRedirect.path.replacePrefixMatch))) ? ((size(self.matches) != 1 || !has(self.matches[0].path) || self.matches[0].path.type != 'PathPrefix') ? false : true) : true"),
-      rule('When using URLRewrite filter with path.replacePrefixMatch, exactly one PathPrefix match must be specified', "(has(self.filters) && self.filters.exists_one(f, has(f.urlRewrite) && has(f.urlRewrite.path) && f.urlRewrite.path.type == 'ReplacePrefixMatch' && has(f.urlRewrite.path.replacePrefixMatch))) ? ((size(self.matches) != 1 || !has(self.matches[0].path) || self.matches[0].path.type != 'PathPrefix') ? false : true) : true"),
+      ...PREFIX_FILTERS.flatMap(([type, field]) => [
+        rule(`When using ${type} filter with path.replacePrefixMatch, exactly one PathPrefix match must be specified`, `has(self.filters) && self.filters.exists_one(f, ${replacesPrefix(field)}) ? ${ONE_PREFIX} : true`),
+        rule(`Within backendRefs, when using ${type} filter with path.replacePrefixMatch, exactly one PathPrefix match must be specified`, `has(self.backendRefs) && self.backendRefs.exists_one(b, has(b.filters) && b.filters.exists_one(f, ${replacesPrefix(field)})) ? ${ONE_PREFIX} : true`),
+      ]),
     ],
-  }), 16, { default: [{ matches: [{ path: { type: 'PathPrefix', value: '/' } }] }], minItems: 1 });
+  }), 16, { default: [{ matches: [{ path: { type: 'PathPrefix', value: '/' } }] }], minItems: 1, xValidations: [mostMatches, namedRules] });
   return whole(record({ ...commonFields({ hostnames: list(hostname, 16) }), rules }), routeStatus, ['spec']);
 }
 
@@ -153,13 +166,16 @@ export function grpcRouteSchema(): Schema {
     ],
   });
   const match = record({ method, headers: keyed(valueMatch(headerName, 4096), ['name'], 16) });
-  const rules = list(record({ name: ruleName, matches: list(match, 64), filters, backendRefs: list(backendRef({ filters }), 16), sessionPersistence }), 16);
+  const rules = list(record({ name: ruleName, matches: list(match, 64), filters, backendRefs: list(backendRef({ filters }), 16), sessionPersistence }), 16, { xValidations: [mostMatches, namedRules] });
   return whole(record({ ...commonFields({ hostnames: list(hostname, 16) }), rules }), routeStatus, ['spec']);
 }
 
-export function tlsRouteSchema(): Schema {
-  const rules = list(record({ name: ruleName, backendRefs: list(backendRef(), 16, { minItems: 1 }) }), 16, { minItems: 1 });
-  return whole(record({ ...commonFields({ hostnames: list(hostname, 16) }), rules }, ['rules']), routeStatus, ['spec']);
+/** In v1 and v1alpha3 a name is needed and there is one rule; in v1alpha2 none is, and of up to 16 rules the first has all that comes. */
+export function tlsRouteSchema(version: string): Schema {
+  const isFormer = version === 'v1alpha2';
+  const hostnames = list(hostname, 1024, { ...(isFormer ? {} : { minItems: 1 }), xValidations: [rule('Hostnames cannot contain an IP', 'self.all(h, !isIP(h))')] });
+  const rules = list(record({ name: ruleName, backendRefs: list(backendRef(), 16, { minItems: 1 }) }, ['backendRefs']), isFormer ? 16 : 1, { minItems: 1 });
+  return whole(record({ ...commonFields({ hostnames }), rules }, isFormer ? ['rules'] : ['hostnames', 'rules']), routeStatus, ['spec']);
 }
 
 /** Of TCPRoutes and UDPRoutes. In v1 they have one rule; in v1alpha2 up to 16, of which the first has all that comes. */
@@ -176,9 +192,14 @@ export function referenceGrantSchema(): Schema {
 
 export function backendTlsPolicySchema(): Schema {
   const target = record({ group: groupName(), kind: kindName(), name: objectName, sectionName }, ['group', 'kind', 'name']);
-  const alternative = record({ type: words('Hostname', 'URI'), hostname, uri: text(1, 253) }, ['type']);
+  const isSaid = (type: string, field: string): Json[] => [
+    rule(`SubjectAltName element must contain ${type}, if Type is set to ${type}`, `!(self.type == '${type}' && (!has(self.${field}) || self.${field} == ''))`),
+    rule(`SubjectAltName element must not contain ${type}, if Type is not set to ${type}`, `!(self.type != '${type}' && has(self.${field}) && self.${field} != '')`),
+  ];
+  const uri = text(1, 253, { pattern: '^(([^:/?#]+):)(//([^/?#]*))([^?#]*)(\\?([^#]*))?(#(.*))?' });
+  const alternative = record({ type: words('Hostname', 'URI'), hostname, uri }, ['type'], { xValidations: [...isSaid('Hostname', 'hostname'), ...isSaid('URI', 'uri')] });
   const validation = record({
-    caCertificateRefs: list(localReference, 8), wellKnownCACertificates: text(1, 253), hostname: preciseHostname, subjectAltNames: list(alternative, 5),
+    caCertificateRefs: list(localReference, 16), wellKnownCACertificates: text(1, 253), hostname: preciseHostname, subjectAltNames: list(alternative, 5),
   }, ['hostname'], {
     xValidations: [
       rule('must not contain both CACertificateRefs and WellKnownCACertificates', '!(has(self.caCertificateRefs) && size(self.caCertificateRefs) > 0 && has(self.wellKnownCACertificates) && self.wellKnownCACertificates != "")'),
@@ -186,5 +207,10 @@ export function backendTlsPolicySchema(): Schema {
     ],
   });
   const ancestor = record({ ancestorRef: parentReference, controllerName, conditions }, ['ancestorRef', 'controllerName', 'conditions']);
-  return whole(record({ targetRefs: list(target, 16, { minItems: 1 }), validation, options: annotationValues }, ['targetRefs', 'validation']), record({ ancestors: list(ancestor, 16) }, ['ancestors']), ['spec']);
+  const same = "p1.group == p2.group && p1.kind == p2.kind && p1.name == p2.name";
+  const distinctTargets = [
+    rule('sectionName must be specified when targetRefs includes 2 or more references to the same target', `self.all(p1, self.all(p2, ${same} ? (!has(p1.sectionName) || p1.sectionName == '') == (!has(p2.sectionName) || p2.sectionName == '') : true))`),
+    rule('sectionName must be unique when targetRefs includes 2 or more references to the same target', `self.all(p1, self.exists_one(p2, ${same} && (has(p1.sectionName) ? p1.sectionName : '') == (has(p2.sectionName) ? p2.sectionName : '')))`),
+  ];
+  return whole(record({ targetRefs: list(target, 16, { minItems: 1, xValidations: distinctTargets }), validation, options: annotationValues }, ['targetRefs', 'validation']), record({ ancestors: list(ancestor, 16) }, ['ancestors']), ['spec']);
 }

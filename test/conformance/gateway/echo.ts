@@ -2,7 +2,7 @@
 import { dirname } from 'node:path';
 import { podOf, type Body } from '../cluster.ts';
 
-/** Query parameters: `delay=MS` waits, `status=CODE` answers so, `fail=N` answers 500 to the first N requests of the same `id`, after `slow=MS`; `/__seen` tells of those before, with `sized` how long their bodies were. gRPC with `x-stream` echoes messages as they come. */
+/** Query parameters: `delay=MS` waits, `status=CODE` answers so, `fail=N` answers 500 to the first N requests of the same `id`, after `slow=MS`; `/__seen` tells of those before, with `sized` how long their bodies were. gRPC with `x-stream` echoes messages as they come. A header `x-echo-set-header: NAME:VALUE, ...` asks for headers of the answer. */
 const SERVER = `const http = require('node:http'), http2 = require('node:http2'), https = require('node:https'), crypto = require('node:crypto'), fs = require('node:fs');
 const { POD_NAME: pod, NAMESPACE: namespace } = process.env;
 const failed = new Map(), seen = [];
@@ -16,6 +16,7 @@ const answer = (q, r, tls) => {
     const id = url.searchParams.get('id') ?? '', left = Number(url.searchParams.get('fail') ?? 0) - (failed.get(id) ?? 0);
     if (left > 0) { failed.set(id, (failed.get(id) ?? 0) + 1); return setTimeout(() => r.writeHead(Number(url.searchParams.get('code') ?? 500)).end(), Number(url.searchParams.get('slow') ?? 0)); }
     const status = Number(url.searchParams.get('status') ?? 200);
+    for (const each of (q.headers['x-echo-set-header'] ?? '').split(',').filter(Boolean)) r.appendHeader(...each.trim().split(':'));
     r.writeHead(status, { 'content-type': 'application/json', 'x-from-backend': pod });
     r.end(JSON.stringify({ pod, namespace, path: q.url, host: q.headers[':authority'] ?? q.headers.host, method: q.method, proto: 'HTTP/' + q.httpVersion, headers: q.headers, raw: q.rawHeaders, size, tls: tls && { name: q.socket.servername, client: q.socket.getPeerCertificate().subject?.CN } }));
   }, Number(url.searchParams.get('delay') ?? 0)));

@@ -4,6 +4,7 @@ import { connect, type IncomingHttpHeaders } from 'node:http2';
 import { eventually } from '../../fixtures/instance.ts';
 import { patch, type Body } from '../cluster.ts';
 import { seenBy } from './http-filters.ts';
+import { CHANGED, CHANGES } from './http-headers.ts';
 import { authorityMap, CA, policy, policySays } from './backend-tls.ts';
 import { accepted, addressOf, apply, behaviour, expect, gateway, http, INFRA, parents, pathOf, remove, route, to, V1, V2, V3 } from './world.ts';
 
@@ -95,15 +96,17 @@ export function grpc(): void {
     await calls(address, `/${SERVICE}/EchoThree`, '12');
   });
 
+  const header = (name: string, value: string): object => ({ headers: [{ name, value }] });
   tried('GRPCRouteHeaderMatching', [
-    { matches: [{ headers: [{ name: 'version', value: 'one' }] }], backendRefs: [backend(V1)] }, { matches: [{ headers: [{ name: 'version', value: 'two' }] }], backendRefs: [backend(V2)] },
-    { matches: [{ headers: [{ name: 'version', value: 'two' }, { name: 'color', value: 'orange' }] }], backendRefs: [backend(V1)] }, { matches: [{ ...method(undefined, 'EchoThree'), headers: [{ name: 'color', value: 'blue' }] }], backendRefs: [backend(V3)] },
+    { matches: [header('version', 'one')], backendRefs: [backend(V1)] }, { matches: [header('version', 'two')], backendRefs: [backend(V2)] },
+    { matches: [{ headers: [{ name: 'version', value: 'two' }, { name: 'color', value: 'orange' }] }], backendRefs: [backend(V1)] }, { matches: [{ ...method(undefined, 'EchoThree'), ...header('shade', 'blue') }], backendRefs: [backend(V3)] },
+    { matches: [header('color', 'blue'), header('color', 'green')], backendRefs: [backend(V1)] }, { matches: [header('color', 'red'), header('color', 'yellow')], backendRefs: [backend(V2)] },
   ], async (address) => {
-    await calls(address, `/${SERVICE}/Echo`, V1, { version: 'one' });
-    await calls(address, `/${SERVICE}/Echo`, V2, { version: 'two' });
-    await calls(address, `/${SERVICE}/Echo`, V1, { version: 'two', color: 'orange' });
-    await calls(address, `/${SERVICE}/EchoThree`, V3, { color: 'blue' });
-    await calls(address, `/${SERVICE}/Echo`, '12', { color: 'blue' });
+    for (const [headers, expected] of [
+      [{ version: 'one' }, V1], [{ version: 'two' }, V2], [{ version: 'two', color: 'orange' }, V1], [{ version: 'two', color: 'blue' }, V2], [{ color: 'orange' }, '12'], [{ 'some-other-header': 'one' }, '12'],
+      [{ color: 'blue' }, V1], [{ color: 'green' }, V1], [{ color: 'red' }, V2], [{ color: 'yellow' }, V2], [{ color: 'purple' }, '12'], [{ shade: 'blue' }, '12'],
+    ] as [Record<string, string>, string][]) await calls(address, `/${SERVICE}/Echo`, expected, headers);
+    await calls(address, `/${SERVICE}/EchoThree`, V3, { shade: 'blue' });
   });
 
   tried('GRPCRouteServiceMatching', [{ matches: [method(SERVICE)], backendRefs: [backend(V2)] }, { matches: [{ method: { type: 'RegularExpression', service: '.*GrpcEcho', method: 'EchoT.*' } }], backendRefs: [backend(V3)] }], async (address) => {
@@ -136,15 +139,13 @@ export function grpc(): void {
   tried('GRPCRouteAllBackendsWeightZero', [{ backendRefs: [backend(V1, { weight: 0 })] }], (address) => calls(address, `/${SERVICE}/Echo`, '14'));
 
   const modified = (name: string, requestHeaderModifier: object): object => ({ matches: [method(SERVICE, name)], filters: [{ type: 'RequestHeaderModifier', requestHeaderModifier }], backendRefs: [backend(V1)] });
-  tried('GRPCRouteRequestHeaderModifier', [
-    modified('Set', { set: [{ name: 'X-Header-Set', value: 'of-the-route' }] }), modified('Add', { add: [{ name: 'X-Header-Add', value: 'of-the-route' }] }), modified('Remove', { remove: ['X-Header-Remove'] }),
-  ], async (address) => {
-    for (const [name, header, sent, arrives] of [
-      ['Set', 'x-header-set', undefined, 'of-the-route'], ['Set', 'x-header-set', 'of-the-client', 'of-the-route'], ['Add', 'x-header-add', undefined, 'of-the-route'], ['Add', 'x-header-add', 'of-the-client', 'of-the-client, of-the-route'], ['Remove', 'x-header-remove', 'of-the-client', undefined],
-    ] as const) {
-      const sends = sent === undefined ? {} : { [header]: sent };
-      await calls(address, `/${SERVICE}/${name}`, V1, sends);
-      assert.equal(JSON.parse(String((await invoke(address, `/${SERVICE}/${name}`, sends)).headers['x-saw']))[header], arrives, `${name} ${sent}`);
+  tried('GRPCRouteRequestHeaderModifier', Object.entries(CHANGES).map(([path, change]) => modified(`Echo${path.slice(1).replace('-', '')}`, change)), async (address) => {
+    for (const [path, sent, expected] of CHANGED) {
+      const call = `/${SERVICE}/Echo${path.slice(1).replace('-', '')}`;
+      const sends = Object.fromEntries(Object.entries(sent).map(([name, value]) => [name.toLowerCase(), value]));
+      await calls(address, call, V1, sends);
+      const saw = JSON.parse(String((await invoke(address, call, sends)).headers['x-saw']));
+      for (const [name, value] of Object.entries(expected)) assert.equal(saw[name.toLowerCase()], value, `${call} ${name}`);
     }
   });
 

@@ -3,8 +3,9 @@ import assert from 'node:assert/strict';
 import { connect } from 'node:http2';
 import { eventually } from '../../fixtures/instance.ts';
 import { authorityMap, CA, policy, policySays } from './backend-tls.ts';
-import { at, mirror, seenBy, tried } from './http-filters.ts';
-import { accepted, addressOf, ask, behaviour, expect, parents, prefix, route, V1, V2 } from './world.ts';
+import { at, mirror, requestHeaders, seenBy, tried } from './http-filters.ts';
+import { modified, MODIFIED } from './http-headers.ts';
+import { accepted, addressOf, ask, behaviour, expect, expectAll, parents, prefix, route, to, V1, V2, V3 } from './world.ts';
 
 const SERVICE = 'gateway_api_conformance.echo_basic.grpcecho.GrpcEcho';
 
@@ -60,6 +61,34 @@ export function copies(): void {
       assert.deepEqual(echoed, message, 'answered while the client has not ended');
     } finally {
       session.destroy();
+    }
+  });
+}
+
+export function mirrors(): void {
+  tried('HTTPRouteRequestMirror', () => [at('/mirror-one', [mirror(V2)]), at('/mirror-and-modify', [requestHeaders(MODIFIED), mirror(V2)])], async (address) => {
+    await expect(address, { path: '/mirror-one/x?y=z', method: 'POST', body: 'hello' }, { backend: V1 });
+    await eventually(async () => (await seenBy(V2)).includes('POST /mirror-one/x?y=z'), { what: 'the copy arrives' });
+    await expectAll(address, [modified('/mirror-and-modify', '/mirror-and-modify')]);
+    await eventually(async () => (await seenBy(V2)).includes('GET /mirror-and-modify'), { what: 'the copy of what was changed arrives' });
+  });
+  tried('HTTPRouteBackendRequestMirror', () => [at('/backend-mirror', [], [to(V1, { filters: [mirror(V2)] })]), at('/one-of-two', [], [to(V1, { filters: [mirror(V2)] }), to(V3, { weight: 0, filters: [mirror(V2)] })])], async (address) => {
+    for (const path of ['/backend-mirror', '/one-of-two']) {
+      await expect(address, { path }, { backend: V1 });
+      await eventually(async () => (await seenBy(V2)).includes(`GET ${path}`), { what: 'the copy arrives' });
+    }
+  });
+  tried('HTTPRouteRequestMultipleMirrors', () => [at('/mirror-two', [mirror(V2), mirror(V3)])], async (address) => {
+    await expect(address, { path: '/mirror-two' }, { backend: V1 });
+    for (const pod of [V2, V3]) await eventually(async () => (await seenBy(pod)).includes('GET /mirror-two'), { what: `the copy arrives at ${pod}` });
+  });
+  tried('HTTPRouteRequestPercentageMirror', () => [at('/mirror-some', [mirror(V2, { percent: 20 })]), at('/mirror-half', [mirror(V2, { fraction: { numerator: 1, denominator: 2 } })]), at('/mirror-never', [mirror(V2, { percent: 0 })])], async (address) => {
+    const count = async (path: string): Promise<number> => (await seenBy(V2)).filter((each) => each === `GET ${path}`).length;
+    for (const [path, share] of [['/mirror-some', 0.2], ['/mirror-half', 0.5], ['/mirror-never', 0]] as const) {
+      await expect(address, { path }, { backend: V1 });
+      for (let round = 0; round < 10; round++) await Promise.all(Array.from({ length: 20 }, () => ask(address, { path })));
+      const off = async (): Promise<number> => Math.abs((await count(path)) / 203 - share);
+      await eventually(async () => (await off()) < 0.15, { timeoutMs: 60_000, what: `${share} of ${path} are mirrored` }).catch(async () => assert.fail(`${path}: ${await count(path)} of 203`));
     }
   });
 }

@@ -168,7 +168,8 @@ export function passthroughs(): void {
     for (const [each, name] of [['no-tls', 'http'], ['https-alone', 'tls'], ['of-other-kind', 'tls'], ['passes', 'tls']] as const) await listener(each, name, {}, { attachedRoutes: 0 });
   });
 
-  behaviour('TLSRouteSeveralRules', () => [gateway('tls-rules', [passthrough()]), route('rules', ['tls-rules'], [{ backendRefs: [{ name: 'tls-backend', port: 443 }] }, { backendRefs: [{ name: 'nonexistent', port: 443 }] }], { kind: 'TLSRoute', hostnames: ['abc.example.com'] })], async () => {
+  // In v1 a route has one rule.
+  behaviour('TLSRouteSeveralRules', () => [gateway('tls-rules', [passthrough()]), { ...route('rules', ['tls-rules'], [{ backendRefs: [{ name: 'tls-backend', port: 443 }] }, { backendRefs: [{ name: 'nonexistent', port: 443 }] }], { kind: 'TLSRoute', hostnames: ['abc.example.com'] }), apiVersion: 'gateway.networking.k8s.io/v1alpha2' }], async () => {
     await told('rules', { Accepted: 'True', ResolvedRefs: 'BackendNotFound' });
     await expect(await addressOf('tls-rules'), { sni: 'abc.example.com', host: 'abc.example.com' }, { backend: 'tls-backend' });
   });
