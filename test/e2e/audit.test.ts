@@ -31,7 +31,7 @@ describe('audit log', { timeout: 120_000 }, () => {
 
   before(async () => {
     folder = mkdtempSync(join(tmpdir(), 'llmos-audit-'));
-    instance = await bootInstance({ config: 'audit: { enabled: true }\n' });
+    instance = await bootInstance({ config: 'audit: { enabled: true }\nmodules: { pod-security: { exemptions: { namespaces: [spared], usernames: [spared-user], runtimeClasses: [spared-class] } } }\n' });
   });
   after(async () => {
     await instance?.destroy();
@@ -85,6 +85,34 @@ describe('audit log', { timeout: 120_000 }, () => {
     assert.deepEqual(failure, { message: 'another name, please', policy: 'named', binding: 'named', expressionIndex: 0, validationActions: ['Audit'] });
     assert.equal(annotations['pod-security.kubernetes.io/enforce-policy'], 'baseline:latest');
     assert.match(annotations['pod-security.kubernetes.io/audit-violations'], /^would violate PodSecurity "restricted:latest": allowPrivilegeEscalation/);
+  });
+
+  it('tells who is exempt from the Pod Security Standards, and counts it', async () => {
+    const restricted = { 'pod-security.kubernetes.io/enforce': 'restricted', 'pod-security.kubernetes.io/audit-version': 'v1.30' };
+    for (const [name, labels] of [['spared', restricted], ['not-spared', restricted], ['plain', {}]] as const) {
+      const { stderr } = await instance.kubectlWith(JSON.stringify({ apiVersion: 'v1', kind: 'Namespace', metadata: { name, labels } }), 'create', '-f', '-');
+      assert.equal(stderr.trim(), name === 'spared' ? 'Warning: namespace "spared" is exempt from Pod Security, and the policy (enforce=restricted:latest) will be ignored' : '');
+    }
+    await apply(JSON.stringify({ apiVersion: 'node.k8s.io/v1', kind: 'RuntimeClass', metadata: { name: 'spared-class' }, handler: 'crun' }));
+    const pod = (name: string, namespace: string, more: object = {}): string => JSON.stringify({ apiVersion: 'v1', kind: 'Pod', metadata: { name, namespace }, spec: { nodeName: 'elsewhere', hostPID: true, containers: [{ name: 'a', image: 'x' }], ...more } });
+    const asking = async (text: string, ...args: string[]): Promise<[number, string]> => {
+      const { code, stderr } = await instance.kubectlWith(text, 'create', '-f', '-', ...args);
+      return [code, stderr];
+    };
+    assert.deepEqual(await asking(pod('e1', 'spared')), [0, '']);
+    assert.deepEqual(await asking(pod('e2', 'not-spared', { runtimeClassName: 'spared-class' })), [0, '']);
+    assert.deepEqual(await asking(pod('e3', 'not-spared'), '--as=spared-user', '--as-group=system:masters'), [0, '']);
+    assert.deepEqual(await asking(pod('e4', 'plain')), [0, '']);
+    assert.match((await asking(pod('e5', 'not-spared')))[1], /pods "e5" is forbidden: violates PodSecurity "restricted:latest": host namespaces \(hostPID=true\), allowPrivilegeEscalation/);
+    const annotationsOf = async (name: string): Promise<Record<string, string>> => {
+      const { annotations } = await told(({ verb, objectRef, stage }) => verb === 'create' && objectRef?.name === name && stage === 'ResponseComplete');
+      return Object.fromEntries(Object.entries(annotations as Record<string, string>).filter(([key]) => key.startsWith('pod-security.')).map(([key, value]) => [key.split('/')[1]!, value]));
+    };
+    assert.deepEqual([await annotationsOf('e1'), await annotationsOf('e2'), await annotationsOf('e3'), await annotationsOf('e4')], [{ exempt: 'namespace' }, { exempt: 'runtimeClass' }, { exempt: 'user' }, { 'enforce-policy': 'privileged:latest' }]);
+    const metrics = await ok(instance.kubectl('get', '--raw', '/metrics'));
+    assert.match(metrics, /^pod_security_exemptions_total\{request_operation="create",resource="pod",subresource=""\} 3$/m);
+    assert.match(metrics, /^pod_security_evaluations_total\{decision="deny",mode="enforce",policy_level="restricted",policy_version="latest",request_operation="create",resource="pod",subresource=""\} \d+$/m);
+    assert.match(metrics, /^pod_security_evaluations_total\{decision="allow",mode="enforce",policy_level="privileged",policy_version="latest",request_operation="create",resource="pod",subresource=""\} \d+$/m);
   });
 
   it('tells what webhooks were asked, and what they had to say', async () => {

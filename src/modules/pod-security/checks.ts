@@ -18,8 +18,8 @@ interface Check {
   level: 'baseline' | 'restricted';
   /** The first minor version that has it. */
   since?: number;
-  /** A restricted check says the same and more. */
-  overridden?: true;
+  /** The first minor version in which a restricted check says the same and more. */
+  overriddenSince?: number;
   find(subject: Subject): Violation | undefined;
 }
 
@@ -28,7 +28,7 @@ export function violationsOf({ level, minor }: LevelVersion, spec: PodSpec, anno
   if (level === 'privileged') return [];
   const containers = [...(spec.initContainers ?? []), ...(spec.containers ?? []), ...((spec.ephemeralContainers ?? []) as unknown as Container[])];
   const subject: Subject = { spec, annotations, containers, minor };
-  const checks = CHECKS.filter((check) => (check.since ?? 0) <= minor && (level === 'restricted' ? check.overridden !== true : check.level === 'baseline'));
+  const checks = CHECKS.filter((check) => (check.since ?? 0) <= minor && (level === 'restricted' ? check.overriddenSince === undefined || minor < check.overriddenSince : check.level === 'baseline'));
   return checks.map((check) => check.find(subject)).filter((found) => found !== undefined);
 }
 
@@ -37,7 +37,7 @@ export function showViolations(violations: readonly Violation[]): string {
   return violations.map(({ reason, detail }) => (detail === '' ? reason : `${reason} (${detail})`)).join(', ');
 }
 
-const quoted = (values: Iterable<string>): string => [...values].map((value) => JSON.stringify(value)).join(', ');
+const quoted = (values: Iterable<string>): string => [...values].map((value) => `"${value}"`).join(', ');
 const sorted = (values: Iterable<string>): string[] => [...new Set(values)].sort();
 const plural = (one: string, many: string, count: number): string => (count === 1 ? one : many);
 const containersText = (names: readonly string[]): string => `${plural('container', 'containers', names.length)} ${quoted(names)}`;
@@ -61,18 +61,20 @@ const SYSCTLS: readonly [number, readonly string[]][] = [
 ];
 const VOLUMES = new Set(['configMap', 'csi', 'downwardAPI', 'emptyDir', 'ephemeral', 'persistentVolumeClaim', 'projected', 'secret', 'image']);
 const APPARMOR_ANNOTATION = 'container.apparmor.security.beta.kubernetes.io/';
+const SECCOMP_POD = 'seccomp.security.alpha.kubernetes.io/pod';
+export const SECCOMP_CONTAINER = 'container.seccomp.security.alpha.kubernetes.io/';
 
 const CHECKS: readonly Check[] = [
   { level: 'baseline', find: appArmor },
-  { level: 'baseline', overridden: true, find: capabilitiesBaseline },
+  { level: 'baseline', overriddenSince: 22, find: capabilitiesBaseline },
   { level: 'baseline', find: hostNamespaces },
-  { level: 'baseline', overridden: true, find: hostPaths },
+  { level: 'baseline', overriddenSince: 0, find: hostPaths },
   { level: 'baseline', find: hostPorts },
   { level: 'baseline', since: 34, find: probeHosts },
   { level: 'baseline', find: privileged },
   { level: 'baseline', find: procMount },
   { level: 'baseline', find: seLinux },
-  { level: 'baseline', since: 19, overridden: true, find: (subject) => seccomp(subject, 'baseline') },
+  { level: 'baseline', overriddenSince: 19, find: (subject) => (subject.minor < 19 ? seccompAnnotations(subject) : seccomp(subject, 'baseline')) },
   { level: 'baseline', find: sysctls },
   { level: 'baseline', find: hostProcess },
   { level: 'restricted', since: 8, find: privilegeEscalation },
@@ -89,12 +91,9 @@ function appArmor({ spec, annotations, containers }: Subject): Violation | undef
   const bad = named(containers, (container) => unconfined(container.securityContext));
   const pod = unconfined(spec.securityContext);
   const types = sorted([...(pod ? [spec.securityContext?.appArmorProfile?.type ?? ''] : []), ...containers.filter((container) => bad.includes(container.name)).map((container) => contextOf(container).appArmorProfile?.type ?? '')]);
-  const details = [
-    ...(byAnnotation.length > 0 ? [`${plural('annotation', 'annotations', byAnnotation.length)} ${byAnnotation.map(([key, value]) => `${JSON.stringify(key)}=${JSON.stringify(value)}`).sort().join(', ')}`] : []),
-    ...(pod || bad.length > 0 ? [`${setters(pod, bad).join(' and ')} must not set AppArmor profile type to ${quoted(types)}`] : []),
-  ];
-  const count = byAnnotation.length + Number(pod) + bad.length;
-  return details.length === 0 ? undefined : { reason: plural('forbidden AppArmor profile', 'forbidden AppArmor profiles', count), detail: details.join('; ') };
+  const values = [...types, ...byAnnotation.map(([key, value]) => `${key}=${JSON.stringify(value)}`).sort()];
+  const who = [...setters(pod, bad), ...(byAnnotation.length > 0 ? [plural('annotation', 'annotations', byAnnotation.length)] : [])];
+  return who.length === 0 ? undefined : { reason: plural('forbidden AppArmor profile', 'forbidden AppArmor profiles', values.length), detail: `${who.join(' and ')} must not set AppArmor profile type to ${quoted(values)}` };
 }
 
 function capabilitiesBaseline({ containers }: Subject): Violation | undefined {
@@ -172,6 +171,14 @@ function seccomp(subject: Subject, level: 'baseline' | 'restricted'): Violation 
   const unset = named(containers, (container) => typeOf(container) === undefined);
   if (level === 'baseline' || podType !== undefined || unset.length === 0) return undefined;
   return { reason: 'seccompProfile', detail: `pod or ${containersText(unset)} must set securityContext.seccompProfile.type to "RuntimeDefault" or "Localhost"` };
+}
+
+/** Until 1.18 annotations said what the fields say since. */
+function seccompAnnotations({ annotations, containers }: Subject): Violation | undefined {
+  const keys = [SECCOMP_POD, ...containers.map(({ name }) => SECCOMP_CONTAINER + name)];
+  const isValid = (value: string): boolean => value === 'runtime/default' || value === 'docker/default' || value.startsWith('localhost/');
+  const bad = sorted(keys.filter((key) => annotations[key] !== undefined && !isValid(annotations[key])).map((key) => `${key}=${JSON.stringify(annotations[key])}`));
+  return bad.length === 0 ? undefined : { reason: 'seccompProfile', detail: `forbidden ${plural('annotation', 'annotations', bad.length)} ${bad.join(', ')}` };
 }
 
 function sysctls({ spec, minor }: Subject): Violation | undefined {

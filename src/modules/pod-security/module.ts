@@ -2,20 +2,22 @@
 import { Namespace } from '../../api/core/namespace.ts';
 import { Pod } from '../../api/core/pod.ts';
 import { ApiError, isApiError } from '../../api/errors.ts';
+import type { FieldError } from '../../api/field-error.ts';
 import type { Container, PodSpec } from '../../api/generated/core-v1.ts';
+import { equalJson } from '../../api/json.ts';
 import type { Kind } from '../../api/kind.ts';
-import type { KubeObject, ObjectMeta } from '../../api/meta.ts';
+import type { ObjectMeta } from '../../api/meta.ts';
 import { defineModule, type Admission, type AdmissionRequest, type ModuleContext } from '../../sdk/module.ts';
-import { showViolations, violationsOf } from './checks.ts';
+import { SECCOMP_CONTAINER, showViolations, violationsOf } from './checks.ts';
+import { warningsOfPods } from './existing-pods.ts';
 import { settingsOf, type Settings } from './settings.ts';
-import { compareLevels, MODES, policyOf, sameLevel, showLevel, type LevelVersion } from './levels.ts';
+import { compareLevels, isEquivalent, isPrivileged, labelOf, MODES, policyOf, sameLevel, showLevel, type LevelVersion, type Policy } from './levels.ts';
+import { countError, countEvaluation, countExemption, podSecurityMetricsText } from './metrics.ts';
 
 /** Kinds with a template of pods, by name: which of them are served is not asked here. */
 const CONTROLLERS = [['', 'replicationcontrollers'], ['', 'podtemplates'], ['apps', 'replicasets'], ['apps', 'deployments'], ['apps', 'statefulsets'], ['apps', 'daemonsets'], ['batch', 'jobs'], ['batch', 'cronjobs']]
   .map(([group, plural]) => ({ group, plural })) as unknown as readonly Kind[];
 const IGNORED_SUBRESOURCES = new Set(['exec', 'attach', 'binding', 'eviction', 'log', 'portforward', 'proxy', 'status']);
-const SECCOMP_ANNOTATION = 'seccomp.security.alpha.kubernetes.io/pod';
-const MAX_PODS = 3_000;
 
 export default defineModule({
   name: 'pod-security',
@@ -26,52 +28,85 @@ export default defineModule({
     { name: 'PodSecurity templates', kinds: CONTROLLERS, operations: ['CREATE', 'UPDATE'], validate: judgeController },
     { name: 'PodSecurity namespaces', kinds: [Namespace] as readonly unknown[] as readonly Kind[], operations: ['CREATE', 'UPDATE'], validate: judgeNamespace },
   ] satisfies Admission[],
+  async start({ metrics }) {
+    metrics?.(podSecurityMetricsText);
+  },
 });
 
 async function judgePod(request: AdmissionRequest, context: ModuleContext): Promise<void> {
-  if (IGNORED_SUBRESOURCES.has(request.subresource ?? '')) return;
+  if (IGNORED_SUBRESOURCES.has(request.subresource ?? '') || isExempt(request, settingsOf(context))) return;
+  const { policy, errors } = await policyFor(request, context);
+  if (errors.length === 0 && isPrivileged(policy)) return allowAll(request, policy);
   const pod = request.object as Pod;
   if (request.oldObject !== undefined && !isSignificant(pod, request.oldObject as Pod)) return;
-  await judge(request, context, pod.metadata, pod.spec ?? { containers: [] }, true);
+  judge(request, context, { policy, errors, metadata: pod.metadata, spec: pod.spec ?? { containers: [] }, enforce: true });
 }
 
 async function judgeController(request: AdmissionRequest, context: ModuleContext): Promise<void> {
-  if (request.subresource) return;
+  if (request.subresource || isExempt(request, settingsOf(context))) return;
+  const { policy, errors } = await policyFor(request, context);
+  if (errors.length === 0 && policy.warn.level === 'privileged' && policy.audit.level === 'privileged') return;
   const object = request.object as { template?: Template; spec?: { template?: Template; jobTemplate?: { spec?: { template?: Template } } } };
   const template = request.kind.plural === 'podtemplates' ? object.template : (object.spec?.template ?? object.spec?.jobTemplate?.spec?.template);
-  if (template?.spec !== undefined) await judge(request, context, template.metadata ?? {}, template.spec, false);
+  if (template?.spec !== undefined) judge(request, context, { policy, errors, metadata: template.metadata ?? {}, spec: template.spec, enforce: false });
 }
 
 interface Template { metadata?: ObjectMeta; spec?: PodSpec }
 
-async function judge(request: AdmissionRequest, context: ModuleContext, metadata: ObjectMeta, spec: PodSpec, enforce: boolean): Promise<void> {
-  const settings = settingsOf(context);
-  const exemption = exemptionOf(settings, request, spec);
-  if (exemption !== undefined) return request.annotate?.(`${AUDIT}exempt`, exemption);
-  const labels = await labelsOf(request.namespace ?? '', context);
-  const { policy } = policyOf(labels, settings.defaults);
+interface Subject {
+  policy: Policy;
+  errors: readonly FieldError[];
+  metadata: ObjectMeta;
+  spec: PodSpec;
+  /** Of a template only warnings and the audit log tell: its pods are judged by themselves. */
+  enforce: boolean;
+}
+
+function judge(request: AdmissionRequest, context: ModuleContext, { policy, errors, metadata, spec, enforce }: Subject): void {
+  if (settingsOf(context).exemptions.runtimeClasses.includes(spec.runtimeClassName ?? '')) return exempt(request, 'runtimeClass');
+  if (errors.length > 0) {
+    request.annotate?.(`${AUDIT}error`, `Failed to parse policy: ${inBrackets(errors.map(showError))}`);
+    countError(request);
+  }
   if (enforce) request.annotate?.(`${AUDIT}enforce-policy`, showLevel(policy.enforce));
-  if (MODES.every((mode) => policy[mode].level === 'privileged')) return;
-  const violates = (mode: LevelVersion): string => showViolations(violationsOf(mode, spec, metadata.annotations));
+  const violates = (level: LevelVersion): string => showViolations(violationsOf(level, spec, metadata.annotations));
   const denied = enforce ? violates(policy.enforce) : '';
+  if (enforce) countEvaluation(denied === '' ? 'allow' : 'deny', 'enforce', policy.enforce, request);
   const audited = violates(policy.audit);
   if (audited !== '') {
     const text = `would violate PodSecurity "${showLevel(policy.audit)}": ${audited}`;
     request.annotate?.(`${AUDIT}audit-violations`, text);
+    countEvaluation('deny', 'audit', policy.audit, request);
     context.log.info(text, { resource: request.kind.plural, namespace: request.namespace, name: request.name, user: request.user.name });
   }
   if (denied !== '') throw forbidden(request, `violates PodSecurity "${showLevel(policy.enforce)}": ${denied}`);
   const warned = violates(policy.warn);
-  if (warned !== '') warn(request, `would violate PodSecurity "${showLevel(policy.warn)}": ${warned}`);
+  if (warned === '') return;
+  countEvaluation('deny', 'warn', policy.warn, request);
+  warn(request, `would violate PodSecurity "${showLevel(policy.warn)}": ${warned}`);
 }
 
 const AUDIT = 'pod-security.kubernetes.io/';
 
-/** By what a request is spared, as the audit log says it. */
-function exemptionOf({ exemptions }: Settings, { namespace, user }: AdmissionRequest, spec: PodSpec): string | undefined {
-  if (exemptions.namespaces.includes(namespace ?? '')) return 'namespace';
-  if (exemptions.usernames.includes(user.name)) return 'user';
-  return exemptions.runtimeClasses.includes(spec.runtimeClassName ?? '') ? 'runtimeClass' : undefined;
+function allowAll(request: AdmissionRequest, { enforce }: Policy): void {
+  request.annotate?.(`${AUDIT}enforce-policy`, 'privileged:latest');
+  countEvaluation('allow', 'enforce', enforce, request);
+}
+
+/** By its namespace or user; pods of a runtime class are exempt once their namespace asks for anything. */
+function isExempt(request: AdmissionRequest, { exemptions }: Settings): boolean {
+  const by = exemptions.namespaces.includes(request.namespace ?? '') ? 'namespace' : exemptions.usernames.includes(request.user.name) ? 'user' : undefined;
+  if (by !== undefined) exempt(request, by);
+  return by !== undefined;
+}
+
+function exempt(request: AdmissionRequest, by: 'namespace' | 'user' | 'runtimeClass'): void {
+  request.annotate?.(`${AUDIT}exempt`, by);
+  countExemption(request);
+}
+
+async function policyFor({ namespace = '' }: AdmissionRequest, context: ModuleContext): Promise<{ policy: Policy; errors: FieldError[] }> {
+  return policyOf(await labelsOf(namespace, context), settingsOf(context).defaults);
 }
 
 async function labelsOf(namespace: string, { client }: ModuleContext): Promise<Record<string, string> | undefined> {
@@ -92,43 +127,61 @@ function forbidden({ kind, name, object }: AdmissionRequest, why: string): ApiEr
   return new ApiError('Forbidden', `${kind.plural} ${JSON.stringify(about)} is forbidden: ${why}`, { name: about, kind: kind.plural });
 }
 
-/** Whether an update of a pod changes what the standards speak of: images, seccomp annotations, ephemeral containers. */
+/** Whether an update of a pod changes what the standards speak of and what may change: images, containers, seccomp annotations. */
 function isSignificant(pod: Pod, old: Pod): boolean {
-  if (pod.metadata.annotations?.[SECCOMP_ANNOTATION] !== old.metadata.annotations?.[SECCOMP_ANNOTATION]) return true;
-  const images = (list: readonly Pick<Container, 'name' | 'image'>[] | undefined): string => JSON.stringify((list ?? []).map(({ name, image }) => [name, image]));
-  return (['containers', 'initContainers', 'ephemeralContainers'] as const).some((key) => images(pod.spec?.[key] as Container[]) !== images(old.spec?.[key] as Container[]));
+  const changed = (now: Named, before: Named | undefined): boolean => {
+    const key = SECCOMP_CONTAINER + now.name;
+    return now.image !== before?.image || pod.metadata.annotations?.[key] !== old.metadata.annotations?.[key];
+  };
+  const listsDiffer = (now: readonly Named[] = [], before: readonly Named[] = []): boolean => now.length !== before.length || now.some((each, index) => changed(each, before[index]));
+  const added = (pod.spec?.ephemeralContainers ?? []) as readonly Named[];
+  const known = (old.spec?.ephemeralContainers ?? []) as readonly Named[];
+  return listsDiffer(pod.spec?.containers, old.spec?.containers) || listsDiffer(pod.spec?.initContainers, old.spec?.initContainers)
+    || added.some((each) => changed(each, known.find(({ name }) => name === each.name)));
 }
+
+type Named = Pick<Container, 'name' | 'image'>;
 
 async function judgeNamespace(request: AdmissionRequest, context: ModuleContext): Promise<void> {
   if (request.subresource) return;
   const settings = settingsOf(context);
-  const now = policyOf(request.object?.metadata.labels, settings.defaults);
+  const labels = request.object?.metadata.labels;
+  const now = policyOf(labels, settings.defaults);
   const before = policyOf(request.oldObject?.metadata.labels, settings.defaults);
-  const [error] = now.errors;
-  const old = before.errors.map((each) => each.field + each.message).join();
-  if (error !== undefined && now.errors.map((each) => each.field + each.message).join() !== old) {
-    const causes = now.errors.map(({ type, message, field }) => ({ reason: type, message, field }));
-    const text = now.errors.map(({ field, message }) => `${field}: ${message}`);
-    throw new ApiError('Invalid', `Namespace ${JSON.stringify(request.name ?? '')} is invalid: ${text.length === 1 ? text[0] : `[${text.join(', ')}]`}`, { name: request.name, kind: 'Namespace', causes });
-  }
-  if (request.oldObject === undefined) return;
+  const isKnown = request.oldObject !== undefined && equalJson(now.errors, before.errors);
+  if (now.errors.length > 0 && !isKnown) throw invalidLabels(request, now.errors);
+  const name = request.name ?? request.object?.metadata.name ?? '';
+  const isIgnored = settings.exemptions.namespaces.includes(name);
+  if (request.oldObject === undefined) return isIgnored ? warnOfNothing(request, name, now.policy, settings) : undefined;
   const [enforce, past] = [now.policy.enforce, before.policy.enforce];
-  if (enforce.level === 'privileged' || sameLevel(enforce, past) || (enforce.minor === past.minor && compareLevels(enforce.level, past.level) < 1) || settings.exemptions.namespaces.includes(request.name ?? '')) return;
-  await warnOfPods(request, enforce, settings, context);
+  if (enforce.level === 'privileged' || sameLevel(enforce, past) || (enforce.minor === past.minor && compareLevels(enforce.level, past.level) < 1)) return;
+  if (isIgnored) return warnOfNothing(request, name, now.policy, settings);
+  for (const text of await existingPods(name, enforce, settings, context)) warn(request, text);
 }
 
-/** Pods that are there already stay; whoever tightens the level is told of them. */
-async function warnOfPods(request: AdmissionRequest, enforce: LevelVersion, settings: Settings, { client }: ModuleContext): Promise<void> {
-  const namespace = request.name ?? '';
-  const pods = (await client.list(Pod, { namespace, limit: MAX_PODS })).items as readonly Pod[];
-  const byReason = new Map<string, string[]>();
-  for (const pod of pods) {
-    if (settings.exemptions.runtimeClasses.includes(pod.spec?.runtimeClassName ?? '')) continue;
-    const reason = violationsOf(enforce, pod.spec ?? { containers: [] }, pod.metadata.annotations).map((each) => each.reason).join(', ');
-    if (reason !== '') byReason.set(reason, [...(byReason.get(reason) ?? []), (pod as KubeObject).metadata.name ?? '']);
+function invalidLabels({ name, object }: AdmissionRequest, errors: readonly FieldError[]): ApiError {
+  const about = name ?? object?.metadata.name ?? '';
+  const causes = errors.map(({ type, message, field }) => ({ reason: type, message, field }));
+  return new ApiError('Invalid', `Namespace ${JSON.stringify(about)} is invalid: ${inBrackets(errors.map(showError))}`, { name: about, kind: 'Namespace', causes });
+}
+
+const showError = ({ field, message }: FieldError): string => `${field}: ${message}`;
+const inBrackets = (texts: readonly string[]): string => (texts.length === 1 ? texts[0]! : `[${texts.join(', ')}]`);
+
+/** Who asks for a level where none counts is told so. */
+function warnOfNothing(request: AdmissionRequest, namespace: string, policy: Policy, { defaults }: Settings): void {
+  if (isPrivileged(policy) || isEquivalent(policy, defaults)) return;
+  const labels = request.object?.metadata.labels ?? {};
+  const said = MODES.filter((mode) => policy[mode].level !== 'privileged' && (labels[labelOf(mode)] ?? labels[`${labelOf(mode)}-version`]) !== undefined);
+  warn(request, `namespace ${JSON.stringify(namespace)} is exempt from Pod Security, and the policy (${said.map((mode) => `${mode}=${showLevel(policy[mode])}`).join(', ')}) will be ignored`);
+}
+
+async function existingPods(namespace: string, enforce: LevelVersion, { exemptions }: Settings, { client, log }: ModuleContext): Promise<string[]> {
+  try {
+    const pods = (await client.list(Pod, { namespace })).items as readonly Pod[];
+    return warningsOfPods({ namespace, pods, enforce, exempt: exemptions.runtimeClasses });
+  } catch (error) {
+    log.warn('pods of a namespace cannot be listed to judge them by its new level', { namespace, error });
+    return ['failed to list pods while checking new PodSecurity enforce level'];
   }
-  if (byReason.size === 0) return;
-  warn(request, `existing pods in namespace ${JSON.stringify(namespace)} violate the new PodSecurity enforce level "${showLevel(enforce)}"`);
-  const lines = [...byReason].map(([reason, names]) => `${[...names].sort()[0]}${names.length === 1 ? '' : names.length === 2 ? ' (and 1 other pod)' : ` (and ${names.length - 1} other pods)`}: ${reason}`);
-  for (const line of lines.sort()) warn(request, line);
 }
