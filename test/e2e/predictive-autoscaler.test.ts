@@ -2,21 +2,19 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { createServer, type Server } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import type { Server } from 'node:https';
 import { join, resolve } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { Deployment } from '../../src/api/apps/deployment.ts';
 import { HorizontalPodAutoscaler } from '../../src/api/autoscaling/horizontal-pod-autoscaler.ts';
 import { PREDICTIVE_ANNOTATION, PredictiveAutoscaler, ScalingHistory } from '../../src/api/autoscaling/predictive-autoscaler.ts';
-import { makeAuthority, makeLeaf } from '../../src/kernel/apiserver/identity/certificates.ts';
 import { TEST_IMAGE } from '../fixtures/image.ts';
 import { eventually, type Instance } from '../fixtures/instance.ts';
 import { applyTo, ok } from '../fixtures/kubectl-words.ts';
+import { registrationOf, serveMetrics, type Said } from '../fixtures/metrics-server.ts';
 import { bootForPods } from '../fixtures/pods.ts';
 
 const HOST = '192.0.2.20';
-const METRICS = '/apis/external.metrics.k8s.io/v1beta1';
 const LAUNCHER = resolve(import.meta.dirname, '../../llmos');
 const NS = { namespace: 'default' };
 /** Initialisation counts for nothing, so that the test need not wait for minutes. */
@@ -108,9 +106,6 @@ describe('a predictive autoscaler', () => {
   });
 });
 
-/** What the server of metrics says; tests change it. */
-interface Said { status: number; value: string; atMs: () => number }
-
 describe('a predictive autoscaler on another cluster, whose source of metrics is faulty', () => {
   let cluster: Instance;
   let server: Server | undefined;
@@ -120,12 +115,9 @@ describe('a predictive autoscaler on another cluster, whose source of metrics is
   before(async () => {
     cluster = await bootForPods({ config: `modules:\n  predictive-autoscaler: {enabled: false, ${QUICK}}\n` });
     execFileSync('ip', ['address', 'replace', `${HOST}/32`, 'dev', 'lo']);
-    server = await serveMetrics(said);
-    const { port } = server.address() as AddressInfo;
+    server = await serveMetrics(HOST, { requests: said });
     await applied(cluster,
-      { apiVersion: 'v1', kind: 'Service', metadata: { name: 'metrics', ...NS }, spec: { ports: [{ port: 443, targetPort: port }] } },
-      { apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice', metadata: { name: 'metrics-1', ...NS, labels: { 'kubernetes.io/service-name': 'metrics' } }, addressType: 'IPv4', endpoints: [{ addresses: [HOST], conditions: { ready: true } }], ports: [{ name: '', port, protocol: 'TCP' }] },
-      { apiVersion: 'apiregistration.k8s.io/v1', kind: 'APIService', metadata: { name: 'v1beta1.external.metrics.k8s.io' }, spec: { service: { name: 'metrics', ...NS, port: 443 }, group: 'external.metrics.k8s.io', version: 'v1beta1', insecureSkipTLSVerify: true, groupPriorityMinimum: 100, versionPriority: 100 } },
+      ...registrationOf(server),
       deployment('web', REST));
     const crds = await cluster.llmos('attach', '--crds', 'predictive-autoscaler');
     assert.equal((await cluster.kubectlWith(crds.stdout, 'apply', '-f', '-')).code, 0, crds.stderr);
@@ -172,21 +164,3 @@ describe('a predictive autoscaler on another cluster, whose source of metrics is
     await eventually(async () => (await replicasOf(cluster, 'web')) === 3, { timeoutMs: 60_000, what: 'what is said again and again is believed' });
   });
 });
-
-/** A server of external metrics with one metric, which says what it is told to. */
-async function serveMetrics(said: Said): Promise<Server> {
-  const { keyPem, certificatePem } = makeLeaf(makeAuthority('metrics-ca', Date.now()), { commonName: 'metrics', usage: 'server', names: ['metrics.default.svc'], nowMs: Date.now() });
-  const server = createServer({ key: keyPem, cert: certificatePem }, (request, response) => {
-    const path = new URL(request.url ?? '/', 'https://metrics').pathname;
-    const answer = (status: number, body: object): void => void response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
-    if (path === METRICS) return answer(200, { kind: 'APIResourceList', apiVersion: 'v1', groupVersion: 'external.metrics.k8s.io/v1beta1', resources: [{ name: 'requests', namespaced: true, kind: 'ExternalMetricValueList', verbs: ['get'] }] });
-    if (!path.startsWith(`${METRICS}/namespaces/`)) return answer(404, {});
-    if (said.status !== 200) return answer(said.status, { kind: 'Status', apiVersion: 'v1', status: 'Failure', reason: 'InternalError', message: 'the source is broken', code: said.status });
-    answer(200, {
-      kind: 'ExternalMetricValueList', apiVersion: 'external.metrics.k8s.io/v1beta1', metadata: {},
-      items: [{ metricName: 'requests', metricLabels: {}, timestamp: new Date(said.atMs()).toISOString(), value: said.value }],
-    });
-  });
-  await new Promise<void>((resolve) => server.listen(0, HOST, resolve));
-  return server;
-}

@@ -3,6 +3,7 @@ import { HorizontalPodAutoscaler } from '../../../api/autoscaling/horizontal-pod
 import { PREDICTIVE_ANNOTATION, PredictiveAutoscaler, ScalingHistory } from '../../../api/autoscaling/predictive-autoscaler.ts';
 import { Pod } from '../../../api/core/pod.ts';
 import { defineModule, type ModuleContext } from '../../../sdk/index.ts';
+import { apart } from '../apart.ts';
 import { settingsOf } from '../settings.ts';
 import type { Trainer } from './forecasters/boosted-trees.ts';
 import type { Autoscaler, Predicting } from './reconcile.ts';
@@ -33,6 +34,7 @@ async function predict(context: ModuleContext): Promise<void> {
   // But with one of them on the same target nobody would have what he wants.
   const elsewhere = context.kinds.find('autoscaling', 'HorizontalPodAutoscaler') === undefined ? undefined : caches.of(HorizontalPodAutoscaler);
   caches.of(Pod);
+  const apartly = apart(clock, signal);
   try {
     while (!signal.aborted) {
       const all: Autoscaler[] = [
@@ -45,6 +47,7 @@ async function predict(context: ModuleContext): Promise<void> {
     }
   } finally {
     withdraw();
+    await apartly.settled();
   }
 
   /** What learns is loaded with the first that asks for it. */
@@ -53,14 +56,9 @@ async function predict(context: ModuleContext): Promise<void> {
     const keys = new Set(all.map(keptKey));
     for (const key of own.kept.keys()) if (!keys.has(key)) own.kept.delete(key);
     const rivals = rivalsOf([...all, ...others]);
-    for (const autoscaler of all) {
-      if (signal.aborted) return;
-      try {
-        await reconcilePredictive(autoscaler, own, rivals(autoscaler));
-      } catch (error) {
-        log.warn('a predictive autoscaler could not be looked at', { autoscaler: keptKey(autoscaler), error: (error as Error).message });
-      }
-    }
+    await apartly.round(new Map(all.map((autoscaler) => [keptKey(autoscaler), () => reconcilePredictive(autoscaler, own, rivals(autoscaler)).catch((error: unknown) => {
+      if (!signal.aborted) log.warn('a predictive autoscaler could not be looked at', { autoscaler: keptKey(autoscaler), error: (error as Error).message });
+    })])));
   }
 }
 
