@@ -33,6 +33,32 @@ export async function explain(tools: Tools, info: PodInfo, decision: Decision): 
   }
 }
 
+/** Tells those who look for room, as an autoscaler does, where a pod will be whose volumes or devices are being made ready. Source: upstream, NominatedNodeNameForExpectation. */
+export async function expect({ client, log }: Tools, { name, namespace, pod }: PodInfo, nodeName: string): Promise<void> {
+  if (pod.status?.nominatedNodeName === nodeName) return;
+  try {
+    await client.patch(Pod, name, { type: 'strategic', body: { status: { nominatedNodeName: nodeName } } }, { subresource: 'status', namespace });
+  } catch (error) {
+    if (!isApiError(error, 'NotFound')) log.warn('where a pod will be could not be told', { pod: `${namespace}/${name}`, error });
+  }
+}
+
+/** Says on the pod that it was to be bound, and why it is not. `wasExpected`: it said already where it would be. */
+export async function explainError(tools: Tools, info: PodInfo, error: unknown, { wasExpected }: { wasExpected: boolean }): Promise<void> {
+  const { client, clock, events, log } = tools;
+  const message = error instanceof Error ? error.message : String(error);
+  events.event(info.pod, 'Warning', 'FailedScheduling', message);
+  const current = podCondition(info.pod, 'PodScheduled');
+  const lastTransitionTime = (current?.status === 'False' ? current.lastTransitionTime : undefined) ?? rfc3339(clock.nowMs());
+  const losesNode = wasExpected || info.pod.status?.nominatedNodeName !== undefined;
+  const status = { conditions: [{ type: 'PodScheduled', status: 'False', reason: 'SchedulerError', message, lastTransitionTime }], ...(losesNode && { nominatedNodeName: null }) };
+  try {
+    await client.patch(Pod, info.name, { type: 'strategic', body: { status } }, { subresource: 'status', namespace: info.namespace });
+  } catch (failure) {
+    if (!isApiError(failure, 'NotFound', 'Conflict')) log.warn('a pod could not be told why it is not bound', { pod: `${info.namespace}/${info.name}`, error: failure });
+  }
+}
+
 /** It is nominated to its node no longer. */
 export async function takeNomination({ client, log }: Tools, { name, namespace }: PodInfo): Promise<void> {
   try {

@@ -32,6 +32,44 @@ async function boundAfter(asked: number, { unread = '' } = {}): Promise<void> {
   assert.deepEqual(bound, ['p']);
 }
 
+interface Told { status: { nominatedNodeName?: string | null; conditions?: { reason: string; message: string }[] } }
+
+/** A scheduler with one node, and a plugin that holds pods before they are bound; what it tells of pods, in order. */
+async function heldBy(permit: () => Promise<void> | undefined, { until, bind = () => Promise.resolve() }: { until: (told: readonly string[]) => boolean; bind?: () => Promise<void> }): Promise<string[]> {
+  const listeners = new Map<string, (event: CacheEvent<never>) => void>();
+  const tell = (kind: string, object: object): void => listeners.get(kind)!({ type: 'added', key: (object as { metadata: { name: string } }).metadata.name, object } as never);
+  const [stop, told] = [new AbortController(), [] as string[]];
+  const context = {
+    caches: { of: ({ kind }: { kind: string }) => ({ ready: () => Promise.resolve(), subscribe: (listener: (event: CacheEvent<never>) => void) => listeners.set(kind, listener) && ((): boolean => listeners.delete(kind)) }) },
+    clock: { nowMs: () => START_MS }, signal: stop.signal, events: { event: (_: unknown, _type: string, reason: string, message: string) => void told.push(`event ${reason}: ${message}`) }, log: { warn: () => {} },
+    client: {
+      patch: (_: unknown, _name: string, { body: { status: { nominatedNodeName, conditions } } }: { body: Told }) => Promise.resolve(void told.push(`status ${JSON.stringify(nominatedNodeName)} ${conditions?.map(({ reason, message }) => `${reason}: ${message}`).join() ?? ''}`.trim())),
+      createSubresource: () => bind().then(() => void told.push('bound')),
+    },
+  } as unknown as ModuleContext;
+  const profile = createProfile();
+  const ended = runScheduler(context, [{ ...profile, plugins: [...profile.plugins, { name: 'Waits', permit }] }], { initialBackoffMs: 1e6, maxBackoffMs: 1e6 });
+  await eventually(() => Promise.resolve(listeners.has('Pod')));
+  tell('Node', node('n'));
+  tell('Pod', pod('p', { cpu: '1' }));
+  await eventually(() => Promise.resolve(until(told)), { what: `told: ${told.join(' | ')}` });
+  stop.abort();
+  await ended;
+  return told;
+}
+
+test('a pod that is held before it is bound says where it will be', async () => {
+  const isBound = (told: readonly string[]): boolean => told.some((each) => each.startsWith('event Scheduled'));
+  assert.deepEqual(await heldBy(() => Promise.resolve(), { until: isBound }), ['status "n"', 'bound', 'event Scheduled: Successfully assigned default/p to n']);
+  assert.deepEqual(await heldBy(() => undefined, { until: isBound }), ['bound', 'event Scheduled: Successfully assigned default/p to n'], 'nobody holds it');
+});
+
+test('a pod that could not be bound says why, and keeps no node', async () => {
+  const isTold = (told: readonly string[]): boolean => told.some((each) => each.includes('SchedulerError'));
+  assert.deepEqual(await heldBy(() => Promise.reject(new Error('no volume within 600 s')), { until: isTold }), ['status "n"', 'event FailedScheduling: no volume within 600 s', 'status null SchedulerError: no volume within 600 s']);
+  assert.deepEqual(await heldBy(() => undefined, { until: isTold, bind: () => Promise.reject(new Error('the door is shut')) }), ['event FailedScheduling: the door is shut', 'status undefined SchedulerError: the door is shut']);
+});
+
 test('a pod whose back-off ends in whatever moment is tried again', async () => {
   for (let asked = 0; asked < 12; asked++) await boundAfter(asked);
 });

@@ -6,7 +6,7 @@ import { Service } from '../../api/core/service.ts';
 import { isApiError } from '../../api/errors.ts';
 import { aborted, untilAborted } from '../../base/aborted.ts';
 import type { ModuleContext } from '../../sdk/index.ts';
-import { bind, explain, takeNomination } from './bind.ts';
+import { bind, expect, explain, explainError, takeNomination } from './bind.ts';
 import { Cluster } from './framework/cluster.ts';
 import { createCycle, type Cycle } from './framework/cycle.ts';
 import type { NodeInfo } from './framework/node-info.ts';
@@ -19,6 +19,8 @@ import type { ClaimOf, ClusterEvent } from './framework/cluster-event.ts';
 
 /** Other work of the process gets its turn after this long. */
 const SLICE_MS = 4;
+/** So long nobody is tried before his back-off ends, after such a slice: many pods that wait in vain must not take the machine whenever something happens. */
+const EARLY_PAUSE_MS = 16;
 
 interface Scheduler {
   context: ModuleContext;
@@ -73,15 +75,22 @@ export async function runScheduler(context: ModuleContext, profiles: readonly Pr
 function createPump(scheduler: Scheduler): { start(): void; stop(): void } {
   let state: 'idle' | 'started' | 'stopped' = 'idle';
   let timer: NodeJS.Timeout | undefined;
+  let nextEarlyMs = 0;
   const work = (): void => {
     if (state === 'stopped') return;
-    if (!workSlice(scheduler)) return void setImmediate(work);
-    const nextMs = scheduler.queue.flush();
+    const { queue, context } = scheduler;
+    if (!workSlice(scheduler, () => queue.pop())) return void setImmediate(work);
+    if (queue.hasEarly && performance.now() >= nextEarlyMs) {
+      workSlice(scheduler, () => queue.popEarly());
+      nextEarlyMs = performance.now() + EARLY_PAUSE_MS;
+    }
+    const nextMs = queue.flush();
     // A back-off may have ended since the slice looked: nobody else would come for that pod.
-    if (scheduler.queue.hasActive) return void setImmediate(work);
+    if (queue.hasActive) return void setImmediate(work);
     state = 'idle';
     clearTimeout(timer);
-    if (nextMs !== undefined) timer = setTimeout(start, Math.max(1, nextMs - scheduler.context.clock.nowMs()));
+    const waitMs = Math.min(queue.hasEarly ? nextEarlyMs - performance.now() : Infinity, nextMs === undefined ? Infinity : nextMs - context.clock.nowMs());
+    if (waitMs < Infinity) timer = setTimeout(start, Math.max(1, waitMs));
   };
   const start = (): void => {
     if (state !== 'idle') return;
@@ -97,12 +106,11 @@ function createPump(scheduler: Scheduler): { start(): void; stop(): void } {
   };
 }
 
-/** Gives whether the queue is empty. */
-function workSlice(scheduler: Scheduler): boolean {
-  const { queue } = scheduler;
-  queue.flush();
+/** Gives whether there is nobody left. */
+function workSlice(scheduler: Scheduler, next: () => QueuedPod | undefined): boolean {
+  scheduler.queue.flush();
   const endMs = performance.now() + SLICE_MS;
-  for (let queued = queue.pop(); queued !== undefined; queued = queue.pop()) {
+  for (let queued = next(); queued !== undefined; queued = next()) {
     scheduleOne(scheduler, queued);
     if (performance.now() >= endMs) return false;
   }
@@ -146,16 +154,23 @@ function withdraw({ cluster, queue }: Scheduler, uid: string): void {
 const NO_NODES: ReadonlySet<string> = new Set(['NodeResourcesFit', 'NodeName']);
 
 /** Assumes the pod on the node and binds it; on failure all is undone and the pod tried again after its back-off. */
-async function place({ cluster, queue, context, metrics, start }: Scheduler, profile: Profile, queued: QueuedPod, { node, fromMs }: { node: NodeInfo; fromMs: number }): Promise<void> {
+async function place({ cluster, queue, context, metrics, pending, start }: Scheduler, profile: Profile, queued: QueuedPod, { node, fromMs }: { node: NodeInfo; fromMs: number }): Promise<void> {
   const { info } = queued;
   const seconds = (): number => (performance.now() - fromMs) / 1_000;
   cluster.place(info, node.name);
+  let expected: Promise<void> | undefined;
   try {
     for (const plugin of profile.plugins) {
       const refusal = plugin.reserve?.(info, node);
       if (refusal !== undefined) throw new Error(refusal);
     }
-    for (const plugin of profile.plugins) await plugin.permit?.(info, node, context.signal);
+    for (const plugin of profile.plugins) {
+      const permitted = plugin.permit?.(info, node, context.signal);
+      if (permitted === undefined) continue;
+      expected ??= expect(context, info, node.name);
+      await Promise.allSettled([permitted, expected]);
+      await permitted;
+    }
     await bind(context, info, node);
     metrics.bound(profile.schedulerName, { attempts: queued.attempts + 1, seconds: seconds(), sinceSeconds: Math.max(0, context.clock.nowMs() - queued.firstActiveMs) / 1_000 });
   } catch (error) {
@@ -165,6 +180,8 @@ async function place({ cluster, queue, context, metrics, start }: Scheduler, pro
     if (isApiError(error, 'NotFound') || context.signal.aborted) return queue.remove(info.uid);
     metrics.failed(profile.schedulerName, seconds());
     context.log.warn('a pod could not be bound, trying again', { pod: `${info.namespace}/${info.name}`, node: node.name, error });
+    const told = explainError(context, info, error, { wasExpected: expected !== undefined }).finally(() => pending.delete(told));
+    pending.add(told);
     queue.putBack(queued, new Set());
     queue.wake({ type: 'pod-removed', pod: info });
     start();

@@ -21,7 +21,7 @@ test('why a pod fits no node, in the words of upstream', () => {
     ['extended', [node('n')], [], pod('p', { spec: { containers: [{ name: 'c', resources: { requests: { 'example.com/gpu': '1' } } }] } }), `0/1 nodes are available: 1 Insufficient example.com/gpu.${preemption('0/1 nodes are available: 1 Preemption is not helpful for scheduling.')}`],
     ['count', [node('n', { pods: '1' })], [pod('x', { node: 'n' })], pod('p'), `0/1 nodes are available: 1 Too many pods.${preemption('0/1 nodes are available: 1 No preemption victims found for incoming pod.')}`],
     ['taint', [tainted], [], pod('p'), `0/1 nodes are available: 1 node(s) had untolerated taint {gpu: yes}.${preemption('0/1 nodes are available: 1 Preemption is not helpful for scheduling.')}`],
-    ['two names at once', [node('a'), node('b')], [], pod('p', { spec: { affinity: { nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: [{ matchFields: [{ key: 'metadata.name', operator: 'In', values: ['a'] }, { key: 'metadata.name', operator: 'In', values: ['b'] }] }] } } } } }), '0/2 nodes are available: pod affinity terms conflict.'],
+    ['two names at once', [node('a'), node('b')], [], pod('p', { spec: { affinity: { nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: [{ matchFields: [{ key: 'metadata.name', operator: 'In', values: ['a'] }, { key: 'metadata.name', operator: 'In', values: ['b'] }] }] } } } } }), `0/2 nodes are available: pod affinity terms conflict.${preemption('0/2 nodes are available: 2 Preemption is not helpful for scheduling.')}`],
     ['cordoned and selector', [node('a', { spec: { unschedulable: true } }), node('b')], [], pod('p', { spec: { nodeSelector: { disk: 'ssd' } } }), `0/2 nodes are available: 1 node(s) didn't match Pod's node affinity/selector, 1 node(s) were unschedulable.${preemption('0/2 nodes are available: 2 Preemption is not helpful for scheduling.')}`],
     ['ports', [node('n')], [pod('x', { node: 'n', spec: { containers: [{ name: 'c', ports: [{ containerPort: 80, hostPort: 80 }] }] } })], pod('p', { spec: { containers: [{ name: 'c', ports: [{ containerPort: 8080, hostPort: 80, hostIP: '127.0.0.1' }] }] } }), `0/1 nodes are available: 1 node(s) didn't have free ports for the requested pod ports.${preemption('0/1 nodes are available: 1 No preemption victims found for incoming pod.')}`],
   ];
@@ -30,6 +30,12 @@ test('why a pod fits no node, in the words of upstream', () => {
     assert.equal(decision.node, undefined, name);
     assert.equal(decision.message, message, name);
   }
+});
+
+test('who can go nowhere keeps no node for itself', () => {
+  const conflict = pod('p', { spec: { affinity: { nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: [{ matchFields: [{ key: 'metadata.name', operator: 'In', values: ['a'] }, { key: 'metadata.name', operator: 'In', values: ['b'] }] }] } } } } });
+  const lost = [decide([], [], pod('p')), decide([node('a')], [], conflict), decide([node('a', { spec: { unschedulable: true } })], [], pod('p'))].map(({ losesNomination }) => losesNomination);
+  assert.deepEqual(lost, [true, true, true]);
 });
 
 test('where a pod goes', () => {

@@ -62,12 +62,12 @@ export function createCycle(cluster: Cluster, profile: Profile, random: () => nu
   };
 
   const scheduleHere = (pod: PodInfo): Decision => {
-    if (cluster.nodes.length === 0) return refused('no nodes available to schedule pods', new Set());
+    if (cluster.nodes.length === 0) return { ...refused('no nodes available to schedule pods', NOBODY), losesNomination: true };
     const rejections = new Map<NodeInfo, Rejection>();
     let only: ReadonlySet<string> | undefined;
     for (const plugin of profile.plugins) {
       const early = plugin.preFilter?.(pod, cluster);
-      if (early?.rejection !== undefined) return refused(fitMessage(cluster.nodes.length, early.rejection), new Set([plugin.name]));
+      if (early?.rejection !== undefined) return cluster.withNominated(pod, () => afterPreFilter(profile, pod, cluster, early.rejection!, plugin.name));
       if (early?.nodeNames !== undefined) only = only === undefined ? early.nodeNames : new Set([...only].filter((name) => early.nodeNames?.has(name)));
     }
     const refusal = cluster.withNominated(pod, () => {
@@ -109,11 +109,23 @@ const OTHER_NODE: Rejection = { plugin: 'NodeAffinity', reasons: ["node(s) didn'
 function afterFilter(profile: Profile, pod: PodInfo, cluster: Cluster, rejections: Map<NodeInfo, Rejection>): Decision {
   const rejectedBy = new Set<string>();
   for (const each of rejections.values()) rejectedBy.add(each.plugin);
+  return withHelp(afterFilters(profile, pod, cluster, rejections), (after) => fitMessage(cluster.nodes.length, rejections, after), rejectedBy);
+}
+
+/** What speaks against all nodes at once is said once. */
+function afterPreFilter(profile: Profile, pod: PodInfo, cluster: Cluster, rejection: Rejection, plugin: string): Decision {
+  const help = afterFilters(profile, pod, cluster, new Map(cluster.nodes.map((node) => [node, rejection])));
+  return withHelp(help, (after) => fitMessage(cluster.nodes.length, rejection, after), new Set([plugin]));
+}
+
+function afterFilters(profile: Profile, pod: PodInfo, cluster: Cluster, rejections: Map<NodeInfo, Rejection>): PostFilterResult | undefined {
   let help: PostFilterResult | undefined;
-  for (const plugin of profile.plugins) {
-    help ??= plugin.postFilter?.({ pod, cluster, rejections, prepare: () => joined(prepare(profile, pod, cluster)) });
-  }
-  return { ...refused(fitMessage(cluster.nodes.length, rejections, help?.message), rejectedBy), nominated: help?.nominated, losesNomination: help?.isHopeless === true };
+  for (const plugin of profile.plugins) help ??= plugin.postFilter?.({ pod, cluster, rejections, prepare: () => joined(prepare(profile, pod, cluster)) });
+  return help;
+}
+
+function withHelp(help: PostFilterResult | undefined, message: (after: string | undefined) => string, rejectedBy: ReadonlySet<string>): Decision {
+  return { ...refused(message(help?.message), rejectedBy), nominated: help?.nominated, losesNomination: help?.isHopeless === true };
 }
 
 function refused(message: string, rejectedBy: ReadonlySet<string>): Decision {

@@ -51,6 +51,27 @@ test('a rejected pod waits for an event that helps, and backs off', () => {
   assert.deepEqual(names(queue), ['p']);
 });
 
+test('who backs off after a rejection is tried early where nobody else waits: who is due within the same second by importance', () => {
+  const { queue, time } = queueAt(1000);
+  for (const [name, priority, atMs] of [['late', 9, 2100], ['low', 1, 1000], ['high', 5, 1900]] as const) {
+    time.nowMs = atMs;
+    queue.set(podInfoOf(pod(name, { spec: { priority, containers: [] } })));
+    queue.putBack(queue.pop()!, new Set(['NodeResourcesFit']));
+  }
+  assert.deepEqual([queue.hasEarly, queue.popEarly()], [false, undefined], 'they wait');
+  time.nowMs = 2100;
+  queue.wake({ type: 'pod-removed', pod: podInfoOf(pod('x')) });
+  assert.deepEqual([queue.pop()?.info.name, queue.hasEarly, queue.sizes.backoff], ['low', true, 2], 'the first one has backed off for long enough');
+  const early = queue.popEarly()!;
+  assert.equal(early.info.name, 'high');
+  queue.putBack(early, new Set(['NodeResourcesFit']));
+  assert.deepEqual([queue.sizes.waiting, queue.popEarly()?.info.name, queue.hasEarly], [1, 'late', false], 'what was tried in vain waits again');
+  queue.wake({ type: 'pod-removed', pod: podInfoOf(pod('x')) });
+  assert.equal(queue.flush(), 2100 + 2000, 'its second rejection');
+  queue.remove('high');
+  assert.deepEqual([queue.hasEarly, queue.flush()], [false, undefined]);
+});
+
 test('a node that is large enough helps, whoever is on it: they may have to make way', () => {
   const { queue } = queueAt(1000);
   queue.set(podInfoOf(pod('p', { cpu: '2' })));
@@ -93,12 +114,17 @@ test('a longer wait leaves no back-off, an error backs off at once, and nothing 
   const again = queue.pop()!;
   assert.equal(again.attempts, 1);
   queue.putBack(again, new Set());
-  assert.equal(queue.flush(), 7000, 'two seconds after the second failure');
-  time.nowMs = 7000;
+  assert.equal(queue.flush(), 6000, 'a second after the first error');
+  assert.deepEqual([queue.hasEarly, queue.popEarly()], [false, undefined], 'nobody is tried early after an error');
+  time.nowMs = 6000;
+  queue.flush();
+  queue.putBack(queue.pop()!, new Set());
+  assert.equal(queue.flush(), 8000, 'two seconds after the second in a row');
+  time.nowMs = 8000;
   queue.flush();
   queue.putBack(queue.pop()!, new Set(['NodeAffinity']));
-  assert.equal(queue.flush(), 307_000);
-  time.nowMs = 307_000;
+  assert.equal(queue.flush(), 308_000);
+  time.nowMs = 308_000;
   queue.flush();
   assert.deepEqual(names(queue), ['p']);
 });
