@@ -274,3 +274,38 @@ test('a pod counts with the defaults of its namespace and the overhead of its ru
   await client.create(Job, { metadata: { name: 'a', ...NS, labels: QUEUE }, spec: { template: { spec: { restartPolicy: 'Never', runtimeClassName: 'heavy', containers: containers() } } } } as Job);
   await until('it is let in for what it will ask', async () => (await workloadOf('a'))?.status?.admission?.podSetAssignments[0]?.resourceUsage?.['cpu'] === '750m');
 });
+
+test('who could never be made in its namespace is told so, and holds no quota', async () => {
+  await client.create(LimitRange, { metadata: { name: 'bounds', ...NS }, spec: { limits: [{ type: 'Container', max: { cpu: '1' }, min: { cpu: '100m' } }, { type: 'Pod', max: { cpu: '1500m' } }] } } as LimitRange);
+  await team('10');
+  const job = (name: string, limit: string, ...cpus: string[]): Promise<Job> => client.create(Job, { metadata: { name, ...NS, labels: QUEUE }, spec: { template: { spec: { restartPolicy: 'Never', containers: cpus.map((cpu, index) => ({ name: `c${index}`, image: 'i:1', resources: { requests: { cpu }, limits: { cpu: limit } } })) } } } } as unknown as Job);
+  const told = async (name: string): Promise<string | undefined> => condition(await workloadOf(name), 'QuotaReserved')?.message;
+  const at = 'spec.podSets[0].template.spec';
+  await job('wide', '2', '2');
+  await until('it is told of its container', async () => (await told('wide')) === `resources didn't satisfy LimitRange constraints: [${at}.containers[0]: Invalid value: ["cpu"]: requests must not be above the limitRange max, ${at}: Invalid value: ["cpu"]: requests must not be above the limitRange max]`);
+  await job('narrow', '1', '50m');
+  await until('it is told of its container', async () => (await told('narrow')) === `resources didn't satisfy LimitRange constraints: ${at}.containers[0]: Invalid value: ["cpu"]: requests must not be below the limitRange min`);
+  await job('both', '1', '1', '1');
+  await until('it is told of the whole pod', async () => (await told('both')) === `resources didn't satisfy LimitRange constraints: ${at}: Invalid value: ["cpu"]: requests must not be above the limitRange max`);
+  await client.create(Job, { metadata: { name: 'limited', ...NS, labels: QUEUE }, spec: { template: { spec: { restartPolicy: 'Never', containers: containers('1200m') } } } } as Job);
+  await until('the limit that it would be given is its own', async () => (await told('limited')) === `resources validation failed: ${at}.containers[0]: Invalid value: ["cpu"]: requests must not exceed its limits`);
+  await client.delete(LimitRange, 'bounds', NS);
+  await until('all are let in without it', async () => (await Promise.all(['wide', 'narrow', 'both', 'limited'].map(workloadOf))).every((each) => condition(each, 'Admitted')?.status === 'True'));
+});
+
+test('who names a priority class waits until it is there, and has its value, whatever becomes of it', async () => {
+  await team('1');
+  const job = (name: string, priorityClass?: string): Promise<Job> => client.create(Job, { metadata: { name, ...NS, labels: { ...QUEUE, ...(priorityClass && { 'kueue.x-k8s.io/priority-class': priorityClass }) } }, spec: { template: { spec: { restartPolicy: 'Never', containers: containers('1') } } } } as Job);
+  await job('first');
+  await until('it runs', async () => condition(await workloadOf('first'), 'Admitted')?.status === 'True');
+  await job('named', 'high');
+  await client.create(Pod, { metadata: { name: 'pod', ...NS, labels: { ...QUEUE, 'kueue.x-k8s.io/priority-class': 'high' } }, spec: { containers: containers('1') } } as Pod);
+  const missing = async (name: string): Promise<boolean> => (await all(Event)).some(({ reason, message, involvedObject, type }) => involvedObject?.name === name && type === 'Warning' && reason === 'WorkloadPriorityClassNotFound' && message === 'WorkloadPriorityClass "high" not found');
+  await until('their users are told', async () => (await missing('named')) && (await missing('pod')));
+  assert.equal((await all(Workload)).length, 1);
+  await client.create(WorkloadPriorityClass, { metadata: { name: 'high' }, value: 100 });
+  await until('they wait with its value', async () => [await workloadOf('named'), await workloadOf('pod')].every((each) => each?.spec.priority === 100));
+  await client.patch(WorkloadPriorityClass, 'high', { type: 'merge', body: { value: 200 } });
+  await until('and with another one', async () => [await workloadOf('named'), await workloadOf('pod')].every((each) => each?.spec.priority === 200));
+  assert.equal((await workloadOf('first'))?.spec.priority, 0);
+});

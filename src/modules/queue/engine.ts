@@ -19,7 +19,7 @@ import { pastOf, type Happening } from './past.ts';
 import type { PoolDecision } from './policy/pool.ts';
 import type { QuotaJob, QuotaPlacement } from './policy/quota-room.ts';
 import { createChoosingPredictor, type ChoosingPredictor } from './prediction/choosing.ts';
-import { createReckon } from './reckon.ts';
+import { createReckon, whyNeverMade } from './reckon.ts';
 import { createRequeues } from './requeues.ts';
 import { createRounds } from './rounds.ts';
 import { isReplaced, replacedBy } from './slices.ts';
@@ -217,6 +217,11 @@ export function createEngine(context: ModuleContext, configuration: QueueConfigu
       withdraw(key, now);
       explainer.refused(key, 'refusal' in found ? found.refusal : 'its ClusterQueue is part of a Cohort that is its own ancestor');
       return;
+    }
+    const never = whyNeverMade(workload, context);
+    if (never !== undefined) {
+      withdraw(key, now);
+      return explainer.refused(key, never);
     }
     const { admission, room } = queue;
     const before = parts.replacedBy(workload);

@@ -15,6 +15,7 @@ import { finish, release, setPodsReady } from './owned.ts';
 import { isTold, longestRun, priorityOf, queueNameOf, toldBy, workloadFor, workloadName, workloadsOf, type Order } from './owner.ts';
 import { countOf, replacesKeyOf, scaledSets, sliceAfter, slicesInOrder } from './slices.ts';
 import { withoutRepeatedEnv } from './pod-sets.ts';
+import { lacksClass, namingClass } from './priority-classes.ts';
 import { prebuiltIn, prebuiltNameOf, waitsForPrebuilt } from './prebuilt.ts';
 import { startInfoOf, type StartInfo } from './start-info.ts';
 import { createView } from './view.ts';
@@ -63,7 +64,7 @@ export function jobControllerOf<T extends KubeObject>(integration: Integration<T
     name: `queued-${integration.kind.plural}`,
     for: integration.kind,
     owns: [Workload],
-    watches: [watching(Workload, waitsForPrebuilt(integration.kind))],
+    watches: [watching(Workload, waitsForPrebuilt(integration.kind)), namingClass(integration.kind)],
     reads: integration.reads ?? [],
     async reconcile(_key, job, context) {
       if (job === undefined || queueNameOf(job) === undefined || job.metadata.deletionTimestamp !== undefined || !integration.isOurs(job)) return undefined;
@@ -117,7 +118,9 @@ class Work<T extends KubeObject> {
     return withoutRepeatedEnv(this.#of.podSetsOf(job, caches));
   }
 
-  async #create(job: T, { client, caches, events }: ReconcileContext): Promise<void> {
+  async #create(job: T, context: ReconcileContext): Promise<void> {
+    if (lacksClass(job, context)) return;
+    const { client, caches, events } = context;
     const name = workloadName(this.#of.prefix, job.metadata);
     const wanted = workloadFor({ name, owner: job, references: [controllerReference(this.#of.kind, job)], podSets: this.#podSetsOf(job, caches), priorityClass: this.#of.priorityClassOf?.(job), submittedAt: this.#order.of(job), labels: { [JOB_UID]: job.metadata.uid ?? '' } }, caches);
     await client.create(Workload, wanted);
@@ -179,7 +182,9 @@ class Work<T extends KubeObject> {
   }
 
   /** A suspended job may be changed, or go to another queue, and say other things of itself. */
-  async #update(job: T, workload: Workload, { client, caches }: ReconcileContext): Promise<void> {
+  async #update(job: T, workload: Workload, context: ReconcileContext): Promise<void> {
+    if (lacksClass(job, context)) return;
+    const { client, caches } = context;
     const podSets = this.#podSetsOf(job, caches);
     const { maximumExecutionTimeSeconds: longest, ...rest } = workload.spec;
     const spec: Workload['spec'] = { ...rest, ...longestRun(job), queueName: queueNameOf(job), ...priorityOf(job, podSets, caches, this.#of.priorityClassOf?.(job)), podSets };
@@ -192,8 +197,10 @@ class Work<T extends KubeObject> {
   }
 
   /** One that runs may be given another WorkloadPriorityClass. Gives whether it was. Source: Kueue, jobframework UpdateWorkloadPriority. */
-  async #reprioritize(job: T, workload: Workload, { client, caches, events }: ReconcileContext): Promise<boolean> {
+  async #reprioritize(job: T, workload: Workload, context: ReconcileContext): Promise<boolean> {
+    const { client, caches, events } = context;
     const { priorityClassName: before = '', priorityClassSource: source = '' } = workload.spec;
+    if (source === WORKLOAD_PRIORITY_SOURCE && lacksClass(job, context)) return false;
     const wanted = priorityOf(job, workload.spec.podSets, caches, this.#of.priorityClassOf?.(job));
     if (source !== WORKLOAD_PRIORITY_SOURCE || before === '' || wanted.priorityClassSource !== source || wanted.priorityClassName === before) return false;
     await client.update(Workload, { ...workload, spec: { ...workload.spec, ...wanted } });

@@ -13,6 +13,7 @@ import { finish, release, setPodsReady } from './owned.ts';
 import { priorityOf, queueNameOf, workloadFor, workloadName, type Order } from './owner.ts';
 import { isGated } from './pod-rules.ts';
 import { podSetsOf, setOf } from './pod-sets.ts';
+import { lacksClass, namingClass } from './priority-classes.ts';
 import { startInfoOf } from './start-info.ts';
 import { byLabel, domainsFor, withoutGate, type DomainLabels } from './topology-pods.ts';
 import { createView } from './view.ts';
@@ -40,7 +41,7 @@ export function podController(order: Order): Controller<Workload> {
   return {
     name: 'queued-pods',
     for: Workload,
-    watches: [watching(Pod, (pod) => (isManaged(pod) ? [workloadKeyOf(pod)] : []))],
+    watches: [watching(Pod, (pod) => (isManaged(pod) ? [workloadKeyOf(pod)] : [])), namingClass(Pod, (pod) => (isManaged(pod) ? [workloadKeyOf(pod)] : []))],
     writes: [Pod],
     async reconcile(key, workload, context) {
       const pods = podsOf(context.caches, key);
@@ -120,9 +121,10 @@ async function own(workload: Workload, living: readonly Pod[], { client }: Recon
 }
 
 /** Who waits may go to another queue, and be more or less important there. Source: Kueue, jobframework, the pending Workload's queueName. */
-async function follow(workload: Workload, living: readonly Pod[], { client, caches }: ReconcileContext): Promise<Workload> {
+async function follow(workload: Workload, living: readonly Pod[], context: ReconcileContext): Promise<Workload> {
+  const { client, caches } = context;
   const waiting = living.find(isGated);
-  if (waiting === undefined || isReserved(workload)) return workload;
+  if (waiting === undefined || isReserved(workload) || lacksClass(waiting, context)) return workload;
   const { queueName, priorityClassName, podSets } = workload.spec;
   const wanted = waiting.metadata.labels?.[PRIORITY_CLASS] === undefined ? {} : priorityOf(waiting, podSets, caches);
   const isSame = queueNameOf(waiting) === queueName && (wanted.priorityClassName ?? priorityClassName) === priorityClassName;
@@ -178,6 +180,7 @@ function endOf(pods: readonly Pod[], total: number, succeeded: number): 'Succeed
 async function create(key: string, pods: readonly Pod[], { total, order, context }: How & { total: number }): Promise<void> {
   const { namespace, name } = splitKey(key);
   const [first] = pods;
+  if (lacksClass(first!, context)) return;
   const isGroup = first!.metadata.labels?.[POD_GROUP] !== undefined;
   const references = isGroup ? pods.map(referenceTo) : [controllerReference(Pod, first!)];
   const submittedAt = pods.map((pod) => order.of(pod)).sort().at(-1)!;

@@ -25,6 +25,7 @@ import { workloadLife } from './life.ts';
 import { createMetrics } from './metrics.ts';
 import { createOrder, queueNameOf, type Order } from './owner.ts';
 import { isManaged, podController } from './pods.ts';
+import { workloadPriorities } from './priority-classes.ts';
 import { CONTROLLER as PROVISIONING_CONTROLLER } from './provisioning/requests.ts';
 import { clusterQueueStatus, cohortStatus, localQueueStatus } from './queue-status.ts';
 import { servedOf } from './reckon.ts';
@@ -65,7 +66,7 @@ export async function work(context: ModuleContext): Promise<void> {
   const engine = createEngine(context, configuration);
   const hasTopologies = context.kinds.find(Topology.group, Topology.kind) !== undefined;
   const frameworks = createFrameworks(context, order);
-  const controllers = [jobControllerOf(jobs, order, frameworks.isPart), podController(order), ...(servesStatefulSets(context) ? [statefulSetPods] : []), topologyPods, elasticPods, workloadLife(configuration.waitForPodsReady), clusterQueueStatus(engine.shareOf, { hasTopologies }), cohortStatus(engine.shareOf), localQueueStatus(configuration.useSharing), admissionCheckStatus((name) => name === PROVISIONING_CONTROLLER && isServed(context.kinds, ProvisioningRequest)), flavorInUse, ...(hasTopologies ? [topologyInUse] : []), ...(configuration.retention === undefined ? [] : [workloadRetention(configuration.retention)])] as unknown as readonly Controller[];
+  const controllers = [jobControllerOf(jobs, order, frameworks.isPart), podController(order), ...(servesStatefulSets(context) ? [statefulSetPods] : []), topologyPods, elasticPods, workloadPriorities, workloadLife(configuration.waitForPodsReady), clusterQueueStatus(engine.shareOf, { hasTopologies }), cohortStatus(engine.shareOf), localQueueStatus(configuration.useSharing), admissionCheckStatus((name) => name === PROVISIONING_CONTROLLER && isServed(context.kinds, ProvisioningRequest)), flavorInUse, ...(hasTopologies ? [topologyInUse] : []), ...(configuration.retention === undefined ? [] : [workloadRetention(configuration.retention)])] as unknown as readonly Controller[];
   stops.push(...visibilityRoutes(context, engine.pendingIn).map((route) => context.route(route)));
   await Promise.all([engine.run(), ...controllers.map((each) => runController(each, context)), queuedJobSets(context, order, frameworks), frameworks.run()]);
   for (const stop of stops) stop();

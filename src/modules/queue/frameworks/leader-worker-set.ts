@@ -8,6 +8,7 @@ import { Workload } from '../../../api/kueue/workload.ts';
 import { isPodTerminal } from '../../../api/pod-readiness.ts';
 import { ifThere } from '../../../sdk/if-there.ts';
 import { watching, type Controller, type ReconcileContext } from '../../../sdk/index.ts';
+import { lacksClass, namingClass } from '../priority-classes.ts';
 import { queueNameOf, workloadFor, workloadName, workloadsOf, type Order } from '../owner.ts';
 import { topologyRequestOf } from '../pod-sets.ts';
 import { at, countAt } from './fields.ts';
@@ -50,7 +51,7 @@ export function leaderWorkerSetController(order: Order): Controller<ForeignObjec
   return {
     name: 'queued-leaderworkersets',
     for: LeaderWorkerSet,
-    watches: [watching(Workload, ({ metadata }) => (metadata.ownerReferences ?? []).filter(({ kind }) => kind === LeaderWorkerSet.kind).map(({ name }) => `${metadata.namespace}/${name}`)), watching(Pod, setKeyOf)],
+    watches: [watching(Workload, ({ metadata }) => (metadata.ownerReferences ?? []).filter(({ kind }) => kind === LeaderWorkerSet.kind).map(({ name }) => `${metadata.namespace}/${name}`)), watching(Pod, setKeyOf), namingClass(LeaderWorkerSet)],
     writes: [Workload, Pod],
     async reconcile(key, set, context) {
       if (set === undefined || queueNameOf(set) === undefined || set.metadata.deletionTimestamp !== undefined) return;
@@ -69,6 +70,7 @@ async function makeGroups(set: ForeignObject, order: Order, { client, caches, ev
   const wanted = Array.from({ length: groupsOf(set) }, (_, index) => groupName(set, index));
   const references = [{ apiVersion: `${LeaderWorkerSet.group}/${LeaderWorkerSet.version}`, kind: LeaderWorkerSet.kind, name, uid }];
   for (const each of wanted.filter((one) => !there.some(({ metadata }) => metadata.name === one))) {
+    if (lacksClass(set, { caches, events })) break;
     await client.create(Workload, workloadFor({ name: each, owner: set, references, podSets: groupSetsOf(set), submittedAt: order.of(set), annotations: { [IS_GROUP_WORKLOAD]: 'true' } }, caches));
     events.event(set, 'Normal', 'CreatedWorkload', `Created Workload: ${namespace}/${each}`);
   }
