@@ -34,6 +34,20 @@ export function clientCertificates(): void {
     await eventually(async () => ask(address, { ...question, port: 8443 }).then(() => false, () => true), { what: 'a port that wants certificates too' });
   });
 
+  // Who is known at one port is a stranger at the other.
+  behaviour('GatewayFrontendClientCertificateValidationByPort', () => [
+    clientAuthority('client-ca'), { ...clientAuthority('port-ca'), data: { 'ca.crt': strangers.certificatePem } }, tlsSecret(INFRA, 'clients-certificate', 'shop.example.org'), route('each-port', ['each-port'], [{ backendRefs: [to(V1)] }]),
+    knownBy('each-port', { frontend: { default: { validation: caRefs('client-ca') }, perPort: [{ port: 8443, tls: { validation: caRefs('port-ca') } }] } }, [ownHttps(), ownHttps(8443)]),
+  ], async () => {
+    await accepted('each-port');
+    const address = await addressOf('each-port');
+    const [usual, ofPort] = [clientCertificate('visitor'), clientCertificate('visitor', strangers)];
+    await expect(address, { ...question, ...usual }, { backend: V1 });
+    await expect(address, { ...question, ...ofPort, port: 8443 }, { backend: V1 });
+    await assert.rejects(ask(address, { ...question, ...usual, port: 8443 }), /unknown ca|alert number 48|ECONNRESET/);
+    await assert.rejects(ask(address, { ...question, ...ofPort }), /unknown ca|alert number 48|ECONNRESET/);
+  });
+
   behaviour('GatewayFrontendClusterTrustBundle', () => [
     { apiVersion: 'certificates.k8s.io/v1', kind: 'ClusterTrustBundle', metadata: { name: 'client-authorities' }, spec: { trustBundle: AUTHORITY_PEM } }, tlsSecret(INFRA, 'clients-certificate', 'shop.example.org'), route('bundled', ['bundled'], [{ backendRefs: [to(V1)] }]),
     knownBy('bundled', { frontend: { default: { validation: { caCertificateRefs: [{ group: 'certificates.k8s.io', kind: 'ClusterTrustBundle', name: 'client-authorities' }] } } } }),

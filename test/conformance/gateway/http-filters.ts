@@ -105,14 +105,17 @@ export function traffic(): void {
 
   tried('HTTPRouteAllBackendsWeightZero', () => [at('/none', [], [{ ...to(V1), weight: 0 }]), at('/absent', [], null)], (address) => expectAll(address, [[{ path: '/none' }, 500], [{ path: '/absent' }, 500]]));
 
+  tried('HTTPRouteNoBackendRefs', () => [at('/forward', []), at('/omitted-no-forward', [], null), at('/empty-no-forward', [], [])], (address) => expectAll(address, [[{ path: '/forward' }, V1], [{ path: '/omitted-no-forward' }, 500], [{ path: '/empty-no-forward' }, 500]]));
+
   tried('HTTPRouteTimeoutRequest', () => [{ ...at('/request-timeout', []), timeouts: { request: '500ms' } }, { ...at('/disabled', []), timeouts: { request: '0s' } }], (address) => expectAll(address, [
     [{ path: '/request-timeout' }, V1], [{ path: '/request-timeout?delay=1500' }, 504], [{ path: '/disabled?delay=1000' }, V1],
   ]));
   tried('HTTPRouteTimeoutBackendRequest', () => [{ ...at('/backend-timeout', []), timeouts: { request: '10s', backendRequest: '500ms' } }], (address) => expectAll(address, [[{ path: '/backend-timeout' }, V1], [{ path: '/backend-timeout?delay=1500' }, 504]]));
 
-  tried('HTTPRouteRetry', () => [{ ...at('/retry', []), retry: { codes: [500, 503], attempts: 3 } }, { ...at('/no-retry', []), retry: { codes: [502], attempts: 3 } }], async (address) => {
+  tried('HTTPRouteRetry', () => [{ ...at('/retry', []), retry: { codes: [500, 503], attempts: 3 } }, { ...at('/no-retry', []), retry: { codes: [502], attempts: 3 } }, { ...at('/every', []), retry: { codes: [500, 502, 503, 504], attempts: 2 } }], async (address) => {
     await expect(address, { path: '/retry' }, { backend: V1 });
     const one = async (path: string): Promise<number> => (await ask(address, { path })).status;
+    for (const code of [500, 502, 503, 504]) assert.deepEqual([await one(`/every?fail=1&code=${code}&id=one-${code}`), await one(`/every?fail=3&code=${code}&id=three-${code}`)], [200, code]);
     assert.deepEqual([await one('/retry?fail=2&id=a'), await one('/retry?fail=9&id=b'), await one('/retry?fail=1&code=503&id=c'), await one('/no-retry?fail=1&id=d')], [200, 500, 200, 500]);
   });
 

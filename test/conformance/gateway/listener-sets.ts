@@ -183,7 +183,20 @@ export function listenerSets(): void {
     await parents('by-both', { Accepted: 'True' }, { count: 2 });
     const { status } = await until(pathOf(route('by-one', [], [])), (object) => object.status?.parents?.length === 2);
     assert.deepEqual(status.parents.map((each: Body) => [each.parentRef.kind, condition(each, 'Accepted').reason]).sort(), [['Gateway', 'NoMatchingParent'], ['ListenerSet', 'Accepted']]);
+    assert.deepEqual((await until(pathOfSet('dual-set'), (object) => object.status?.listeners?.[0]?.attachedRoutes === 2)).status.listeners[0].supportedKinds.map(({ kind }: Body) => kind), ['HTTPRoute', 'GRPCRoute']);
     await expectAll(await addressOf('dual'), [[{ host: 'own.example.com', path: '/both' }, V1], [{ host: 'set.example.com', path: '/both' }, V1], [{ host: 'own.example.com', path: '/one' }, 404], [{ host: 'set.example.com', path: '/one' }, V2]]);
+  });
+
+  // A section of a set is found by the set alone, though the Gateway has it too.
+  behaviour('ListenerSetGatewayParentSectionNameNotFound', () => [
+    gateway('sections', [own('own', 'own.example.com')], { spec: letsIn('Same') }), listenerSet('section-set', 'sections', [own('set-alone', 'set.example.com')]),
+    route('by-set', [{ ...ofSet('section-set'), sectionName: 'set-alone' }], [{ matches: [prefix('/good-section')], backendRefs: [to(V1)] }]), route('by-gateway', [{ name: 'sections', namespace: INFRA, sectionName: 'set-alone' }], [{ matches: [prefix('/bad-section')], backendRefs: [to(V2)] }]),
+  ], async () => {
+    await accepted('by-set');
+    await parents('by-gateway', { Accepted: 'NoMatchingParent' });
+    await attachedSets('sections', 1);
+    assert.deepEqual((await get(pathOfSet('section-set'))).status.listeners.map((each: Body) => each.attachedRoutes), [1]);
+    await expectAll(await addressOf('sections'), [[{ host: 'set.example.com', path: '/good-section' }, V1], [{ host: 'set.example.com', path: '/bad-section' }, 404], [{ host: 'own.example.com', path: '/bad-section' }, 404]]);
   });
 
   behaviour('ListenerSetParentNotAccepted', () => [

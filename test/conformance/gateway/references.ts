@@ -138,8 +138,15 @@ export function gateways(): void {
     await listener('no-such-secret', 'https', { ResolvedRefs: 'InvalidCertificateRef', Programmed: 'False' });
   });
 
-  const granted = (name: string, grants: Body[], reason: string): void => behaviour(name, () => [tlsSecret(WEB, 'certificate', 'example.org'), ...grants, gateway('secret-elsewhere', [https(certified({ name: 'certificate', namespace: WEB }))])], async () => {
-    await listener('secret-elsewhere', 'https', { ResolvedRefs: reason });
+  const granted = (name: string, grants: Body[], reason: string): void => behaviour(name, () => [
+    tlsSecret(WEB, 'certificate', 'example.org'), ...grants, gateway('secret-elsewhere', [http(), https(certified({ name: 'certificate', namespace: WEB }))]), route('beside-it', ['secret-elsewhere'], [{ backendRefs: [to(V1)] }]),
+  ], async () => {
+    const isGranted = reason === 'True';
+    await listener('secret-elsewhere', 'https', { ResolvedRefs: reason, Programmed: isGranted ? 'True' : 'False' }, { kinds: ['HTTPRoute', 'GRPCRoute'], attachedRoutes: 1 });
+    const address = await addressOf('secret-elsewhere');
+    await expect(address, { host: 'example.org' }, { backend: V1 });
+    if (isGranted) await expect(address, { host: 'example.org', sni: 'example.org' }, { backend: V1 });
+    else assert.equal(await shown(address, 'example.org'), undefined, 'the listener takes no connections');
   });
   granted('GatewaySecretMissingReferenceGrant', [], 'RefNotPermitted');
   granted('GatewaySecretInvalidReferenceGrant', [grant(WEB, 'wrong', 'Gateway', 'Secret', { to: { name: 'not-the-certificate' } }), grant(WEB, 'wrong-kind', 'HTTPRoute', 'Secret')], 'RefNotPermitted');
@@ -150,7 +157,8 @@ export function gateways(): void {
     const path = pathOf(gateway('modified', []));
     await accepted('modified');
     await patch(path, { spec: { listeners: [http(), http({ name: 'second', hostname: 'second.com' }), https(certified({ name: 'modified' }))] } });
-    await listener('modified', 'https', { Accepted: 'True', Programmed: 'True', ResolvedRefs: 'True' });
+    await listener('modified', 'https', { Accepted: 'True', Programmed: 'True', ResolvedRefs: 'True' }, { attachedRoutes: 0 });
+    await listener('modified', 'second', { Accepted: 'True', Programmed: 'True', ResolvedRefs: 'True' }, { attachedRoutes: 1 });
     await expect(await addressOf('modified'), { host: 'second.com' }, { backend: V1 });
     await patch(path, { spec: { listeners: [http()] } });
     await parents('modified', { Accepted: 'NoMatchingParent' });
@@ -198,6 +206,8 @@ export function gateways(): void {
     assert.ok(isTrue((await get(path)).status, 'Accepted'));
     await patch(path, { spec: { addresses: [{ type: 'IPAddress', value: '10.97.0.200' }] } });
     assert.equal(await addressOf('static'), '10.97.0.200');
+    assert.deepEqual((await get(path)).status.addresses, [{ type: 'IPAddress', value: '10.97.0.200' }]);
+    await listener('static', 'http', { Accepted: 'True', ResolvedRefs: 'True' }, { attachedRoutes: 0 });
     await expect('10.97.0.200', {}, { status: 404 });
   });
 

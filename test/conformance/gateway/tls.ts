@@ -1,5 +1,6 @@
 /** TLS: HTTPS listeners with certificates by name, passthrough by TLSRoutes. */
 import assert from 'node:assert/strict';
+import { connect as connectH2 } from 'node:http2';
 import { connect as connectTcp, createServer, type AddressInfo } from 'node:net';
 import { connect } from 'node:tls';
 import { eventually } from '../../fixtures/instance.ts';
@@ -39,9 +40,22 @@ export function https(): void {
     const rows: [string, string, string | number][] = [
       ['example.org', 'example.org', V1], ['example.org', 'second-example.org', 421], ['example.org', 'unknown-example.org', 404], ['second-example.org', 'second-example.org', V2], ['second-example.org', 'example.org', 421], ['second-example.org', 'unknown-example.org', 421],
       ['third-example.wildcard.org', 'third-example.wildcard.org', V3], ['third-example.wildcard.org', 'fith-example.wildcard.org', V3], ['third-example.wildcard.org', 'fourth-example.wildcard.org', 421], ['third-example.wildcard.org', 'second-example.org', 421],
-      ['fourth-example.wildcard.org', 'fourth-example.wildcard.org', V1], ['fourth-example.wildcard.org', 'fith-example.wildcard.org', 421], ['unknown-example.org', 'example.org', V1], ['unknown-example.org', 'unknown-example.org', 404],
+      ['third-example.wildcard.org', 'unknown-example.org', 421], ['fourth-example.wildcard.org', 'fourth-example.wildcard.org', V1], ['fourth-example.wildcard.org', 'fith-example.wildcard.org', 421], ['unknown-example.org', 'example.org', V1], ['unknown-example.org', 'unknown-example.org', 404],
     ];
-    await expectAll(await addressOf('misdirected'), rows.map(([sni, host, expected]): [Ask, Expected | string | number] => [{ sni, host, path: '/d' }, expected]));
+    const address = await addressOf('misdirected');
+    await expectAll(address, rows.map(([sni, host, expected]): [Ask, Expected | string | number] => [{ sni, host, path: '/d' }, expected]));
+    // By HTTP/2, of which clients use a connection for all names of its certificate.
+    for (const sni of new Set(rows.map(([each]) => each))) {
+      const session = connectH2(`https://${address}`, { servername: sni, ca: AUTHORITY_PEM, checkServerIdentity: () => undefined });
+      try {
+        for (const [, host, expected] of rows.filter(([each]) => each === sni)) {
+          const status = await new Promise<unknown>((settle, fail) => { session.on('error', fail); session.request({ ':path': '/d', ':authority': host }).on('response', (answer) => settle(answer[':status'])).on('error', fail).resume().end(); });
+          assert.equal(status, typeof expected === 'number' ? expected : 200, `${sni} ${host}`);
+        }
+      } finally {
+        session.destroy();
+      }
+    }
   });
 
   behaviour('HTTPListenerMultipleTLSCertsLongestSNIMatching', () => [
@@ -194,11 +208,11 @@ export function passthroughs(): void {
 
   behaviour('GatewayOverlappingTLSConfigHostnames', () => {
     const https = (name: string, hostname: string, port = 443): object => ({ name, hostname, port, protocol: 'HTTPS', tls: { certificateRefs: [{ name: 'overlapping' }] } });
-    return [tlsSecret(INFRA, 'overlapping', '*.example.com'), gateway('overlapping', [https('foo', 'foo.example.com'), https('wildcard', '*.example.com'), https('apart', 'foo.example.org'), https('other-port', '*.example.com', 8443)])];
+    return [tlsSecret(INFRA, 'overlapping', '*.example.com'), gateway('overlapping', [https('foo', 'foo.example.com'), https('wildcard', '*.example.com'), https('apart', 'foo.example.org'), https('other-port', '*.example.com', 8443), https('wide', '*.example.net'), https('narrow', '*.a.example.net'), https('wide-apart', '*.example.info')])];
   }, async () => {
-    for (const name of ['foo', 'wildcard']) await listener('overlapping', name, { Accepted: 'True', OverlappingTLSConfig: 'OverlappingHostnames' });
+    for (const name of ['foo', 'wildcard', 'wide', 'narrow']) await listener('overlapping', name, { Accepted: 'True', OverlappingTLSConfig: 'OverlappingHostnames' });
     const { status } = await gatewayOf('overlapping');
-    assert.deepEqual(status.listeners.map((each: Body) => [each.name, condition(each, 'OverlappingTLSConfig')?.status]), [['foo', 'True'], ['wildcard', 'True'], ['apart', undefined], ['other-port', undefined]]);
+    assert.deepEqual(status.listeners.map((each: Body) => [each.name, condition(each, 'OverlappingTLSConfig')?.status]), [['foo', 'True'], ['wildcard', 'True'], ['apart', undefined], ['other-port', undefined], ['wide', 'True'], ['narrow', 'True'], ['wide-apart', undefined]]);
     await patch(pathOf(gateway('overlapping', [])), { spec: { listeners: (await gatewayOf('overlapping')).spec.listeners.filter(({ name }: Body) => name !== 'foo') } });
     await eventually(async () => condition((await gatewayOf('overlapping')).status.listeners.find(({ name }: Body) => name === 'wildcard'), 'OverlappingTLSConfig') === undefined, { what: 'its end' });
   });
