@@ -1,7 +1,11 @@
-/** Whose is it? Of whatever two instances make on a machine, who looks at it can say by which it was made; and what neither made stays as it was. */
+/**
+ * Whose is it? Of whatever two instances make on a machine, who looks at it can say by which it was made; what neither made stays as it was, and one that died with all its
+ * processes can still be taken away, without the other noticing.
+ */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { serverOf } from '../conformance/network/servers.ts';
 import { importTestImage } from '../fixtures/image.ts';
@@ -26,10 +30,66 @@ const links = (): Link[] => json<Link[]>('ip', '-j', 'link');
 const routes = (): Route[] => [...json<Route[]>('ip', '-j', '-4', 'route', 'show', 'table', 'all'), ...(HAS_IPV6 ? json<Route[]>('ip', '-j', '-6', 'route', 'show', 'table', 'all') : [])];
 const tables = (): string[] => json<{ nftables: { table?: { name: string } }[] }>('nft', '-j', 'list', 'tables').nftables.flatMap(({ table }) => (table === undefined ? [] : [table.name]));
 
+/** How the network is set, but for what the kernel counts. */
+function settings(folder = '/proc/sys/net'): string[] {
+  return readdirSync(folder, { withFileTypes: true }).flatMap((each) => {
+    const path = join(folder, each.name);
+    if (each.isDirectory()) return settings(path);
+    try {
+      return each.name === 'nf_conntrack_count' ? [] : [`${path} ${readFileSync(path, 'utf8').trim()}`];
+    } catch {
+      return []; // it can only be written
+    }
+  });
+}
+
+/** The first of them that has it. */
+function familyOf(table: string): string[] {
+  return json<{ nftables: { table?: { family: string; name: string } }[] }>('nft', '-j', 'list', 'tables').nftables.flatMap((each) => (each.table?.name === table ? [each.table.family] : [])).slice(0, 1);
+}
+
 /** All of the machine's network that is no instance's. */
 function machine(): string {
   const read = (...args: string[]): string => execFileSync(args[0]!, args.slice(1), { encoding: 'utf8' });
-  return [read('ip', 'link'), read('ip', 'addr'), read('ip', 'route', 'show', 'table', 'all'), read('ip', 'rule'), read('nft', 'list', 'ruleset')].join('\n').replaceAll(/ (?:state|qlen|expires) \S+/g, '');
+  return [read('ip', 'link'), read('ip', 'addr'), read('ip', 'route', 'show', 'table', 'all'), read('ip', 'rule'), read('nft', 'list', 'ruleset'), ...settings()].join('\n').replaceAll(/ (?:state|qlen|expires) \S+/g, '');
+}
+
+/** All that is of an instance on the machine, by its name and its folder; a further node's name begins with that of the first. */
+function tracesOf({ name, state }: Instance): { links: string[]; addresses: string[]; routes: string[]; rules: string[]; groups: string[]; files: string[]; mounts: string[]; processes: string[] } {
+  const [folder, own] = [dirname(state), new RegExp(`(?:^|/)${name}(?:n\\d+)?(?:$|/)`)];
+  const ownLinks = links().filter(({ ifname, ifalias = '' }) => ifname.startsWith(name) || ifalias.startsWith(`llmos/${name}`)).map(({ ifname }) => ifname);
+  const groupsIn = (controller: string): string[] => readdirSync(controller, { withFileTypes: true }).filter((each) => each.isDirectory() && own.test(each.name)).map((each) => join(controller, each.name));
+  const filesIn = (place: string): string[] => (existsSync(place) ? readdirSync(place).filter((file) => file.includes(name)).map((file) => join(place, file)) : []);
+  const processes = readdirSync('/proc').filter((pid) => /^\d+$/.test(pid) && Number(pid) !== process.pid).filter((pid) => {
+    try {
+      const [words, group] = ['cmdline', 'cgroup'].map((file) => readFileSync(`/proc/${pid}/${file}`, 'utf8')) as [string, string];
+      return words.includes(folder) || group.split('\n').some((line) => own.test(line.split(':')[2] ?? '')) || (words.includes('llmos') && readFileSync(`/proc/${pid}/environ`, 'utf8').includes(`LLMOS_STATE=${state}`));
+    } catch {
+      return false; // it has ended
+    }
+  });
+  return {
+    links: ownLinks,
+    addresses: json<{ ifname: string; addr_info: { local: string }[] }[]>('ip', '-j', 'addr').filter(({ ifname }) => ownLinks.includes(ifname)).flatMap(({ ifname, addr_info }) => addr_info.map(({ local }) => `${ifname} ${local}`)),
+    // The kernel's own for any router of a link are there while the machine forwards IPv6, which not every instance asks for.
+    routes: routes().filter(({ dst, dev }) => dev !== undefined && ownLinks.includes(dev) && dst !== 'fe80::').map(({ dst, dev }) => `${dst} ${dev}`),
+    rules: tables().filter((table) => table.startsWith(`${name}0`)),
+    groups: ['/sys/fs/cgroup', ...readdirSync('/sys/fs/cgroup', { withFileTypes: true }).filter((each) => each.isDirectory()).map((each) => join('/sys/fs/cgroup', each.name))].flatMap(groupsIn),
+    files: ['/etc', '/etc/cni/net.d', '/run', '/run/netns', '/var/lib', '/var/lib/cni', '/var/log', '/var/log/pods', '/var/log/containers', '/dev/shm'].flatMap(filesIn),
+    mounts: readFileSync('/proc/self/mountinfo', 'utf8').split('\n').filter((line) => line.includes(folder) || own.test(line.split(' ')[4] ?? '')),
+    processes,
+  };
+}
+
+/** Ends llmos and all that it started at once, as nothing but a fault of the machine does. */
+async function killWhole(llmos: Instance): Promise<void> {
+  for (const pid of tracesOf(llmos).processes) {
+    try {
+      process.kill(Number(pid), 'SIGKILL');
+    } catch {} // it ended with another one
+  }
+  await llmos.kill();
+  await eventually(async () => tracesOf(llmos).processes.length === 0, { what: 'all of them have ended' });
 }
 
 describe('host hygiene', { timeout: 240_000 * PATIENCE }, () => {
@@ -91,5 +151,24 @@ describe('host hygiene', { timeout: 240_000 * PATIENCE }, () => {
     assert.deepEqual(tables().filter((table) => table !== 'foreign' && two.filter(({ name }) => table.startsWith(`${name}0`)).length !== 1), []);
     assert.deepEqual(tables().filter((table) => table === 'foreign'), ['foreign']);
     assert.ok(untouched.text.includes(execFileSync('ip', ['rule'], { encoding: 'utf8' })));
+  });
+
+  it('one that died with all its processes is taken away in whole, and the other one does not notice', async () => {
+    const [dead, other] = two as [Instance, Instance];
+    const { files, ...made } = tracesOf(dead);
+    for (const [what, found] of Object.entries(made)) assert.ok(found.length > 0, `${what} of it are found`);
+    assert.deepEqual(files, [], 'its files are in its folders');
+    const { mounts, ...before } = tracesOf(other);
+    const rules = (): string => before.rules.map((table) => execFileSync('nft', ['-s', 'list', 'table', ...familyOf(table), table], { encoding: 'utf8' })).join('\n');
+    const rulesBefore = rules();
+    await killWhole(dead);
+    const { code, stderr } = await dead.llmos('down', '--purge');
+    assert.deepEqual([code, stderr], [0, '']);
+    assert.deepEqual(Object.values(tracesOf(dead)).flat(), []);
+    assert.ok(!existsSync(dead.state) && !existsSync(dead.run));
+    const { mounts: mountsNow, ...now } = tracesOf(other);
+    assert.deepEqual([now, mountsNow.length, rules()], [before, mounts.length, rulesBefore]);
+    assert.equal(readFileSync('/proc/sys/net/ipv4/ip_forward', 'utf8').trim(), '1', 'the other one needs it');
+    assert.match(await ok(other.kubectl('get', '--raw', '/api/v1/namespaces/default/pods/web/proxy/')), /^web/);
   });
 });
