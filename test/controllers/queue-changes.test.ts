@@ -1,9 +1,10 @@
 /** What may be changed of a job in a queue while it waits and while it runs, and what not. */
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
-import { Job } from '../../src/api/kinds.ts';
+import { Job, Pod } from '../../src/api/kinds.ts';
 import { ClusterQueue } from '../../src/api/kueue/cluster-queue.ts';
 import { WorkloadPriorityClass } from '../../src/api/kueue/local-queue.ts';
+import type { Kind } from '../../src/api/kind.ts';
 import { clearDeleted, client, clusterQueue, complete, conditionOf, flavor, NS, openQueues, running, runs, submit, waiting, workload, world } from './queue-world.ts';
 import { eventually } from './world.ts';
 
@@ -89,4 +90,28 @@ test('what a job says of itself may change while it waits', async () => {
   await complete('holder');
   await running('long');
   assert.equal(await runs('short'), false);
+});
+
+test('who is gated waits until all gates are taken off, and others go past it', async () => {
+  await flavor('f');
+  await clusterQueue('team', { f: '2' });
+  const GATES = 'kueue.x-k8s.io/admission-gated-by';
+  await submit('a', 'team', { annotations: { [GATES]: 'example.com/one,example.com/two' } });
+  await client.create(Pod, { metadata: { name: 'p', ...NS, labels: { 'kueue.x-k8s.io/queue-name': 'team' }, annotations: { [GATES]: 'example.com/one' } }, spec: { containers: [{ name: 'c', image: 'i:1', resources: { requests: { cpu: '1' } } }] } } as Pod);
+  const told = async (name: string) => { const { status, reason, message } = (await conditionOf(name, 'QuotaReserved').catch(() => undefined)) ?? {}; return `${status} ${reason} ${message}`; };
+  await eventually('it is told by whom', async () => (await told('a')) === 'False AdmissionGated Admission is gated by: example.com/one,example.com/two' && (await told('p')) === 'False AdmissionGated Admission is gated by: example.com/one');
+  await submit('b', 'team');
+  await running('b');
+  const gate = (kind: typeof Job | typeof Pod, name: string, gates: string | null): Promise<unknown> => (client.patch as (of: Kind, ...more: unknown[]) => Promise<unknown>)(kind as unknown as Kind, name, { type: 'merge', body: { metadata: { annotations: { [GATES]: gates } } } }, NS);
+  await assert.rejects(gate(Job, 'b', 'example.com/one'), /cannot add admission gate after creation/);
+  await gate(Job, 'a', 'example.com/two');
+  await eventually('one of them is left', async () => (await told('a')) === 'False AdmissionGated Admission is gated by: example.com/two');
+  assert.equal(await runs('a'), false);
+  await gate(Pod, 'p', null);
+  await eventually('the pod is let in', async () => (await client.get(Pod, 'p', NS)).spec?.schedulingGates === undefined);
+  await gate(Job, 'a', null);
+  await eventually('it waits for its turn', async () => (await told('a')).startsWith('False Pending'));
+  await complete('b');
+  await running('a');
+  assert.equal((await workload('a')).metadata.annotations?.[GATES], undefined);
 });

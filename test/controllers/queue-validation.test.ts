@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { ClusterQueue, ClusterQueueV1beta2, Cohort } from '../../src/api/kueue/cluster-queue.ts';
 import { AdmissionCheck, LocalQueue, ResourceFlavor } from '../../src/api/kueue/local-queue.ts';
+import { Topology } from '../../src/api/kueue/topology.ts';
 import { Workload, WorkloadV1beta2 } from '../../src/api/kueue/workload.ts';
 import type { Json, KubeObject } from '../../src/api/meta.ts';
 import core from '../../src/modules/core/module.ts';
@@ -47,6 +48,9 @@ creates(ClusterQueue, 'ClusterQueues', [
   ['lending more than its own', spec({ cohort: 'c', ...groups(quota('cpu', { lendingLimit: '2' })) }), /lendingLimit: Invalid value: "2": must be less than or equal to the nominalQuota/],
   ['a weight next to nothing', spec({ fairSharing: { weight: '1n' } }), /spec\.fairSharing\.weight: Invalid value: "1n": When not 0, weight must be > 10e-9/],
   ['a weight of nothing', spec({ fairSharing: { weight: '0' } })],
+  ['a check of a flavor that it has', spec({ ...groups(quota('cpu')), admissionChecksStrategy: { admissionChecks: [{ name: 'c', onFlavors: ['f'] }] } })],
+  ['a check of a flavor that it has not', spec({ ...groups(quota('cpu')), admissionChecksStrategy: { admissionChecks: [{ name: 'c', onFlavors: ['f', 'g'] }] } }), /spec\.admissionChecksStrategy\.admissionChecks\[0\]\.onFlavors\[1\]: Unsupported value: "g": supported values: "f"/],
+  ['more flavors than it may have', spec(groups(...Array.from({ length: 5 }, (_, group) => ({ coveredResources: [`r${group}`], flavors: Array.from({ length: 52 }, (_none, index) => ({ name: `f${group}-${index}`, resources: [{ name: `r${group}`, nominalQuota: '1' }] })) })))), /total number of flavors across all resourceGroups must be ≤ 256, got 260/],
   ['a preference among flavors, where the search goes on', fungible({ whenCanBorrow: 'TryNextFlavor', whenCanPreempt: 'TryNextFlavor', preference: 'PreemptionOverBorrowing' })],
   ['a preference among flavors, where it stops', fungible({ whenCanPreempt: 'TryNextFlavor', preference: 'PreemptionOverBorrowing' }), /preference can only be set when both whenCanBorrow and whenCanPreempt are TryNextFlavor/],
 ]);
@@ -97,6 +101,13 @@ creates(Workload, 'Workloads', [
   ['a set of nobody', sets(set({ count: 0 }))],
   ['the name of a set', sets(set({ name: '@driver' })), /spec\.podSets\[0\]\.name/],
   ['the pods resource', sets(set({}, { pods: '1' })), /spec\.podSets\[0\]\.template\.spec\.containers\[0\]\.resources\.requests\[pods\]: Invalid value: "pods": the key is reserved for internal kueue use/],
+  ['less than nothing', sets(set({}, { cpu: '-1' })), /spec\.podSets\[0\]\.template\.spec\.containers\[0\]\.resources\.requests\[cpu\]: Invalid value: "-1": must be greater than or equal to 0/],
+  ['labels of a set', sets(set({ template: { metadata: { labels: { '@a': 'b' } }, spec: { containers: [container()] } } })), /spec\.podSets\[0\]\.template\.metadata\.labels: Invalid value: "@a"/],
+  ['annotations of a set', sets(set({ template: { metadata: { annotations: { '@a': 'b' } }, spec: { containers: [container()] } } })), /spec\.podSets\[0\]\.template\.metadata\.annotations: Invalid value: "@a"/],
+  ['a slice without a size', sets(set({ topologyRequest: { podSetSliceRequiredTopology: 'rack' } })), /podSetSliceRequiredTopology and podSetSliceSize must be set together/],
+  ['a slice of nobody', sets(set({ topologyRequest: { podSetSliceRequiredTopology: 'rack', podSetSliceSize: 0 } })), /podSetSliceSize/],
+  ['slices of both sorts', sets(set({ topologyRequest: { podSetSliceRequiredTopology: 'rack', podSetSliceSize: 2, podsetSliceRequiredTopologyConstraints: [{ topology: 'rack', size: 2 }] } })), /mutually exclusive/],
+  ['none at least', sets(set({ minCount: 0 }))],
   ['more at least than there are', sets(set({ minCount: 4 })), /minCount should be positive and less or equal to count/],
   ['several that may be smaller', sets(set({ minCount: 2 }), set({ name: 'b', minCount: 1 })), /at most one podSet can use minCount/],
   ['a class without a priority', spec({ podSets: [set()], priorityClassName: 'high' }), /priority should not be nil when priorityClassName is set/],
@@ -110,11 +121,22 @@ creates(WorkloadV1beta2, 'Workloads of v1beta2', [
   ['a class without a priority', spec({ podSets: [set()], priorityClassRef: { group: 'kueue.x-k8s.io', kind: 'WorkloadPriorityClass', name: 'high' } }), /priority should not be nil/],
 ]);
 
-test('a flavor with a topology stays as it is', async () => {
+test('a flavor keeps its topology, and may be of other nodes', async () => {
   const { metadata } = await create(ResourceFlavor, spec({ nodeLabels: { a: 'b' }, topologyName: 't' }));
   const patch = (body: { [field: string]: Json }): Promise<unknown> => client.patch(ResourceFlavor, metadata.name!, { type: 'merge', body });
-  await assert.rejects(patch({ spec: { nodeLabels: { a: 'c' } } }), /resourceFlavorSpec are immutable when topologyName is set/);
+  await assert.rejects(patch({ spec: { topologyName: 'u' } }), /spec\.topologyName: Invalid value: "u": field is immutable/);
+  await assert.rejects(patch({ spec: { nodeLabels: {} } }).then(() => patch({ spec: { nodeLabels: { a: null } } })), /at least one nodeLabel is required when topology is set/);
+  await patch({ spec: { nodeLabels: { a: 'c' }, nodeTaints: [taint], tolerations: [{ key: 'spot', operator: 'Exists' }] } });
   await patch({ metadata: { labels: { still: 'changes' } } });
+});
+
+test('a topology is of other levels only where its lowest is the node', async () => {
+  const levels = (...labels: string[]): { [field: string]: Json } => ({ spec: { levels: labels.map((nodeLabel) => ({ nodeLabel })) } });
+  const patch = (of: KubeObject, body: { [field: string]: Json }): Promise<unknown> => client.patch(Topology, of.metadata.name!, { type: 'merge', body });
+  const byNode = await create(Topology, levels('block', 'kubernetes.io/hostname'));
+  await patch(byNode, levels('block', 'rack', 'kubernetes.io/hostname'));
+  await assert.rejects(patch(byNode, levels('block', 'rack')), /spec\.levels: Invalid value.*field is immutable/);
+  await assert.rejects(patch(await create(Topology, levels('block')), levels('rack')), /field is immutable/);
 });
 
 const since = '2026-01-01T00:00:00Z';
@@ -153,6 +175,7 @@ describe('Workloads later', () => {
   }
   const tells: readonly [string, object, object, RegExp?][] = [
     ['sets that it does not have are not admitted', waiting, { conditions: [yes('QuotaReserved')], admission: admission('cq', 'other') }, /status\.admission\.podSetAssignments\[0\]\.name: Not found: "other"/],
+    ['quota is reserved somewhere', waiting, { conditions: [yes('QuotaReserved')] }, /status\.admission: Required value: must be set while the QuotaReserved condition is True/],
     ['all of its sets are', waiting, { conditions: [yes('QuotaReserved')], admission: { clusterQueue: 'cq', podSetAssignments: [] } }, /podSetAssignments must have the same number of podSets as the spec/],
     ['the queue that let it in stays', RUNS, { admission: admission('other') }, /status\.admission: Invalid value.*field is immutable/],
     ['where its pods go may be told later', RUNS, { admission: { clusterQueue: 'cq', podSetAssignments: [{ name: 'main', count: 3, topologyAssignment: { levels: ['a'], domains: [{ values: ['b'], count: 3 }] } }] } }],

@@ -72,7 +72,8 @@ export function jobSpecErrors(spec: JobSpec, path: string, { judgeTemplate }: { 
   return [...errors, ...restartPolicyErrors(spec, `${path}.template.spec.restartPolicy`)];
 }
 
-function managedByErrors(managedBy: string, path: string): FieldError[] {
+/** The name of a controller: of spec.managedBy, and of whoever else is named in that way. */
+export function managedByErrors(managedBy: string, path: string): FieldError[] {
   const slash = managedBy.indexOf('/');
   if (managedBy === '') return [required(path)];
   if (slash < 0 || slash === managedBy.length - 1) return [invalid(path, managedBy, 'must be a domain-prefixed path (such as "acme.io/foo")')];

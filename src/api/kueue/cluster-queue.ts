@@ -73,6 +73,7 @@ export const [Cohort, CohortV1beta2, CohortV1alpha1]: readonly [Kind<Cohort>, Ki
 function clusterQueueErrors({ metadata, spec: wanted = {} }: ClusterQueue): FieldError[] {
   const errors = [...groupErrors(wanted.resourceGroups ?? [], { hasParent: wanted.cohort !== undefined && wanted.cohort !== '', parent: 'cohort', mayLendMore: false }), ...fairSharingErrors(wanted.fairSharing)];
   errors.push(...validateLabelSelector(wanted.namespaceSelector ?? undefined, 'spec.namespaceSelector'));
+  errors.push(...checkErrors(wanted), ...sizeErrors(wanted.resourceGroups ?? []));
   const { preference, whenCanBorrow, whenCanPreempt } = wanted.flavorFungibility ?? {};
   if (preference !== undefined && (whenCanBorrow !== 'TryNextFlavor' || whenCanPreempt !== 'TryNextFlavor')) errors.push(invalid('spec.flavorFungibility', wanted.flavorFungibility, 'preference can only be set when both whenCanBorrow and whenCanPreempt are TryNextFlavor'));
   const { reclaimWithinCohort = 'Never', borrowWithinCohort } = wanted.preemption ?? {};
@@ -80,6 +81,27 @@ function clusterQueueErrors({ metadata, spec: wanted = {} }: ClusterQueue): Fiel
   if ((wanted.admissionChecks?.length ?? 0) > 0 && (wanted.admissionChecksStrategy?.admissionChecks?.length ?? 0) > 0) errors.push(invalid('spec', {}, 'Either AdmissionChecks or AdmissionCheckStrategy can be set, but not both'));
   const policy = metadata.annotations?.[POLICY];
   if (policy !== undefined && !(POLICY_NAMES as readonly string[]).includes(policy)) errors.push(notSupported(`metadata.annotations[${POLICY}]`, policy, POLICY_NAMES, 'as-given'));
+  return errors;
+}
+
+/** Checks of some flavors are of flavors that it has. Source: Kueue, its webhook (validateAdmissionCheckOnFlavors). */
+function checkErrors({ resourceGroups: all = [], admissionChecksStrategy }: NonNullable<ClusterQueue['spec']>): FieldError[] {
+  const flavors = all.flatMap((group) => (group.flavors ?? []).map(({ name }) => name));
+  return (admissionChecksStrategy?.admissionChecks ?? []).flatMap(({ onFlavors = [] }, index) => onFlavors.flatMap((flavor, at) => (flavors.includes(flavor) ? [] : [notSupported(`spec.admissionChecksStrategy.admissionChecks[${index}].onFlavors[${at}]`, flavor, flavors)])));
+}
+
+const [MOST_IN_ALL, MOST_IN_GROUP] = [256, 512];
+
+/** Source: the same, validateTotalFlavors and so on. */
+function sizeErrors(groups: readonly ResourceGroup[]): FieldError[] {
+  const sum = (numbers: readonly number[]): number => numbers.reduce((total, each) => total + each, 0);
+  const [flavors, resources] = [sum(groups.map((each) => each.flavors?.length ?? 0)), sum(groups.map((each) => each.coveredResources?.length ?? 0))];
+  const errors = flavors > MOST_IN_ALL ? [invalid('spec.resourceGroups', flavors, `total number of flavors across all resourceGroups must be ≤ ${MOST_IN_ALL}, got ${flavors}`)] : [];
+  if (resources > MOST_IN_ALL) errors.push(invalid('spec.resourceGroups', resources, `total number of covered resources across all resourceGroups must be ≤ ${MOST_IN_ALL}, got ${resources}`));
+  for (const [index, group] of groups.entries()) {
+    const pairs = sum((group.flavors ?? []).map((each) => each.resources?.length ?? 0));
+    if (pairs > MOST_IN_GROUP) errors.push(invalid(`spec.resourceGroups[${index}]`, pairs, `number of flavor-resource combinations in a resourceGroup must be ≤ ${MOST_IN_GROUP}, got ${pairs}`));
+  }
   return errors;
 }
 

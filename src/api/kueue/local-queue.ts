@@ -3,9 +3,7 @@ import { AGE, column, NAME } from '../columns.ts';
 import { invalid, type FieldError } from '../field-error.ts';
 import { taintErrors } from '../core/node.ts';
 import { tolerationErrors } from '../core/pod-validation.ts';
-import { equalJson } from '../json.ts';
 import type { Kind } from '../kind.ts';
-import type { Json } from '../meta.ts';
 import { validateLabels } from '../metadata-validation.ts';
 import { defineKueueKind } from './define.ts';
 import { fairSharingErrors } from './fair-sharing.ts';
@@ -50,7 +48,8 @@ export const [ResourceFlavor, ResourceFlavorV1beta2]: readonly [Kind<ResourceFla
       const errors = [...validateLabels(spec.nodeLabels, 'spec.nodeLabels'), ...taintErrors(spec.nodeTaints, 'spec.nodeTaints')];
       for (const [index, each] of (spec.tolerations ?? []).entries()) errors.push(...tolerationErrors(each, `spec.tolerations[${index}]`));
       if (spec.topologyName !== undefined && Object.keys(spec.nodeLabels ?? {}).length === 0) errors.push(invalid('spec', {}, 'at least one nodeLabel is required when topology is set'));
-      if (old?.spec?.topologyName !== undefined && !equalJson(spec as Json, old.spec as Json)) errors.push(invalid('spec', {}, 'resourceFlavorSpec are immutable when topologyName is set'));
+      // Its nodes may be others later, and its topology not. Source: Kueue 0.20, TAS: mutable nodeLabels, nodeTaints and tolerations.
+      if (old?.spec?.topologyName !== undefined && spec.topologyName !== old.spec.topologyName) errors.push(invalid('spec.topologyName', spec.topologyName ?? '', 'field is immutable'));
       return errors;
     },
   },

@@ -53,6 +53,8 @@ export const ELASTIC = 'kueue.x-k8s.io/elastic-job';
 /** On a Workload of an elastic job: the key of the one in whose place it will be, and the name of the first of them. */
 export const SLICE_REPLACES = 'kueue.x-k8s.io/workload-slice-replacement-for';
 export const SLICE_NAME = 'kueue.x-k8s.io/workload-slice-name';
+/** On a job: names, with commas between, of those that must take theirs off before it may be let in. */
+export const ADMISSION_GATED_BY = 'kueue.x-k8s.io/admission-gated-by';
 /** Annotations of jobs that begin so are parameters of what a cluster autoscaler is asked for. */
 export const PARAMETER_PREFIX = 'provreq.kueue.x-k8s.io/';
 /** The name of the only pod set where there is but one. */

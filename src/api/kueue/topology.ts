@@ -25,7 +25,9 @@ export const [Topology, TopologyV1beta2, TopologyV1alpha1]: readonly [Kind<Topol
 function topologyErrors({ spec }: Topology, old: Topology | undefined): FieldError[] {
   const labels = (spec?.levels ?? []).map(({ nodeLabel }) => nodeLabel);
   const errors: FieldError[] = [];
-  if (old !== undefined && !equalJson((spec?.levels ?? null) as unknown as Json, (old.spec?.levels ?? null) as unknown as Json)) errors.push(invalid('spec.levels', labels.length, 'field is immutable'));
+  // Where pods are placed by nodes, what is above these may be told apart in another way.
+  const [isByNode, wasByNode] = [labels.at(-1) === HOSTNAME, old?.spec?.levels.at(-1)?.nodeLabel === HOSTNAME];
+  if (old !== undefined && !(isByNode && wasByNode) && !equalJson((spec?.levels ?? null) as unknown as Json, (old.spec?.levels ?? null) as unknown as Json)) errors.push(invalid('spec.levels', labels.length, 'field is immutable'));
   for (const [index, label] of labels.entries()) {
     if (labels.indexOf(label) < index) errors.push({ type: 'FieldValueDuplicate', field: `spec.levels[${index}].nodeLabel`, message: `Duplicate value: "${label}"` });
     if (label === HOSTNAME && index < labels.length - 1) errors.push(invalid('spec.levels', labels.length, 'the kubernetes.io/hostname label can only be used at the lowest level of topology'));

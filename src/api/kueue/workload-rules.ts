@@ -4,6 +4,7 @@ import { invalid, notFoundField, notSupported, required, type FieldError } from 
 import { equalJson } from '../json.ts';
 import type { Json } from '../meta.ts';
 import { validateAnnotations, validateLabels } from '../metadata-validation.ts';
+import { compareQuantities, isQuantity } from '../quantity.ts';
 import { POD_PRIORITY_SOURCE } from './conversion.ts';
 import { ELASTIC } from './names.ts';
 import type { PodSet, PodSetAssignment, Workload, WorkloadStatus } from './types.ts';
@@ -27,10 +28,21 @@ export function workloadErrors({ spec: wanted }: Workload, old: Workload | undef
   return old === undefined ? errors : [...errors, ...changeErrors(wanted, old)];
 }
 
-function setErrors({ count: pods, minCount, template }: PodSet, path: string): FieldError[] {
-  const errors = minCount !== undefined && minCount > pods ? [invalid(`${path}.minCount`, minCount, 'minCount should be positive and less or equal to count')] : [];
+/** How many there are in a slice, and where it is to be, are told together. Source: Kueue 0.20, TASValidateWorkloadSliceSize. */
+function sliceErrors({ podSetSliceRequiredTopology: level, podSetSliceSize: size, podsetSliceRequiredTopologyConstraints: layers = [] }: NonNullable<PodSet['topologyRequest']>, path: string): FieldError[] {
+  if (layers.length > 0 && (level !== undefined || size !== undefined)) return [invalid(path, {}, 'podsetSliceRequiredTopologyConstraints and podSetSliceRequiredTopology or podSetSliceSize are mutually exclusive')];
+  return (level === undefined) === (size === undefined) ? [] : [invalid(path, {}, 'podSetSliceRequiredTopology and podSetSliceSize must be set together')];
+}
+
+function setErrors({ count: pods, minCount, template, topologyRequest }: PodSet, path: string): FieldError[] {
+  const errors = [...validateLabels(template?.metadata?.labels, `${path}.template.metadata.labels`), ...validateAnnotations(template?.metadata?.annotations, `${path}.template.metadata.annotations`)];
+  errors.push(...(topologyRequest === undefined ? [] : sliceErrors(topologyRequest, `${path}.topologyRequest`)));
+  if (minCount !== undefined && minCount > pods) errors.push(invalid(`${path}.minCount`, minCount, 'minCount should be positive and less or equal to count'));
   for (const field of ['initContainers', 'containers'] as const) {
     for (const [index, { resources }] of (template?.spec?.[field] ?? []).entries()) {
+      for (const list of ['requests', 'limits'] as const) {
+        for (const [name, quantity] of Object.entries(resources?.[list] ?? {})) if (isQuantity(quantity) && compareQuantities(quantity, '0') < 0) errors.push(invalid(`${path}.template.spec.${field}[${index}].resources.${list}[${name}]`, quantity, 'must be greater than or equal to 0'));
+      }
       if (resources?.requests?.['pods'] !== undefined) errors.push(invalid(`${path}.template.spec.${field}[${index}].resources.requests[pods]`, 'pods', 'the key is reserved for internal kueue use'));
     }
   }
@@ -62,6 +74,8 @@ export function workloadStatusErrors({ spec, status = {}, ...workload }: Workloa
     const now = status.admissionChecks?.find((each) => each.name === name);
     if (state === 'Ready' && now?.state === 'Ready' && !equalJson((now.podSetUpdates ?? []) as unknown as Json, podSetUpdates as unknown as Json)) errors.push(invalid(`status.admissionChecks[${index}].podSetUpdates`, now.podSetUpdates, 'field is immutable'));
   }
+  const hasNoPlace = (of: WorkloadStatus): boolean => of.admission === undefined && isTrue({ status: of }, 'QuotaReserved');
+  if (hasNoPlace(status) && !hasNoPlace(before)) errors.push(required('status.admission', 'must be set while the QuotaReserved condition is True'));
   if (status.admission !== undefined && isTrue({ ...workload, status }, 'QuotaReserved')) errors.push(...admissionErrors(status.admission.podSetAssignments, names));
   if (status.admission !== undefined && before.admission !== undefined && !equalJson(withoutDomains(status.admission), withoutDomains(before.admission))) errors.push(invalid('status.admission', status.admission, 'field is immutable'));
   return errors;

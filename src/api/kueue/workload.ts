@@ -16,7 +16,7 @@ const topologyRequest = struct({
   required: text, preferred: text, unconstrained: flag, podIndexLabel: text, subGroupIndexLabel: text, subGroupCount: int32, podSetGroupName: text, podSetSliceRequiredTopology: text, podSetSliceSize: count(1),
   podsetSliceRequiredTopologyConstraints: { type: 'array', items: struct({ topology: { ...text, minLength: 1, maxLength: 63 }, size: count(1) }, ['topology', 'size']), maxItems: 3, xListType: 'atomic' },
 });
-const podSet = struct({ name: setName, template: core('PodTemplateSpec'), count: { ...count(), default: 1 }, minCount: count(1), topologyRequest }, ['count', 'template']);
+const podSet = struct({ name: setName, template: core('PodTemplateSpec'), count: { ...count(), default: 1 }, minCount: count(), topologyRequest }, ['count', 'template']);
 const levels = { ...texts, minItems: 1, maxItems: 16, xListType: 'atomic' as const };
 const topologyAssignment = struct({ levels, domains: { type: 'array', items: struct({ values: levels, count: count(1) }, ['values', 'count']), maxItems: 100_000, xListType: 'atomic' } }, ['levels', 'domains']);
 const individual = struct({ prefix: text, suffix: text, roots: texts }, ['roots']);

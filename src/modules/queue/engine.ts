@@ -215,7 +215,8 @@ export function createEngine(context: ModuleContext, configuration: QueueConfigu
     requeues.follow(key, workload);
     if ('refusal' in found || queue === undefined) {
       withdraw(key, now);
-      explainer.refused(key, 'refusal' in found ? found.refusal : 'its ClusterQueue is part of a Cohort that is its own ancestor');
+      if ('refusal' in found) explainer.refused(key, found.refusal, found.reason);
+      else explainer.refused(key, 'its ClusterQueue is part of a Cohort that is its own ancestor');
       return;
     }
     const never = whyNeverMade(workload, context);

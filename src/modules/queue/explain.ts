@@ -32,7 +32,7 @@ export interface Explainer {
   /** What is expected of a job that is let in, and by whom. */
   estimateOf(entry: Entry): Estimate;
   /** Why a workload cannot wait in any queue; undefined when it can. */
-  refused(key: string, why: string | undefined): void;
+  refused(key: string, why: string | undefined, reason?: Refusal['reason']): void;
   /** Why a job could never run in the queue. */
   tooMuch(job: QuotaJob, queue: LiveQueue): string;
   stop(): Promise<void>;
@@ -48,11 +48,12 @@ interface Sources {
   blocked(): readonly string[];
 }
 
-interface Explanation { reason: 'Pending' | 'Inadmissible' | 'Waiting'; message: string; prediction?: WorkloadPrediction }
+interface Refusal { readonly reason: 'Inadmissible' | 'AdmissionGated'; readonly message: string }
+interface Explanation { readonly reason: 'Pending' | 'Waiting' | Refusal['reason']; readonly message: string; readonly prediction?: WorkloadPrediction }
 
 export function createExplainer({ client, clock, events, log, signal }: ModuleContext, sources: Sources): Explainer {
   const workloads = sources.view.caches.of(Workload);
-  const refusals = new Map<string, string>();
+  const refusals = new Map<string, Refusal>();
   let timer: NodeJS.Timeout | undefined;
   let telling: Promise<void> = Promise.resolve();
 
@@ -83,7 +84,8 @@ export function createExplainer({ client, clock, events, log, signal }: ModuleCo
     const isFirst = conditionOf(workload, 'QuotaReserved')?.reason !== reason;
     try {
       await client.update(Workload, { ...workload, status }, { subresource: 'status' });
-      if (isFirst) events.event(workload, 'Warning', reason, message);
+      if (conditionOf(workload, 'QuotaReserved')?.reason === 'AdmissionGated') events.event(workload, 'Normal', 'AdmissionGateCleared', 'Admission gate cleared, workload is now admissible');
+      if (isFirst) events.event(workload, reason === 'AdmissionGated' ? 'Normal' : 'Warning', reason, message);
     } catch (error) {
       // It is its matter alone: the others are told all the same.
       if (isApiError(error, 'Conflict', 'NotFound')) later(AGAIN_MS);
@@ -92,7 +94,7 @@ export function createExplainer({ client, clock, events, log, signal }: ModuleCo
   };
 
   const explanations = (): [string, Explanation][] => {
-    const told: [string, Explanation][] = [...refusals].map(([key, message]) => [key, { reason: 'Inadmissible', message }]);
+    const told: [string, Explanation][] = [...refusals];
     for (const key of sources.blocked()) told.push([key, { reason: 'Waiting', message: 'waiting for all admitted workloads to be in PodsReady condition' }]);
     const now = clock.nowMs() / 1_000;
     for (const queue of sources.liveQueues()) {
@@ -135,9 +137,9 @@ export function createExplainer({ client, clock, events, log, signal }: ModuleCo
   return {
     estimateOf,
     changed: () => later(EVERY_MS),
-    refused(key, why) {
-      if (why === undefined) refusals.delete(key);
-      else refusals.set(key, why);
+    refused(key, message, reason = 'Inadmissible') {
+      if (message === undefined) refusals.delete(key);
+      else refusals.set(key, { reason, message });
     },
     tooMuch(job, queue) {
       const { reasons, lacks } = queue.room.explain(job);

@@ -5,6 +5,7 @@ import type { KubeObject } from '../../api/meta.ts';
 import { forbidden, invalid, required, type FieldError } from '../../api/field-error.ts';
 import { COMPLETIONS_EQUAL_PARALLELISM, ELASTIC, MAX_EXEC_TIME, MIN_PARALLELISM, POD_SET_GROUP, PREBUILT, PREFERRED_TOPOLOGY, PRIORITY_CLASS, QUEUE_NAME, REQUIRED_TOPOLOGY, SLICE_LAYERS, SLICE_SIZE, SLICE_TOPOLOGY, UNCONSTRAINED_TOPOLOGY } from '../../api/kueue/names.ts';
 import { dns1123SubdomainErrors, labelKeyErrors } from '../../api/names.ts';
+import { admissionGateErrors } from './admission-gates.ts';
 import { asksToBeElastic, isTrue } from './asks.ts';
 import { sliceLayerErrors } from './slice-layers.ts';
 
@@ -71,6 +72,7 @@ export function queueErrors<T extends KubeObject>(job: T, old: T | undefined, is
   const errors = [QUEUE_NAME, PREBUILT].filter(isNew).flatMap((key) => dns1123SubdomainErrors(labels[key]!).map((each) => invalid(labelPath(key), labels[key], each)));
   const most = labels[MAX_EXEC_TIME];
   if (isNew(MAX_EXEC_TIME) && !(Number.isInteger(Number(most)) && Number(most) > 0)) errors.push(invalid(labelPath(MAX_EXEC_TIME), most, 'should be greater than 0'));
+  errors.push(...admissionGateErrors(job, old));
   if (old === undefined) return errors;
   const changed = (key: string): FieldError[] => (old.metadata.labels?.[key] === labels[key] ? [] : [invalid(labelPath(key), labels[key] ?? '', 'field is immutable')]);
   const [runs, ran] = [!isSuspended(job), !isSuspended(old)];

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { PriorityClass } from '../../api/scheduling/priority-class.ts';
 import { WorkloadPriorityClass } from '../../api/kueue/local-queue.ts';
 import { POD_PRIORITY_SOURCE, WORKLOAD_PRIORITY_SOURCE } from '../../api/kueue/conversion.ts';
-import { ELASTIC, EXPECTED_RUN_TIME, MAX_EXEC_TIME, PARAMETER_PREFIX, PRIORITY_CLASS, QUEUE_NAME, RESUMABLE, SUBMITTED_AT } from '../../api/kueue/names.ts';
+import { ADMISSION_GATED_BY, ELASTIC, EXPECTED_RUN_TIME, MAX_EXEC_TIME, PARAMETER_PREFIX, PRIORITY_CLASS, QUEUE_NAME, RESUMABLE, SUBMITTED_AT } from '../../api/kueue/names.ts';
 import type { PodSet, Workload as WorkloadType } from '../../api/kueue/types.ts';
 import { Workload } from '../../api/kueue/workload.ts';
 import type { KubeObject, OwnerReference } from '../../api/meta.ts';
@@ -91,7 +91,7 @@ export function workloadFor({ name, owner, references, podSets, submittedAt, pri
 }
 
 /** What a Workload says in the words of its owner. */
-export const isTold = (key: string): boolean => key === EXPECTED_RUN_TIME || key === RESUMABLE || key === ELASTIC || key.startsWith(PARAMETER_PREFIX);
+export const isTold = (key: string): boolean => [EXPECTED_RUN_TIME, RESUMABLE, ELASTIC, ADMISSION_GATED_BY].includes(key) || key.startsWith(PARAMETER_PREFIX);
 
 export function toldBy({ kind, metadata }: KubeObject): Record<string, string> {
   return Object.fromEntries(Object.entries(metadata.annotations ?? {}).filter(([key]) => isTold(key) && !(key === RESUMABLE && kind === 'Pod')));

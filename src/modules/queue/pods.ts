@@ -2,12 +2,13 @@
 import { Pod } from '../../api/core/pod.ts';
 import { isPodReady } from '../../api/pod-readiness.ts';
 import { equalJson } from '../../api/json.ts';
-import { ADMISSION_GATE, FAST_ADMISSION, IS_GROUP_WORKLOAD, MANAGED, POD_GROUP, POD_GROUP_TOTAL, PREBUILT, PRIORITY_CLASS, RETRIABLE_IN_GROUP, SERVING } from '../../api/kueue/names.ts';
+import { ADMISSION_GATE, ADMISSION_GATED_BY, FAST_ADMISSION, IS_GROUP_WORKLOAD, MANAGED, POD_GROUP, POD_GROUP_TOTAL, PREBUILT, PRIORITY_CLASS, RETRIABLE_IN_GROUP, SERVING } from '../../api/kueue/names.ts';
 import { Workload } from '../../api/kueue/workload.ts';
 import type { Json, OwnerReference } from '../../api/meta.ts';
 import { controllerOf, controllerReference } from '../../api/owner.ts';
 import { ifThere } from '../../sdk/if-there.ts';
 import { splitKey, watching, type Caches, type Controller, type ReconcileContext } from '../../sdk/index.ts';
+import { gatesOf } from './admission-gates.ts';
 import { conditionOf, is, isReserved, withStatus } from './conditions.ts';
 import { finish, release, setPodsReady } from './owned.ts';
 import { priorityOf, queueNameOf, workloadFor, workloadName, type Order } from './owner.ts';
@@ -127,8 +128,11 @@ async function follow(workload: Workload, living: readonly Pod[], context: Recon
   if (waiting === undefined || isReserved(workload) || lacksClass(waiting, context)) return workload;
   const { queueName, priorityClassName, podSets } = workload.spec;
   const wanted = waiting.metadata.labels?.[PRIORITY_CLASS] === undefined ? {} : priorityOf(waiting, podSets, caches);
-  const isSame = queueNameOf(waiting) === queueName && (wanted.priorityClassName ?? priorityClassName) === priorityClassName;
-  return isSame ? workload : client.update(Workload, { ...workload, spec: { ...workload.spec, queueName: queueNameOf(waiting), ...wanted } });
+  const isSame = queueNameOf(waiting) === queueName && (wanted.priorityClassName ?? priorityClassName) === priorityClassName && gatesOf(waiting) === gatesOf(workload);
+  if (isSame) return workload;
+  const { [ADMISSION_GATED_BY]: _before, ...annotations } = workload.metadata.annotations ?? {};
+  const gates = gatesOf(waiting);
+  return client.update(Workload, { ...workload, metadata: { ...workload.metadata, annotations: { ...annotations, ...(gates !== undefined && { [ADMISSION_GATED_BY]: gates }) } }, spec: { ...workload.spec, queueName: queueNameOf(waiting), ...wanted } });
 }
 
 const WAITING_FOR_REPLACEMENT = 'WaitingForReplacementPods';

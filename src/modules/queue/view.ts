@@ -7,12 +7,13 @@ import { Workload } from '../../api/kueue/workload.ts';
 import { matcherOfSelector } from '../../api/selector.ts';
 import type { Caches } from '../../sdk/index.ts';
 import { activityOf, localActivityOf, type Known } from './activity.ts';
+import { gatesOf } from './admission-gates.ts';
 import { conditionOf, is } from './conditions.ts';
 
 export type QueueOf =
   | { readonly queue: ClusterQueue; readonly localQueue: LocalQueue }
   /** Why the workload cannot wait in any queue. */
-  | { readonly refusal: string };
+  | { readonly refusal: string; /** Of its condition; default Inadmissible. */ readonly reason?: 'AdmissionGated' };
 
 export interface View extends Known {
   readonly caches: Caches;
@@ -32,6 +33,8 @@ export function createView(caches: Caches): View {
     queueFor(workload, nowMs) {
       const { metadata: { namespace = '' }, spec: { queueName = '', active }, status } = workload;
       if (active === false) return { refusal: 'The workload is deactivated' };
+      const gates = gatesOf(workload);
+      if (gates !== undefined) return { refusal: `Admission is gated by: ${gates}`, reason: 'AdmissionGated' };
       const localQueue = caches.of(LocalQueue).get(`${namespace}/${queueName}`);
       if (localQueue === undefined) return { refusal: `LocalQueue ${queueName} doesn't exist` };
       const name = localQueue.spec?.clusterQueue ?? '';
