@@ -9,7 +9,7 @@ const SUPPORT = new Set(['run.ts', 'result.ts']);
 /** What is compared with, as `setup/peers` knows it; what cannot be had is left out with a message. */
 const PEERS: Readonly<Record<string, readonly string[]>> = {
   api: ['etcd', 'kubernetes-api'], boot: ['containerd', 'etcd', 'kubernetes-api'], memory: ['containerd', 'etcd', 'kubernetes-api'],
-  exec: ['podman', 'containerd'], 'pod-memory': ['podman', 'containerd'], 'pod-start': ['podman', 'containerd'], service: ['wrk'], dns: ['dnsmasq'],
+  exec: ['podman', 'containerd'], 'pod-memory': ['podman', 'containerd'], 'pod-start': ['podman', 'containerd'], service: ['wrk'], switches: ['wrk'], dns: ['dnsmasq'],
 };
 const name = process.argv[2] ?? '';
 const file = join(import.meta.dirname, `${name}.ts`);

@@ -146,6 +146,21 @@ function inside(host: string, mode: 'seen' | 'routed'): void {
     assert.deepEqual(await Promise.all([askByUdp(`${host}a`, address.b), askByUdp(`${host}a`, address.c), whoReaches(address.b, 80, ['a', 'c'])]), ['up', 'timeout', 'c']);
   });
 
+  // As of a packet that came while rules changed: table.ts.
+  test('whom a map leads nowhere, or into a chain without rules, is not let through', async () => {
+    const table = ['ip', 'llt0-policy'];
+    await hold({ podSelector: { matchLabels: { pod: 'b' } }, policyTypes: ['Ingress'] }, { podSelector: { matchLabels: { pod: 'c' } }, policyTypes: ['Egress'] });
+    const isShut = async (): Promise<void> => assert.deepEqual(await Promise.all([whoReaches(address.b), whoReaches(address.a, 80, ['c']), whoReaches('10.61.0.1', GATEWAY_PORTS.first, ['a', 'c'])]), ['bm', '', 'a']);
+    await isShut();
+    const places = [['ingress', address.b], ['egress', address.c], ['door', address.c]] as const;
+    for (const [map, pod] of places) await run('nft', ['flush', 'chain', ...table, `${map}/${pod}`]);
+    await isShut();
+    for (const [map, pod] of places) await run('nft', ['delete', 'element', ...table, map, '{', pod, '}']);
+    await isShut();
+    await run('nft', ['delete', 'table', ...table]);
+    await eventually(async () => (await run('nft', ['list', 'tables'])).includes('table ip llt0-policy\n'), { what: 'the table is there again' });
+  });
+
   test('egress: nothing but the machine, then pods, then outside; and both ends are asked', async () => {
     const podSelector = { matchLabels: { pod: 'a' } };
     await hold({ podSelector, policyTypes: ['Egress'] });

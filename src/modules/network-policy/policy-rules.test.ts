@@ -31,29 +31,35 @@ test('an isolated pod has a chain that ends in a drop', () => {
     'policy/a/p/ingress': [], 'policy/a/p/egress': [],
     'ingress/10.0.0.2': ['jump policy/a/p/ingress', 'drop'], 'egress/10.0.0.2': ['jump policy/a/p/egress', 'drop'], 'door/10.0.0.2': ['drop'],
   });
-  assert.deepEqual([[...ingress], [...egress]], [[['10.0.0.2', 'goto ingress/10.0.0.2']], [['10.0.0.2', 'goto egress/10.0.0.2']]]);
+  assert.deepEqual([[...ingress], [...egress]], [[['10.0.0.2', 'jump ingress/10.0.0.2']], [['10.0.0.2', 'jump egress/10.0.0.2']]]);
 });
 
 const RULES: [string, NetworkPolicySpec, string[], Record<string, string[]>][] = [
   ['an empty rule lets everything', { ingress: [{}] }, ['accept'], {}],
-  ['pods of the own namespace', { ingress: [{ from: [{ podSelector: { matchLabels: { app: 'x' } } }] }] }, ['ip saddr @policy/a/p/ingress/0/peers accept'], { peers: ['10.0.0.2'] }],
-  ['whole namespaces', { ingress: [{ from: [{ namespaceSelector: { matchLabels: { team: 'b' } } }] }] }, ['ip saddr @policy/a/p/ingress/0/peers accept'], { peers: ['10.0.0.4'] }],
-  ['all namespaces', { ingress: [{ from: [{ namespaceSelector: {} }] }] }, ['ip saddr @policy/a/p/ingress/0/peers accept'], { peers: ['10.0.0.2', '10.0.0.3', '10.0.0.4'] }],
-  ['pods in namespaces', { ingress: [{ from: [{ namespaceSelector: {}, podSelector: { matchLabels: { app: 'x' } } }] }] }, ['ip saddr @policy/a/p/ingress/0/peers accept'], { peers: ['10.0.0.2', '10.0.0.4'] }],
-  ['peers that are nobody', { ingress: [{ from: [{ podSelector: { matchLabels: { app: 'no' } } }] }] }, ['ip saddr @policy/a/p/ingress/0/peers accept'], { peers: [] }],
-  ['a block with holes, one in the other', { ingress: [{ from: [{ ipBlock: { cidr: '10.0.0.0/8', except: ['10.1.2.0/24', '10.1.0.0/16'] } }] }] }, ['ip saddr 10.0.0.0/8 ip saddr != { 10.1.0.0/16 } accept'], {}],
+  ['pods of the own namespace', { ingress: [{ from: [{ podSelector: { matchLabels: { app: 'x' } } }] }] }, ['ip saddr @peers accept'], { peers: ['10.0.0.2'] }],
+  ['whole namespaces', { ingress: [{ from: [{ namespaceSelector: { matchLabels: { team: 'b' } } }] }] }, ['ip saddr @peers accept'], { peers: ['10.0.0.4'] }],
+  ['all namespaces', { ingress: [{ from: [{ namespaceSelector: {} }] }] }, ['ip saddr @peers accept'], { peers: ['10.0.0.2', '10.0.0.3', '10.0.0.4'] }],
+  ['pods in namespaces', { ingress: [{ from: [{ namespaceSelector: {}, podSelector: { matchLabels: { app: 'x' } } }] }] }, ['ip saddr @peers accept'], { peers: ['10.0.0.2', '10.0.0.4'] }],
+  ['peers that are nobody', { ingress: [{ from: [{ podSelector: { matchLabels: { app: 'no' } } }] }] }, ['ip saddr @peers accept'], { peers: [] }],
+  ['a block with holes, one in the other', { ingress: [{ from: [{ ipBlock: { cidr: '10.0.0.0/8', except: ['10.1.2.0/24', '10.1.0.0/16'] } }] }] }, ['ip saddr 10.0.0.0/8 ip saddr != 10.1.0.0/16 accept'], {}],
   ['a block of all, and one of IPv6', { ingress: [{ from: [{ ipBlock: { cidr: '0.0.0.0/0' } }, { ipBlock: { cidr: '::/0' } }] }] }, ['accept'], {}],
   ['a block of IPv6 alone is nobody', { ingress: [{ from: [{ ipBlock: { cidr: '2001:db8::/32' } }] }] }, [], {}],
   ['ports', { ingress: [{ ports: [{ protocol: 'TCP', port: 80 }, { protocol: 'UDP' }, { protocol: 'SCTP', port: 7, endPort: 9 }] }] }, ['tcp dport 80 accept', 'meta l4proto udp accept', 'sctp dport 7-9 accept'], {}],
-  ['named ports of the selected pods', { podSelector: { matchLabels: { app: 'y' } }, ingress: [{ ports: [{ protocol: 'TCP', port: 'web' }] }] }, ['ip daddr . meta l4proto . th dport @policy/a/p/ingress/0/ports accept'], { ports: ['10.0.0.3 . tcp . 8080'] }],
-  ['a named port of another protocol is none', { ingress: [{ ports: [{ protocol: 'UDP', port: 'web' }] }] }, ['ip daddr . meta l4proto . th dport @policy/a/p/ingress/0/ports accept'], { ports: [] }],
+  ['named ports of the selected pods', { podSelector: { matchLabels: { app: 'y' } }, ingress: [{ ports: [{ protocol: 'TCP', port: 'web' }] }] }, ['ip daddr . meta l4proto . th dport @ports accept'], { ports: ['10.0.0.3 . tcp . 8080'] }],
+  ['a named port of another protocol is none', { ingress: [{ ports: [{ protocol: 'UDP', port: 'web' }] }] }, ['ip daddr . meta l4proto . th dport @ports accept'], { ports: [] }],
 ];
+
+/** Sets of a policy's own, in its rules. */
+const SET = /@policy\/\S+/;
+const setsOf = (rules: readonly string[]): string[] => rules.flatMap((rule) => SET.exec(rule)?.map((name) => name.slice(1)) ?? []);
 
 for (const [what, spec, rules, sets] of RULES) {
   test(`ingress: ${what}`, () => {
     const contents = contentsFor([policy(spec)], WORLD);
-    assert.deepEqual(contents.chains.get('policy/a/p/ingress'), rules);
-    for (const [name, elements] of Object.entries(sets)) assert.deepEqual([...(contents.sets.get(`policy/a/p/ingress/0/${name}`)?.elements ?? [])], elements);
+    const written = contents.chains.get('policy/a/p/ingress') ?? [];
+    const [name = ''] = Object.keys(sets);
+    assert.deepEqual(written.map((rule) => rule.replace(SET, `@${name}`)), rules);
+    assert.deepEqual(setsOf(written).map((each) => [...(contents.sets.get(each)?.elements ?? ['no set'])]), Object.values(sets));
   });
 }
 
@@ -63,7 +69,7 @@ test('at a gateway a pod is judged by where it meant to go: addresses and everyb
     [{ egress: [{}] }, ['accept']],
     [{ egress: [{ to: [{ namespaceSelector: {} }] }] }, undefined],
     [{ egress: [{ to: [{ ipBlock: { cidr: '10.0.0.0/8', except: ['10.1.0.0/16'] } }, { podSelector: {} }], ports: [{ port: 80 }, { port: 8000, endPort: 8080 }, { protocol: 'UDP', port: 53 }] }] },
-      ['ct original ip daddr 10.0.0.0/8 ct original ip daddr != { 10.1.0.0/16 } meta l4proto tcp ct original proto-dst 80 accept', 'ct original ip daddr 10.0.0.0/8 ct original ip daddr != { 10.1.0.0/16 } meta l4proto tcp ct original proto-dst 8000-8080 accept']],
+      ['ct original ip daddr 10.0.0.0/8 ct original ip daddr != 10.1.0.0/16 meta l4proto tcp ct original proto-dst 80 accept', 'ct original ip daddr 10.0.0.0/8 ct original ip daddr != 10.1.0.0/16 meta l4proto tcp ct original proto-dst 8000-8080 accept']],
     [{ egress: [{ ports: [{ protocol: 'TCP' }] }] }, ['accept']],
     [{ egress: [{ ports: [{ protocol: 'UDP' }, { port: 'web' }] }] }, undefined],
   ];
@@ -71,13 +77,13 @@ test('at a gateway a pod is judged by where it meant to go: addresses and everyb
     const { chains, door } = contentsFor([policy({ ...spec, podSelector: { matchLabels: { app: 'x' } } })], WORLD);
     assert.deepEqual(chains.get('policy/a/p/door'), wanted, JSON.stringify(spec));
     assert.deepEqual(chains.get('door/10.0.0.2'), wanted === undefined ? ['drop'] : ['jump policy/a/p/door', 'drop']);
-    assert.deepEqual([...door], [['10.0.0.2', 'goto door/10.0.0.2']]);
+    assert.deepEqual([...door], [['10.0.0.2', 'jump door/10.0.0.2']]);
   }
 });
 
 test('what may leave still has to arrive', () => {
   const { chains } = contentsFor([policy({ podSelector: {}, egress: [{ to: [{ podSelector: {} }], ports: [{ port: 53, protocol: 'UDP' }] }], policyTypes: ['Egress'] })], WORLD);
-  assert.deepEqual(chains.get('policy/a/p/egress'), ['ip daddr @policy/a/p/egress/0/peers udp dport 53 goto arriving']);
+  assert.deepEqual(chains.get('policy/a/p/egress')?.map((rule) => rule.replace(SET, '@peers')), ['ip daddr @peers udp dport 53 goto arriving']);
 });
 
 test('a name longer than the kernel bears is shortened, and stays one of its own', () => {
@@ -91,8 +97,18 @@ test('the difference is only what differs', () => {
   const now = contentsFor(from, WORLD);
   assert.equal(difference('ip t', now, contentsFor(from, WORLD)), '');
   const more = contentsFor(from, worldOf([...PODS, pod('a', 'z', '10.0.0.7')], NAMESPACES));
-  assert.equal(difference('ip t', now, more), 'add element ip t pods { 10.0.0.7 }\nadd element ip t self { 10.0.0.7 . 10.0.0.7 }\nadd element ip t policy/a/p/ingress/0/peers { 10.0.0.7 }\n');
-  assert.match(difference('ip t', now, emptyContents()), /delete element ip t ingress \{ 10\.0\.0\.3 \}\ndelete chain ip t policy\/a\/p\/ingress\ndelete chain ip t ingress\/10\.0\.0\.3\ndelete set ip t policy\/a\/p\/ingress\/0\/peers\n$/);
+  const [set = ''] = setsOf(now.chains.get('policy/a/p/ingress') ?? []);
+  assert.equal(difference('ip t', now, more), `add element ip t pods { 10.0.0.7 }\nadd element ip t self { 10.0.0.7 . 10.0.0.7 }\nadd element ip t ${set} { 10.0.0.7 }\n`);
+  assert.ok(difference('ip t', now, emptyContents()).endsWith(`delete element ip t ingress { 10.0.0.3 }\ndelete chain ip t policy/a/p/ingress\ndelete chain ip t ingress/10.0.0.3\ndelete set ip t ${set}\n`));
+});
+
+test('a rule that becomes another one has another set, so that nobody goes by the rule of before and is let in by who may come now', () => {
+  const from = (app: string): NetworkPolicySpec => ({ podSelector: { matchLabels: { app: 'y' } }, ingress: [{ from: [{ podSelector: { matchLabels: { app } } }], ports: [{ port: app === 'x' ? 80 : 443 }] }] });
+  const [before, after] = [contentsFor([policy(from('x'))], WORLD), contentsFor([policy(from('y'))], WORLD)];
+  const script = difference('ip t', before, after);
+  assert.match(script, /^add set ip t policy\/\S+ .*\nadd element ip t policy\/\S+ \{ 10\.0\.0\.3 \}\n/);
+  const [set = ''] = setsOf(before.chains.get('policy/a/p/ingress') ?? []);
+  assert.deepEqual(script.split('\n').filter((line) => line.includes(` ${set}`)), [`delete set ip t ${set}`]);
 });
 
 test('tables are removed by their whole name', () => {

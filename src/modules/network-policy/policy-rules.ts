@@ -2,7 +2,7 @@
  * From the policies and the pods of the cluster to what nftables must hold: a pure function.
  *
  * Each pod that a policy isolates has one chain a direction, found by its address in a map, which tries its policies one after the other
- * and ends in a drop. A policy is one chain a direction, the same for all its pods. The pods that its rules name are sets of addresses,
+ * and ends in a drop; whom the map leads nowhere yet, or into a chain that is not there yet, `isolated/...` drops (table.ts). A policy is one chain a direction, the same for all its pods. The pods that its rules name are sets of addresses,
  * so that a pod that comes or goes changes elements and no rule. A packet that may leave its pod goes on to `arriving`, which asks the
  * policies of the other end.
  *
@@ -65,7 +65,7 @@ export function contentsFor(policies: readonly NetworkPolicy[], world: World, fa
 function lead(contents: Contents, map: Direction | 'door', address: string, chains: readonly string[]): void {
   const name = `${map}/${address.replaceAll(':', '-')}`;
   contents.chains.set(name, [...chains.toSorted().map((chain) => `jump ${chain}`), 'drop']);
-  contents[map].set(address, `goto ${name}`);
+  contents[map].set(address, `jump ${name}`);
 }
 
 export function emptyContents(family: Family = 'ip'): Contents {
@@ -82,12 +82,11 @@ function addPolicy(contents: Contents, policy: NetworkPolicy, { direction, pods,
   const rules = direction === 'ingress'
     ? (policy.spec?.ingress ?? []).map(({ ports, from }) => ({ ports, peers: from }))
     : (policy.spec?.egress ?? []).map(({ ports, to }) => ({ ports, peers: to }));
-  const lines = rules.flatMap(({ ports = [], peers = [] }, index) => {
-    const rule = `${name}/${index}`;
+  const lines = rules.flatMap(({ ports = [], peers = [] }) => {
     // A name is that of a port of the receiving pod: one of the policy's own for ingress, whichever it may be for egress.
     const whose = direction === 'ingress' ? pods : world.pods();
-    const portMatches = ports.length === 0 ? [''] : matchPorts(contents, `${rule}/ports`, ports, { pods: whose, family });
-    const peerMatches = peers.length === 0 ? [''] : matchPeers(contents, `${rule}/peers`, { peers, direction, namespace, world, family });
+    const portMatches = ports.length === 0 ? [''] : matchPorts(contents, setOf(name, ports), ports, { pods: whose, family });
+    const peerMatches = peers.length === 0 ? [''] : matchPeers(contents, setOf(name, peers), { peers, direction, namespace, world, family });
     const verdict = direction === 'ingress' ? 'accept' : 'goto arriving';
     return peerMatches.flatMap((peer) => portMatches.map((port) => [peer, port, verdict].filter((part) => part !== '').join(' ')));
   });
@@ -130,15 +129,17 @@ function matchPeers(contents: Contents, set: string, { peers, direction, namespa
   return [`${field} @${set}`, ...matches];
 }
 
-/** Nothing for a block of the other family. */
+/**
+ * Nothing for a block of the other family. Each hole is a match of its own: of ranges that come in a set with their rule, the kernel knows nothing for a moment after the rule is in
+ * force (linux: sets of ranges are made visible once the generation has begun), and lets through who comes then.
+ */
 function matchBlock(field: string, { cidr, except = [] }: IPBlock, family: Family): string[] {
   if (isIP(cidr.split('/')[0]) !== (family === 'ip' ? 4 : 6)) return [];
-  const whole = cidr.endsWith('/0') ? '' : `${field} ${cidr}`;
-  const holes = except.length === 0 ? '' : `${field} != { ${withoutInner(except).join(', ')} }`;
-  return [[whole, holes].filter((part) => part !== '').join(' ')];
+  const whole = cidr.endsWith('/0') ? [] : [`${field} ${cidr}`];
+  return [[...whole, ...withoutInner(except).map((hole) => `${field} != ${hole}`)].join(' ')];
 }
 
-/** Ranges of one set may not overlap, so those that lie in another are left out. */
+/** Those that lie in another one say nothing more. */
 function withoutInner(ranges: readonly string[]): string[] {
   return [...new Set(ranges)].filter((each, _, all) => !all.some((other) => isStrictSubset(each, other)));
 }
@@ -154,6 +155,14 @@ function matchPorts(contents: Contents, set: string, ports: readonly NetworkPoli
   const elements = pods.flatMap((pod) => pod.ports.filter(({ name, protocol }) => wanted.has(`${protocol}/${name}`)).map(({ protocol, port }) => `${pod.address} . ${protocol} . ${port}`));
   contents.sets.set(set, { type: `${addressesOf(family)} . inet_proto . inet_service`, elements: new Set(elements) });
   return [...new Set([...matches, `${family} daddr . meta l4proto . th dport @${set}`])];
+}
+
+/**
+ * By what it is of, so that a rule that becomes another one has another set: a packet that came a moment before goes by the rules of before and looks into sets as they are by now, and
+ * is not to find who is let in elsewhere.
+ */
+function setOf(policy: string, what: readonly (NetworkPolicyPeer | NetworkPolicyPort)[]): string {
+  return `${policy}/${createHash('sha256').update(JSON.stringify(what)).digest('hex').slice(0, 16)}`;
 }
 
 const LONGEST_NAME = 100;

@@ -72,6 +72,9 @@ export function removalOf(table: string, listed: string): string {
  * The tables with all but the policies themselves. Only what is forwarded is judged: a pod's own machine always reaches it, and is
  * reached by it. An address of the bridge that is no known pod's is not let through, so a pod is held back until its policies are known.
  * A proxy of the machine is no way round: see policy-rules.ts.
+ *
+ * A packet goes by the rules of the generation in which it came, and looks into maps as they are by now (linux: nft_do_chain, nft_lookup): of one that came while rules changed, the map
+ * may say nothing any more, or name a chain in which it finds nothing yet. So each map is followed by the set of those that it is for, and who is still asked there is dropped: he tries again.
  */
 export function baseTables(facts: PolicyTableFacts): string {
   const { family = 'ip', table, bridge, podCidr, gatewayIp, seesBridged, nodeAddresses = [] } = facts;
@@ -87,6 +90,7 @@ export function baseTables(facts: PolicyTableFacts): string {
   set isolated/egress { type ${address}; }
   chain arriving {
     ${family} daddr vmap @ingress
+    ${family} daddr @isolated/ingress drop
 ${nodes === undefined ? '' : `    ${family} daddr ${nodes} accept\n`}    oifname "${bridge}" ${family} daddr ${podCidr} ${family} daddr != @pods drop
     accept
   }
@@ -95,6 +99,7 @@ ${nodes === undefined ? '' : `    ${family} daddr ${nodes} accept\n`}    oifname
     ct state established,related accept
 ${family === 'ip' ? '' : '    icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept\n'}    ${family} saddr . ${family} daddr @self accept
 ${nodes === undefined ? '' : `    ${family} saddr ${nodes} meta l4proto { tcp, udp, sctp } th sport ${FORWARDED_PORTS} goto arriving\n    ${family} saddr ${nodes} accept\n`}    ${family} saddr vmap @egress
+    ${family} saddr @isolated/egress drop
     iifname "${bridge}" ${family} saddr != @pods drop
     goto arriving
   }
@@ -107,6 +112,7 @@ ${nodes === undefined ? '' : `    ${family} saddr ${nodes} meta l4proto { tcp, u
 ${nodes === undefined ? '' : `    ${family} saddr ${nodes} accept\n`}    ${family} saddr != @pods drop
     tcp dport ${wordsOf(SERVICE_PORTS)} ${family} saddr @isolated/egress drop
     ${family} saddr vmap @door
+    ${family} saddr @isolated/egress drop
   }
   chain output {
     type filter hook output priority filter; policy accept;

@@ -1,7 +1,9 @@
 /**
  * The table of one instance: what it holds now, and the nft script that brings it from there to what is wanted. Pure text; table-writer.ts runs it.
  *
- * Each script is one transaction of the kernel, so a packet sees the rules before or after a change, never between.
+ * Each script is one transaction of the kernel. A packet that comes in that very moment goes by the rules of the generation in which it came, and looks into maps as they are by now (linux:
+ * nft_do_chain keeps the generation, nft_lookup asks for the newest): a map leads it to a chain in which it finds nothing yet, or an old rule gives it a number that the map has no more.
+ * In short, it finds nothing. So nobody is refused who has asked but once: all hooks come in pairs, and the second asks again, by the rules as they are then.
  */
 import { GATEWAY_PORTS, SERVICE_PORTS, wordsOf } from '../../sdk/haproxy/ports.ts';
 import { MAP_PREFIX } from './blocks.ts';
@@ -34,16 +36,8 @@ interface Contents {
 }
 
 export interface Ruleset {
-  /**
-   * Takes in the new fragments (undefined: the owner is gone) and gives the script for the difference; '' when there is none.
-   *
-   * What nobody wants of the shared maps is taken out by the next script, not by this one. A packet goes by the rules of the generation in which it came
-   * and looks into a map as that is by now (linux: nft_do_chain keeps the generation, nft_lookup asks for the newest): one that the old rule gave a number
-   * would find nothing there, and be refused.
-   */
+  /** Takes in the new fragments (undefined: the owner is gone) and gives the script for the difference; '' when there is none. */
   change(fragments: ReadonlyMap<string, Fragment | undefined>): string;
-  /** Whether the next script takes out what the last one left. */
-  readonly isUntidy: boolean;
   /** The whole table anew, own table only, as one transaction. */
   whole(): string;
   /** The part of it that depends on no Service. */
@@ -59,7 +53,6 @@ export function createRuleset(facts: TableFacts): Ruleset {
   const fragments = new Map<string, Fragment>();
   const holders = new Map<string, Map<string, string>>();
   const now = empty();
-  const left: Left = new Map();
   const { family = 'ip' } = facts;
   const place = `${family} ${facts.table}`;
 
@@ -83,7 +76,7 @@ export function createRuleset(facts: TableFacts): Ruleset {
       const value = holders.get(held)?.values().next().value;
       if (value !== now.elements.get(collection)?.get(key)) nested(wanted.elements, collection).set(key, value ?? GONE);
     }
-    return script(place, now, wanted, gone, left);
+    return script(place, now, wanted, gone);
   }
 
   function release(owner: string, fragment: Fragment | undefined, touched: Set<string>): void {
@@ -111,11 +104,7 @@ export function createRuleset(facts: TableFacts): Ruleset {
   return {
     change,
     base: baseTable(facts),
-    get isUntidy() { return left.size > 0; },
-    whole() {
-      left.clear();
-      return `add table ${place}\ndelete table ${place}\n${baseTable(facts)}\n${script(place, empty(), now, { chains: new Set(), sets: new Set() }, left)}`;
-    },
+    whole: () => `add table ${place}\ndelete table ${place}\n${baseTable(facts)}\n${script(place, empty(), now, { chains: new Set(), sets: new Set() })}`,
     sets: () => new Set(now.sets.keys()),
     size: () => ({ chains: now.chains.size, elements: [...now.elements.values()].reduce((sum, each) => sum + each.size, 0) }),
   };
@@ -128,11 +117,9 @@ function sharedMap(place: string): string {
 }
 /** Marks an element that is no longer wanted; no verdict looks like it. */
 const GONE = '\0gone';
-/** Keys of shared maps that the kernel still has and nobody wants. */
-type Left = Map<string, Set<string>>;
 
 /** The lines from `now` to `wanted`, in an order in which nothing refers to what is not there; `now` is brought along. */
-function script(place: string, now: Contents, wanted: Contents, gone: { chains: Set<string>; sets: Set<string> }, left: Left): string {
+function script(place: string, now: Contents, wanted: Contents, gone: { chains: Set<string>; sets: Set<string> }): string {
   const lines: string[] = [];
   // Shared maps stay once they are there: their number is bounded, and they would only be made again.
   for (const collection of wanted.elements.keys()) if (collection.startsWith(MAP_PREFIX) && !now.elements.has(collection)) lines.push(`add map ${place} ${collection} ${sharedMap(place)}`);
@@ -151,36 +138,15 @@ function script(place: string, now: Contents, wanted: Contents, gone: { chains: 
   }
   for (const name of gone.chains) if (now.chains.has(name)) lines.push(`flush chain ${place} ${name}`);
   lines.push(...rewritten);
-  const leaving: Left = new Map([...left.keys()].map((collection) => [collection, new Set()]));
-  for (const [collection, elements] of wanted.elements) {
-    if (collection.startsWith(MAP_PREFIX)) leaving.set(collection, keepBack(nested(now.elements, collection), elements));
-  }
-  for (const collection of new Set([...wanted.elements.keys(), ...left.keys()])) lines.push(...elementLines(place, collection, nested(now.elements, collection), wanted.elements.get(collection) ?? NONE, left.get(collection)));
-  for (const [collection, keys] of leaving) {
-    if (keys.size > 0) left.set(collection, keys);
-    else left.delete(collection);
-  }
+  for (const [collection, elements] of wanted.elements) lines.push(...elementLines(place, collection, nested(now.elements, collection), elements));
   for (const name of gone.chains) if (now.chains.delete(name)) lines.push(`delete chain ${place} ${name}`);
   for (const name of gone.sets) if (now.sets.delete(name)) lines.push(`delete set ${place} ${name}`);
   return lines.length === 0 ? '' : `${lines.join('\n')}\n`;
 }
 
-const NONE: Map<string, string> = new Map();
-
-/** Takes out of `wanted` what is to go, and of `now`; gives the keys. */
-function keepBack(now: Map<string, string>, wanted: Map<string, string>): Set<string> {
-  const keys = new Set<string>();
-  for (const [key, value] of wanted) {
-    if (value !== GONE) continue;
-    if (now.delete(key)) keys.add(key);
-    wanted.delete(key);
-  }
-  return keys;
-}
-
-/** A verdict is changed by deleting its element and adding it again, in the same transaction. `left`: keys that the kernel has besides. */
-function elementLines(place: string, collection: string, now: Map<string, string>, wanted: Map<string, string>, left: Iterable<string> = []): string[] {
-  const removed = [...left];
+/** A verdict is changed by deleting its element and adding it again, in the same transaction. */
+function elementLines(place: string, collection: string, now: Map<string, string>, wanted: Map<string, string>): string[] {
+  const removed: string[] = [];
   const added: string[] = [];
   for (const [key, value] of wanted) {
     if (now.has(key)) removed.push(key);
@@ -228,10 +194,19 @@ ${family === 'ip' ? guard(bridge) : ''}${facts.gatewayIp === undefined ? '' : pa
   chain prerouting {
     type nat hook prerouting priority dstnat; policy accept;
     jump dispatch
-    jump unanswered
   }
   chain output {
     type nat hook output priority -100; policy accept;
+    jump dispatch
+  }
+  # Who came while the rules changed may have found nothing: see above.
+  chain prerouting/again {
+    type nat hook prerouting priority dstnat + 1; policy accept;
+    jump dispatch
+    jump unanswered
+  }
+  chain output/again {
+    type nat hook output priority -99; policy accept;
     jump dispatch
     jump unanswered
   }

@@ -79,33 +79,27 @@ function choose(port: PortContext, chain: string, destinations: readonly Destina
   const { fragment, service } = port;
   if (destinations.length === 0) fragment.chains.set(chain, ['drop']);
   else if (service.spec?.sessionAffinity === 'ClientIP') fragment.chains.set(chain, stick(port, chain, destinations));
-  else fragment.chains.set(chain, shared(port, chain, byWeight(destinations, port.facts.weights)));
+  else fragment.chains.set(chain, [shared(port, chain, byWeight(destinations, port.facts.weights))]);
   return chain;
 }
 
 /** `inc`: in turn, by a counter; `random`: by chance. */
 const turnOf = (service: Service): 'inc' | 'random' => (algorithmOf(service) === 'random' ? 'random' : 'inc');
 
-/**
- * Flows of UDP are looked for in the rules when endpoints go (stale-flows.ts), so theirs name them.
- *
- * A map of the rule's own goes with the rule, and a packet that came a moment before, by the rules of before, finds it empty (linux: nft_do_chain keeps the
- * generation that it began with, nft_lookup asks for the newest). So a last rule leads on whom no number led anywhere. What shared maps do about it: ruleset.ts.
- */
-function shared({ fragment, service, protocol, facts }: PortContext, chain: string, destinations: readonly Destination[]): string[] {
+/** Only endpoints of TCP stand in the shared maps (blocks.ts). */
+function shared({ fragment, service, protocol, facts }: PortContext, chain: string, destinations: readonly Destination[]): string {
   const [first] = destinations;
   const { family = 'ip' } = facts;
   const by = turnOf(service);
   const to = `meta l4proto ${protocol} dnat ${family} to`;
-  const toFirst = first === undefined ? [] : [`${to} ${withPort(first.address, first.port)}`];
-  if (destinations.length === 1) return toFirst;
+  if (first !== undefined && destinations.length === 1) return `${to} ${withPort(first.address, first.port)}`;
   if (protocol === 'tcp' && facts.place !== undefined) {
     const { map, base } = facts.place(chain, destinations.length);
     destinations.forEach((each, index) => add(fragment, map as Collection, String(base + index), `${each.address} . ${each.port}`));
-    return [`${to} numgen ${by} mod ${destinations.length} offset ${base} map @${map}`];
+    return `${to} numgen ${by} mod ${destinations.length} offset ${base} map @${map}`;
   }
   const map = destinations.map((each, index) => `${index} : ${each.address} . ${each.port}`).join(', ');
-  return [`${to} numgen ${by} mod ${destinations.length} map { ${map} }`, ...toFirst];
+  return `${to} numgen ${by} mod ${destinations.length} map { ${map} }`;
 }
 
 /**
@@ -126,7 +120,7 @@ function stick(port: PortContext, chain: string, destinations: readonly Destinat
     remembered.push(`${family} saddr @${set} goto ${own}`);
     chainOf.set(each, own);
   });
-  // Who is not remembered yet is shared as the Service has it; the last rule is as in {@link shared}.
+  // Who is not remembered yet is shared as the Service has it.
   const turns = byWeight(destinations, port.facts.weights).map((each, index) => `${index} : goto ${chainOf.get(each)}`);
-  return [...remembered, `numgen ${turnOf(port.service)} mod ${turns.length} vmap { ${turns.join(', ')} }`, ...[...chainOf.values()].slice(0, 1).map((first) => `goto ${first}`)];
+  return [...remembered, `numgen ${turnOf(port.service)} mod ${turns.length} vmap { ${turns.join(', ')} }`];
 }

@@ -57,20 +57,25 @@ function addPort(fragment: Fragment, service: Service, port: ServicePort, slices
   if (ways.balanced.length > 0) addBalanced(context, port, suffix, external, ways.balanced);
 }
 
-/** Load balancer addresses: behind the source ranges where there are some of their family (upstream: proxy/serviceport.go), and on 127.0.0.1 too. A range that cannot be read lets nobody in, and is none the less one, of each family. Who is let in is refused where there is no endpoint, and nobody else learns of it. */
+/**
+ * Load balancer addresses: behind the source ranges where there are some of their family (upstream: proxy/serviceport.go), and on 127.0.0.1 too. A range that cannot be read lets nobody in,
+ * and is none the less one, of each family. Who is let in is refused where there is no endpoint, and nobody else learns of it. Each range is a rule of its own: of ranges that come in a set
+ * with their rule, the kernel knows nothing for a moment after the rule is in force, and who comes then would be dropped.
+ */
 function addBalanced({ fragment, service, protocol, facts }: PortContext, port: ServicePort, suffix: string, chain: string | undefined, addresses: readonly string[]): void {
   const { family = 'ip' } = facts;
   const ranges = sourceRangesOf(service).filter((each) => !isCidr(each) || isOfFamily(each.split('/')[0], family));
   let target = chain;
   if (ranges.length > 0) {
     target = `lb/${suffix}`;
-    fragment.chains.set(target, [`${family} saddr { ${withoutInner([...ranges.filter(isCidr), ...(family === 'ip' ? ['127.0.0.0/8', `${facts.gatewayIp}/32`] : [`${facts.gatewayIp}/128`])]).join(', ')} } ${chain === undefined ? 'reject' : `goto ${chain}`}`, 'drop']);
+    const verdict = chain === undefined ? 'reject' : `goto ${chain}`;
+    fragment.chains.set(target, [...withoutInner([...ranges.filter(isCidr), ...(family === 'ip' ? ['127.0.0.0/8', `${facts.gatewayIp}/32`] : [`${facts.gatewayIp}/128`])]).map((range) => `${family} saddr ${range} ${verdict}`), 'drop']);
   }
   for (const address of addresses) lead(fragment, address, protocol, port.port, target);
   if (chain !== undefined && family === 'ip' && protocol !== 'sctp') fragment.loopback = [...fragment.loopback, { protocol, port: port.port, element: `${LOOPBACK} . ${protocol} . ${port.port}`, verdict: `goto ${target}` }];
 }
 
-/** Ranges of one set may not overlap, so those that lie in another are left out. */
+/** Those that lie in another one say nothing more. */
 function withoutInner(ranges: readonly string[]): string[] {
   return [...new Set(ranges)].filter((each, _, all) => !all.some((other) => isStrictSubset(each, other)));
 }

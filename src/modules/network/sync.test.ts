@@ -131,23 +131,3 @@ inFolder('a Service that asks for HAProxy where there is none is shared by the k
   stop.abort();
   await sync.settled();
 });
-
-inFolder('what the last write left in the shared maps is taken out, and counts as no write', async (folder, stop) => {
-  const [nft, rules] = ['nft', 'rules'].map((name) => join(folder, name)) as [string, string];
-  await writeFile(nft, `${BARE_NFT}cat >> ${rules}\n`);
-  await chmod(nft, 0o755);
-  const [services, slices, health] = [memoryCache<Service>(), memoryCache<EndpointSlice>(), createRulesHealth()];
-  services.set(service('web', { clusterIP: '10.62.0.58' }));
-  slices.set(slice('web', ['10.61.0.2', '10.61.0.3', '10.61.0.4']));
-  const sync = await startSync({ services, slices, nft, progress: health.of('ip'), log: silentLog, signal: stop.signal, events: { event() {} }, facts: { nodeName: 'n1', ...ADDRESSES, table: 'llt0', bridge: 'llt0', seesBridged: true } });
-  const writes = (): string | undefined => /^kubeproxy_sync_proxy_rules_duration_seconds_count\{ip_family="IPv4"\} (\d+)$/m.exec(health.metrics())?.[1];
-  slices.set(slice('web', ['10.61.0.2', '10.61.0.3']));
-  await sync.idle();
-  const before = writes();
-  assert.ok(Number(before) >= 2, before);
-  await eventually(async () => /^delete element ip llt0 endpoints\/\d+ \{ 2 \}$/m.test(await readFile(rules, 'utf8')), { what: 'the third number is taken out' });
-  await sync.idle();
-  assert.equal(writes(), before);
-  stop.abort();
-  await sync.settled();
-});

@@ -55,8 +55,6 @@ const CONFINED = ' confined';
 /** Services in one transaction, so that the newest change does not wait for all of them. */
 const MOST_AT_ONCE = 2_500;
 const RETRY_FAILURE_MS = 1_000;
-/** When nothing else is written, what the last write left is taken out so soon. */
-const TIDY_MS = 200;
 
 export interface Sync {
   /** Settles when all changes seen so far are written, or nothing is written any more. */
@@ -111,7 +109,6 @@ export async function startSync(input: SyncInput): Promise<Sync> {
     });
     if (!(await taken(changes.set(CONFINED, fragments.confined())))) return false;
     fragments.written();
-    if (table.isUntidy) tidy();
     input.progress?.withoutLocal(fragments.withoutLocal());
     // No rule leads to what they carried before any more, so that it may wait.
     await input.proxies?.settle(family).catch((error: unknown) => log.warn('HAProxy still carries services that are not led there any more', { error }));
@@ -132,20 +129,6 @@ export async function startSync(input: SyncInput): Promise<Sync> {
     }
   }
 
-  let tidying: NodeJS.Timeout | undefined;
-
-  function tidy(): void {
-    tidying ??= setTimeout(() => {
-      tidying = undefined;
-      void gathering.enqueue(takeOut);
-    }, TIDY_MS).unref();
-  }
-
-  /** No change of anybody's, so nothing is judged anew and nothing counted. */
-  async function takeOut(): Promise<void> {
-    if (table.isUntidy && !table.isWhole && !signal.aborted) await taken(new Map());
-  }
-
   /** A foreign 'nft flush ruleset' takes our table too, and 'nft flush table' its rules. */
   async function check(): Promise<void> {
     if (signal.aborted || (await table.isThere()) || signal.aborted) return;
@@ -160,7 +143,6 @@ export async function startSync(input: SyncInput): Promise<Sync> {
   checking.unref();
   const stop = (): void => {
     clearInterval(checking);
-    clearTimeout(tidying);
     isolation.stop();
     unfollow();
     stopCounting?.();

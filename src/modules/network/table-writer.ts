@@ -13,8 +13,6 @@ import { udpTargetsGone, udpWaysNew, type WaysFacts } from './stale-flows.ts';
 export interface TableWriter {
   /** Whether the next write is the whole table. */
   readonly isWhole: boolean;
-  /** Whether the kernel holds what no rule uses any more; the next write takes it out. */
-  readonly isUntidy: boolean;
   /** The next write is the whole table: nobody knows what the kernel has of it. */
   startAnew(): void;
   /**
@@ -59,7 +57,6 @@ export function createTableWriter({ facts, nft, conntrack, hasUdp }: TableWriter
 
   return {
     get isWhole() { return isWhole; },
-    get isUntidy() { return ruleset.isUntidy; },
     startAnew() {
       isWhole = true;
     },

@@ -29,6 +29,19 @@ inPlayedNetwork(import.meta.filename, 'ways into services, in namespaces', (play
     assert.deepEqual(count(fromPod), Object.fromEntries(pods.map((pod) => [pod.name, 3])));
   });
 
+  // As of a packet that came while rules changed: ruleset.ts.
+  test('who is led nowhere at first is asked again before he is refused', async () => {
+    const chain = ['ip', bridgeOf(played.facts), 'dispatch'];
+    await run('nft', ['insert', 'rule', ...chain, 'numgen', 'inc', 'mod', '2', '0', 'return']);
+    for (const from of [undefined, pods[0]?.name]) {
+      const answers = [];
+      for (let i = 0; i < 6; i++) answers.push(await ask('10.62.0.20:80', from));
+      assert.deepEqual(count(answers), Object.fromEntries(pods.map((pod) => [pod.name, 2])));
+    }
+    const [, handle = ''] = /numgen inc mod 2 0 return # handle (\d+)/.exec(await run('nft', ['-a', 'list', 'chain', ...chain])) ?? [];
+    await run('nft', ['delete', 'rule', ...chain, 'handle', handle]);
+  });
+
   test('a changed endpoint is used at once', async () => {
     slices.set(slice('web', pods.slice(0, 1).map((pod) => pod.address)));
     await played.sync.idle();

@@ -26,6 +26,18 @@ test('one port leads to the first that asked', () => {
   assert.equal(hostPortScript('t', []), 'add table ip t\ndelete table ip t\n');
 });
 
+test('who is led nowhere at first is asked again', { skip: process.getuid?.() === 0 && existsSync('/usr/sbin/nft') ? false : 'needs root and nft' }, async () => {
+  const namespace = `lli${process.pid}`;
+  await inNetworkNamespaces([namespace], async () => {
+    const inside = (...command: string[]): Promise<string> => run('ip', ['netns', 'exec', namespace, ...command]);
+    await run('ip', ['-n', namespace, '-batch', '-'], { input: 'link set lo up\naddr add 10.0.0.1/32 dev lo\naddr add 192.0.2.1/32 dev lo\n' });
+    await run('ip', ['netns', 'exec', namespace, 'nft', '-f', '-'], { input: hostPortScript('t', [{ ips: ['10.0.0.1'], mappings: [{ protocol: 'tcp', hostPort: 80, hostIp: '', containerPort: 8080 }] }]) });
+    await inside('nft', 'insert', 'rule', 'ip', 't', 'ports', 'numgen', 'inc', 'mod', '2', '0', 'return');
+    const script = "const net = require('node:net'); const server = net.createServer((socket) => socket.end('here')).listen(8080, () => net.connect(80, '192.0.2.1').on('data', (text) => { process.stdout.write(text); server.close(); }).on('error', (error) => { process.stdout.write(error.code); server.close(); }));";
+    for (let i = 0; i < 4; i++) assert.equal(await inside(process.execPath, '-e', script), 'here');
+  });
+});
+
 test('on a further node answers come back through it', () => {
   const held = [{ ips: ['10.0.0.1'], mappings: [{ protocol: 'tcp', hostPort: 80, hostIp: '', containerPort: 8080 } as const] }];
   assert.match(hostPortScript('t', held, { isFurther: true }), /ct status dnat fib saddr type != local meta l4proto \{ tcp, udp, sctp \} masquerade to :61000-65535\n +ct status dnat masquerade\n/);

@@ -175,6 +175,15 @@ export function hostPortScript(table: string, all: readonly Held[], { family = '
     type nat hook output priority -100; policy accept;
     jump ports
   }
+  # Who came while this table took the place of the one before may have found neither.
+  chain prerouting/again {
+    type nat hook prerouting priority dstnat + 1; policy accept;
+    jump ports
+  }
+  chain output/again {
+    type nat hook output priority -99; policy accept;
+    jump ports
+  }
   chain postrouting {
     type nat hook postrouting priority srcnat; policy accept;
     ${family} saddr . ${family} daddr @hairpin masquerade
