@@ -54,6 +54,9 @@ function machine(): string {
   return [read('ip', 'link'), read('ip', 'addr'), read('ip', 'route', 'show', 'table', 'all'), read('ip', 'rule'), read('nft', 'list', 'ruleset'), ...settings()].join('\n').replaceAll(/ (?:state|qlen|expires) \S+/g, '');
 }
 
+/** The kernel's own, which come a while after their link, and some of which are there only while the machine forwards IPv6. */
+const isOfLink = (address: string): boolean => /^(?:fe80|ff00):/.test(address);
+
 /** All that is of an instance on the machine, by its name and its folder; a further node's name begins with that of the first. */
 function tracesOf({ name, state }: Instance): { links: string[]; addresses: string[]; routes: string[]; rules: string[]; groups: string[]; files: string[]; mounts: string[]; processes: string[] } {
   const [folder, own] = [dirname(state), new RegExp(`(?:^|/)${name}(?:n\\d+)?(?:$|/)`)];
@@ -70,9 +73,8 @@ function tracesOf({ name, state }: Instance): { links: string[]; addresses: stri
   });
   return {
     links: ownLinks,
-    addresses: json<{ ifname: string; addr_info: { local: string }[] }[]>('ip', '-j', 'addr').filter(({ ifname }) => ownLinks.includes(ifname)).flatMap(({ ifname, addr_info }) => addr_info.map(({ local }) => `${ifname} ${local}`)),
-    // The kernel's own for any router of a link are there while the machine forwards IPv6, which not every instance asks for.
-    routes: routes().filter(({ dst, dev }) => dev !== undefined && ownLinks.includes(dev) && dst !== 'fe80::').map(({ dst, dev }) => `${dst} ${dev}`),
+    addresses: json<{ ifname: string; addr_info: { local: string }[] }[]>('ip', '-j', 'addr').filter(({ ifname }) => ownLinks.includes(ifname)).flatMap(({ ifname, addr_info }) => addr_info.filter(({ local }) => !isOfLink(local)).map(({ local }) => `${ifname} ${local}`)),
+    routes: routes().filter(({ dst, dev }) => dev !== undefined && ownLinks.includes(dev) && !isOfLink(dst)).map(({ dst, dev }) => `${dst} ${dev}`),
     rules: tables().filter((table) => table.startsWith(`${name}0`)),
     groups: ['/sys/fs/cgroup', ...readdirSync('/sys/fs/cgroup', { withFileTypes: true }).filter((each) => each.isDirectory()).map((each) => join('/sys/fs/cgroup', each.name))].flatMap(groupsIn),
     files: ['/etc', '/etc/cni/net.d', '/run', '/run/netns', '/var/lib', '/var/lib/cni', '/var/log', '/var/log/pods', '/var/log/containers', '/dev/shm'].flatMap(filesIn),
@@ -158,16 +160,20 @@ describe('host hygiene', { timeout: 240_000 * PATIENCE }, () => {
     const { files, ...made } = tracesOf(dead);
     for (const [what, found] of Object.entries(made)) assert.ok(found.length > 0, `${what} of it are found`);
     assert.deepEqual(files, [], 'its files are in its folders');
-    const { mounts, ...before } = tracesOf(other);
+    const before = tracesOf(other);
     const rules = (): string => before.rules.map((table) => execFileSync('nft', ['-s', 'list', 'table', ...familyOf(table), table], { encoding: 'utf8' })).join('\n');
     const rulesBefore = rules();
+    const lasting = new Set(tracesOf(other).processes);
     await killWhole(dead);
     const { code, stderr } = await dead.llmos('down', '--purge');
     assert.deepEqual([code, stderr], [0, '']);
     assert.deepEqual(Object.values(tracesOf(dead)).flat(), []);
     assert.ok(!existsSync(dead.state) && !existsSync(dead.run));
-    const { mounts: mountsNow, ...now } = tracesOf(other);
-    assert.deepEqual([now, mountsNow.length, rules()], [before, mounts.length, rulesBefore]);
+    const now = new Set(Object.values(tracesOf(other)).flat());
+    const { processes, mounts, ...rest } = before;
+    // Where a mount stands in the machine's list, and by what number, changes with those of others.
+    assert.deepEqual([...Object.values(rest).flat(), ...processes.filter((pid) => lasting.has(pid))].filter((each) => !now.has(each)), []);
+    assert.deepEqual([tracesOf(other).mounts.length, rules()], [mounts.length, rulesBefore]);
     assert.equal(readFileSync('/proc/sys/net/ipv4/ip_forward', 'utf8').trim(), '1', 'the other one needs it');
     assert.match(await ok(other.kubectl('get', '--raw', '/api/v1/namespaces/default/pods/web/proxy/')), /^web/);
   });
