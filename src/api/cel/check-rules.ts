@@ -5,9 +5,10 @@
 import { forbidden, invalid, notSupported, required, type FieldError } from '../field-error.ts';
 import type { ValidationRule } from '../generated/apiextensions-v1.ts';
 import { resolveSchema, type Schema } from '../schema/schema.ts';
-import { cardinalityOf, costMessage, DEFINITION_LIMIT, elementsOf, estimateCost, EXPRESSION_LIMIT } from './cost.ts';
+import { costMessage, DEFINITION_LIMIT, elementsOf, estimateCost, EXPRESSION_LIMIT } from './cost/limits.ts';
+import type { Expression } from './cost/expression.ts';
+import { cardinalityOf } from './cost/schema-sizes.ts';
 import { checkExpression, showIssues, type Scope } from './checker/check.ts';
-import { TOO_DEEP } from './checker/syntax.ts';
 import { optionalOf, same, BOOL, STRING, type Type } from './checker/type.ts';
 import { Declarations } from './declarations.ts';
 import { createEnvironment, type Environment } from './environment.ts';
@@ -43,18 +44,12 @@ function totalErrors(total: Total, path: string): FieldError[] {
   return [...most.map((rule) => forbidden(rule.path, 'contributed to estimated rule cost total exceeding cost limit for entire OpenAPIv3 schema')), forbidden(path, message)];
 }
 
-function costErrors(environment: Environment, text: string, what: { name: string; at: string; schema: Schema; times: number; total: Total }): FieldError[] {
-  let cost: number;
-  try {
-    cost = estimateCost(environment, text, what.schema) * what.times;
-  } catch (error) {
-    if (error instanceof RangeError) return [invalid(what.at, text, `compilation failed: ${TOO_DEEP}`)];
-    throw error;
-  }
-  what.total.cost += cost;
-  what.total.rules.push({ path: what.at, cost });
-  const message = costMessage(what.name, cost, EXPRESSION_LIMIT);
-  return message === undefined ? [] : [forbidden(what.at, message)];
+function costErrors(expanded: Expression, place: { name: string; at: string; schema: Schema; root: boolean; times: number; total: Total }): FieldError[] {
+  const cost = estimateCost(expanded, place.schema, place.root) * place.times;
+  place.total.cost += cost;
+  place.total.rules.push({ path: place.at, cost });
+  const message = costMessage(place.name, cost, EXPRESSION_LIMIT);
+  return message === undefined ? [] : [forbidden(place.at, message)];
 }
 
 function walk(schema: Schema, path: string, place: Place, errors: FieldError[]): void {
@@ -130,28 +125,28 @@ function expressionErrors(scope: Scope, rule: ValidationRule, place: Place & { s
   if ((rule.rule ?? '').trim() === '') return [];
   const errors: FieldError[] = [];
   const untyped = createEnvironment({ self: 'dyn', oldSelf: 'dyn' });
-  const wrong = compileError(untyped, scope, rule.rule, BOOL, 'cel expression must evaluate to a bool');
-  if (wrong !== undefined) return [invalid(`${at}.rule`, rule, wrong)];
+  const compiled = compile(untyped, scope, rule.rule, BOOL, 'cel expression must evaluate to a bool');
+  if (typeof compiled === 'string') return [invalid(`${at}.rule`, rule, compiled)];
   const { messageExpression = '' } = rule;
-  const wrongMessage = messageExpression.trim() === '' ? undefined : compileError(untyped, scope, messageExpression, STRING, 'messageExpression must evaluate to a string');
-  if (wrongMessage !== undefined) errors.push(invalid(`${at}.messageExpression`, rule, wrongMessage.replace(/^compilation failed/, 'messageExpression compilation failed')));
-  const { schema, total } = place;
-  const times = place.times ?? cardinalityOf(schema);
-  errors.push(...costErrors(untyped, rule.rule, { name: 'estimated rule cost', at: `${at}.rule`, schema, times, total }));
-  if (messageExpression.trim() !== '' && wrongMessage === undefined) errors.push(...costErrors(untyped, messageExpression, { name: 'estimated messageExpression cost', at: `${at}.messageExpression`, schema, times: 1, total }));
+  const { schema, root, total } = place;
+  errors.push(...costErrors(compiled, { name: 'estimated rule cost', at: `${at}.rule`, schema, root, times: place.times ?? cardinalityOf(schema, root), total }));
+  const message = messageExpression.trim() === '' ? undefined : compile(untyped, scope, messageExpression, STRING, 'messageExpression must evaluate to a string');
+  if (typeof message === 'string') errors.push(invalid(`${at}.messageExpression`, rule, message.replace(/^compilation failed/, 'messageExpression compilation failed')));
+  else if (message !== undefined) errors.push(...costErrors(message, { name: 'estimated messageExpression cost', at: `${at}.messageExpression`, schema, root, times: 1, total }));
   const usesOld = compileExpression(untyped, rule.rule).uses('oldSelf');
   if (usesOld && place.uncorrelatable !== undefined) errors.push(invalid(`${at}.rule`, rule.rule, `oldSelf cannot be used on the uncorrelatable portion of the schema within ${place.uncorrelatable}`));
   if (rule.optionalOldSelf !== undefined && !usesOld) errors.push(invalid(`${at}.optionalOldSelf`, rule.optionalOldSelf, 'may not be set if oldSelf is not used in rule'));
   return errors;
 }
 
-function compileError(untyped: Environment, scope: Scope, text: string, result: Type, wrong: string): string | undefined {
+/** The expression, or what is wrong with it. */
+function compile(untyped: Environment, scope: Scope, text: string, result: Type, wrong: string): Expression | string {
   const failure = failureOf(untyped, text);
   // What the evaluator itself says of types is less than what the checker tells.
   if (failure !== undefined && isSyntaxError(failure)) return failure;
-  const { type, issues } = checkExpression(untyped, scope, text);
-  if (issues.length > 0) return `compilation failed: ${showIssues(issues, text)}`;
-  return failure ?? (same(type, result) ? undefined : wrong);
+  const { type, issues, expanded } = checkExpression(untyped, scope, text);
+  if (expanded === undefined) return `compilation failed: ${showIssues(issues, text)}`;
+  return failure ?? (same(type, result) ? expanded : wrong);
 }
 
 function isSyntaxError(text: string): boolean {

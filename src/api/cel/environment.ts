@@ -10,6 +10,7 @@ import { registerSemver } from './library/semver.ts';
 import { registerStrings } from './library/strings.ts';
 import { registerTimes } from './library/times.ts';
 import { registerUrl } from './library/url.ts';
+import { MAX_CODE_POINTS, MAX_DEPTH } from './parse.ts';
 
 export type Environment = CelEnvironment;
 
@@ -26,7 +27,8 @@ export function createEnvironment(variables: Readonly<Record<string, string>>, e
 function createBase(): CelEnvironment {
   const environment = new CelEnvironment({
     enableOptionalTypes: true, homogeneousAggregateLiterals: false, unlistedVariablesAreDyn: false,
-    limits: { maxAstNodes: 20_000, maxDepth: 100, maxListElements: 2_000, maxMapEntries: 2_000, maxCallArguments: 16 },
+    // The length of the text bounds all but the depth.
+    limits: { maxAstNodes: 10 * MAX_CODE_POINTS, maxDepth: MAX_DEPTH, maxListElements: MAX_CODE_POINTS, maxMapEntries: MAX_CODE_POINTS, maxCallArguments: MAX_CODE_POINTS },
   });
   for (const register of [registerStrings, registerCollections, registerOptionals, registerTimes, registerUrl, registerQuantity, registerNet, registerFormats, registerSemver, registerComprehensions]) register(environment);
   nameTypes(environment);

@@ -2,17 +2,15 @@
 import type { Environment } from './environment.ts';
 import type { Value } from './library/define.ts';
 import { REPLACED as REPLACED_COLLECTIONS } from './library/collections.ts';
-import { TOO_DEEP } from './checker/syntax.ts';
 import { withListKinds } from './library/kinds-of-lists.ts';
 import { REPLACED as REPLACED_STRINGS } from './library/strings.ts';
 import { REPLACED as REPLACED_TIMES, REPLACED_CALLS } from './library/times.ts';
-import { withOptionalElements } from './optional-elements.ts';
+import { MAX_CODE_POINTS, MAX_DEPTH, parse, TOO_DEEP } from './parse.ts';
 
 /** Units of cost; about what upstream counts for the same work (apiserver apis/cel config). */
 export const PER_CALL_LIMIT = 1_000_000;
 export const RUNTIME_BUDGET = 4_000_000;
 const STEP_COST = 5;
-const MAX_EXPRESSION_CHARACTERS = 20_000;
 
 export class Budget {
   remaining: number;
@@ -83,22 +81,23 @@ const WORDS = new Map([['Unsigned integer overflow', 'unsigned integer overflow'
 interface Meter { left: number }
 
 let meter: Meter = { left: 0 };
+const OF_THE_WHOLE = 'ERROR: <input>:-1:0: ';
 const EXCEEDED = 'operation cancelled: actual cost limit exceeded';
 
 /** Throws EvaluationFailure where the text is no expression, or its parts do not fit. */
 export function compileExpression(environment: Environment, text: string): Program {
-  if (text.length > MAX_EXPRESSION_CHARACTERS) throw new EvaluationFailure('other', `compilation failed: expression code point size exceeds limit: size: ${text.length}, limit: ${MAX_EXPRESSION_CHARACTERS}`);
+  const codePoints = text.length > MAX_CODE_POINTS ? [...text].length : 0;
+  if (codePoints > MAX_CODE_POINTS) throw new EvaluationFailure('other', `compilation failed: ${OF_THE_WHOLE}expression code point size exceeds limit: size: ${codePoints}, limit ${MAX_CODE_POINTS}`);
   try {
     return compile(environment, text);
   } catch (error) {
     if (error instanceof EvaluationFailure) throw error;
-    // What is nested too deep for the stack ends here too.
-    throw new EvaluationFailure('other', `compilation failed: ${error instanceof RangeError ? TOO_DEEP : compileMessage(error, text)}`);
+    throw new EvaluationFailure('other', `compilation failed: ${error instanceof RangeError ? OF_THE_WHOLE + TOO_DEEP : compileMessage(error, text)}`);
   }
 }
 
 function compile(environment: Environment, text: string): Program {
-  const parsed = environment.parse(withOptionalElements(text));
+  const { parsed } = parse(environment, text);
   const { names, operators } = prepare(parsed.ast as unknown as Node);
   const checked = parsed.check();
   if (!checked.valid) throw checked.error instanceof RangeError ? checked.error : new EvaluationFailure('other', `compilation failed: ${compileMessage(checked.error, text)}`);
@@ -223,6 +222,7 @@ export function messageOf(error: unknown): string {
 /** As cel-go shows compile errors: the position, the text, and a mark below it. */
 export function compileMessage(error: unknown, text: string): string {
   const { code, range, node } = error as CelError;
+  if (code === 'limit_exceeded') return `${OF_THE_WHOLE}expression recursion limit exceeded: ${MAX_DEPTH}`;
   const summary = messageOf(error);
   const key = /^No such key: (.*)$/.exec(summary)?.[1];
   const variable = /^Unknown variable: (.*)$/.exec(summary)?.[1];

@@ -88,7 +88,8 @@ test('of terms that are tried against many overloads, each tells of its own para
 });
 
 test('what is nested too deep is told, and nothing is thrown', () => {
-  for (const joint of ['+', '-', '*']) assert.deepEqual(found(Array(10_000).fill('1').join(joint)), ['0: expression recursion limit exceeded'], joint);
+  for (const joint of ['+', '-', '*']) assert.deepEqual(found(Array(10_000).fill('1').join(joint)), ['-1: max recursion depth exceeded'], joint);
+  assert.equal(showIssues([{ offset: -1, message: 'no' }], '1'), 'ERROR: <input>:-1:0: no');
 });
 
 test('types are written as they are read, and a mark stands below what is wrong', () => {

@@ -1,10 +1,11 @@
 /** What is wrong with the types of an expression, before any value is there (cel-go checker/checker.go). */
 import type { Environment } from '../environment.ts';
-import { withOptionalElements } from '../optional-elements.ts';
+import { expand, type Expression } from '../cost/expression.ts';
+import { parse, TOO_DEEP } from '../parse.ts';
 import { checkLiterals } from './literals.ts';
 import { hasMacro, macroType, type MacroCall } from './macros.ts';
 import { OVERLOADS, TYPE_NAMES, type Overload } from './overloads.ts';
-import { offsetOf, TOO_DEEP, type Node } from './syntax.ts';
+import { offsetOf, type Node } from './syntax.ts';
 import { BOOL, BYTES, DOUBLE, DYN, ERROR, INT, isDynOrError, isOptional, listOf, mapOf, mostGeneral, NULL, optionalOf, same, show, STRING, Substitutions, UINT, type Type } from './type.ts';
 
 /** What expressions may name. */
@@ -16,21 +17,22 @@ export interface Scope {
   objectsAreMaps?: boolean;
 }
 
+/** `offset` is below zero for what is said of the whole. */
 export interface Issue { offset: number; message: string }
 
 /** The type of the expression, and what is wrong with it, from left to right. The text must be one that can be parsed. */
-export function checkExpression(environment: Environment, scope: Scope, text: string): { type: Type; issues: Issue[] } {
-  const written = withOptionalElements(text);
+export function checkExpression(environment: Environment, scope: Scope, text: string): { type: Type; issues: Issue[]; expanded?: Expression } {
   try {
-    const { ast } = environment.parse(written) as unknown as { ast: Node };
+    const { parsed, written } = parse(environment, text);
+    const ast = parsed.ast as unknown as Node;
     const checker = new Checker(scope, written);
     const found = checker.check(ast, scope.variables);
     if (checker.issues.length === 0) checkLiterals(checker, ast, { objectsAreMaps: scope.objectsAreMaps === true });
     const issues = checker.issues.toSorted((a, b) => a.offset - b.offset);
-    return { type: checker.types.resolve(found, DYN), issues };
+    const expanded = issues.length > 0 ? {} : { expanded: expand(checker, ast, written) };
+    return { type: checker.types.resolve(found, DYN), issues, ...expanded };
   } catch (error) {
-    // Some thousand terms in a row are as many levels.
-    if (error instanceof RangeError) return { type: ERROR, issues: [{ offset: 0, message: TOO_DEEP }] };
+    if (error instanceof RangeError) return { type: ERROR, issues: [{ offset: -1, message: TOO_DEEP }] };
     throw error;
   }
 }
@@ -38,6 +40,7 @@ export function checkExpression(environment: Environment, scope: Scope, text: st
 /** As cel-go shows what is wrong: the place, the line, and a mark below it. */
 export function showIssues(issues: readonly Issue[], text: string): string {
   return issues.map(({ offset, message }) => {
+    if (offset < 0) return `ERROR: <input>:-1:0: ${message}`;
     const before = text.slice(0, offset);
     const line = before.split('\n').length;
     const column = before.length - (before.lastIndexOf('\n') + 1);
@@ -53,6 +56,7 @@ export class Checker {
   readonly #scope: Scope;
   readonly #text: string;
   readonly #found = new Map<Node, Type>();
+  readonly #chosen = new Map<Node, readonly Overload[]>();
   #fresh = 0;
 
   constructor(scope: Scope, text: string) {
@@ -80,6 +84,11 @@ export class Checker {
     return this.types.resolve(this.#found.get(node) ?? DYN, DYN);
   }
 
+  /** The overloads that the call may turn out to be. */
+  overloadsOf(node: Node): readonly Overload[] {
+    return this.#chosen.get(node) ?? [];
+  }
+
   #typeOf(node: Node, names: Names): Type {
     const args = node.args as never;
     switch (node.op) {
@@ -99,15 +108,18 @@ export class Checker {
   /** The result of the function for these types; one that takes them not is reported. */
   resolve(node: Node, name: string, given: readonly Type[], { member = false } = {}): Type {
     let result: Type | undefined;
+    const chosen: Overload[] = [];
     for (const overload of this.#overloads(name) ?? []) {
       if (overload.member !== member) continue;
       const fresh = new Map<string, Type>();
       const wanted = overload.args.map((each) => this.#instance(each, fresh));
       if (!this.types.assignableAll(given, wanted)) continue;
+      chosen.push(overload);
       const found = this.types.resolve(this.#instance(overload.result, fresh));
       if (result === undefined) result = found;
       else if (result.kind !== 'dyn' && !same(result, found)) result = DYN;
     }
+    this.#chosen.set(node, chosen);
     if (result !== undefined) return result;
     const [target, ...rest] = given.map((each) => show(this.types.resolve(each, DYN)));
     this.report(node, `found no matching overload for '${name}' applied to '${member ? `${target}.(${rest.join(', ')})` : `(${[target, ...rest].filter((each) => each !== undefined).join(', ')})`}'`);

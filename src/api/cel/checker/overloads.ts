@@ -2,6 +2,8 @@
 import { parseType, splitTypes, type Type } from './type.ts';
 
 export interface Overload {
+  /** As it is written below, without the result: `(string).contains(string)`. */
+  id: string;
   /** Called as `target.name()`; the target is the first of `args`. */
   member: boolean;
   args: readonly Type[];
@@ -114,5 +116,5 @@ function parse(line: string): { name: string; overload: Overload } {
   const rest = line.slice(target?.[0].length ?? 0, result);
   const open = rest.indexOf('(');
   const args = [...(target === null ? [] : [target[1]!]), ...splitTypes(rest.slice(open + 1))].map(parseType);
-  return { name: rest.slice(0, open), overload: { member: target !== null, args, result: parseType(line.slice(result + 3)) } };
+  return { name: rest.slice(0, open), overload: { id: line.slice(0, result + 1), member: target !== null, args, result: parseType(line.slice(result + 3)) } };
 }

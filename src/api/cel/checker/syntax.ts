@@ -7,9 +7,6 @@ export interface Node {
   end: number;
 }
 
-/** What is said of an expression that is nested too deep for the stack (cel-go parser, recursionListener). */
-export const TOO_DEEP = 'expression recursion limit exceeded';
-
 /** The offset by which messages point at the node. */
 export function offsetOf(node: Node, text: string): number {
   switch (node.op) {

@@ -1,9 +1,22 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { schemaOfCustomResource } from '../custom/custom-schema.ts';
-import type { JSONSchemaProps } from '../generated/apiextensions-v1.ts';
-import { costMessage, estimateCost } from './cost.ts';
-import { createEnvironment } from './index.ts';
+import { schemaOfCustomResource } from '../../custom/custom-schema.ts';
+import type { JSONSchemaProps } from '../../generated/apiextensions-v1.ts';
+import type { Schema } from '../../schema/schema.ts';
+import { checkExpression } from '../checker/check.ts';
+import { Declarations } from '../declarations.ts';
+import { createEnvironment } from '../environment.ts';
+import { RULES, SCHEMA } from '../testing/priced-rules.ts';
+import { costMessage, estimateCost } from './limits.ts';
+
+const environment = createEnvironment({ self: 'dyn' });
+
+function mostOf(props: JSONSchemaProps, rule: string): number {
+  const schema = schemaOfCustomResource({ schema: { openAPIV3Schema: { type: 'object', properties: { value: props } } } }).properties!['value'] as Schema;
+  const { expanded, issues } = checkExpression(environment, { variables: new Map([['self', new Declarations().typeOf(schema)]]) }, rule);
+  assert.ok(expanded !== undefined, JSON.stringify([rule, issues]));
+  return estimateCost(expanded, schema, false);
+}
 
 type Props = Record<string, unknown>;
 const text: Props = { type: 'string' };
@@ -29,10 +42,12 @@ test('expressions cost what upstream expects of them', () => {
     [{ 'x-kubernetes-int-or-string': true }, 'isQuantity(self)', 314_574],
     [list(number), 'self[1] == 0.0', 2], [list(text), 'self[1] == self[1]', 314_577], [list(list(number)), 'self[0][0] == -1.0', 3], [list({ 'x-kubernetes-int-or-string': true }), 'self[0] == 5', 3],
   ];
-  for (const [props, rule, expected] of table) {
-    const schema = schemaOfCustomResource({ schema: { openAPIV3Schema: { type: 'object', properties: { value: props as unknown as JSONSchemaProps } } } }).properties!['value'];
-    assert.equal(estimateCost(createEnvironment({ self: 'dyn' }), rule, schema as never), expected, `${rule} of ${JSON.stringify(props)}`);
-  }
+  for (const [props, rule, expected] of table) assert.equal(mostOf(props as unknown as JSONSchemaProps, rule), expected, `${rule} of ${JSON.stringify(props)}`);
+});
+
+test('each operator, macro and function costs what cel-go and Kubernetes say', () => {
+  const found = RULES.map(([rule, most]) => [rule, most > 2 ** 60 && mostOf(SCHEMA, rule) > most * (1 - 1e-12) ? most : mostOf(SCHEMA, rule)]);
+  assert.deepEqual(found, RULES.map(([rule, most]) => [rule, most]));
 });
 
 test('how far above a limit', () => {
