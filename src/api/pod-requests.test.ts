@@ -19,6 +19,8 @@ test('the effective requests of a pod', () => {
     const requests = podRequests({ metadata: {}, spec: { containers: [], ...spec } });
     assert.deepEqual([requests.cpuMillis, requests.memoryBytes], [cpuMillis, memoryBytes], name);
   }
+  const huge = podRequests({ metadata: {}, spec: { containers: [{ name: 'c', resources: { requests: { 'hugepages-2Mi': '2Mi', 'example.com/gpu': '1' } } }], resources: { requests: { 'hugepages-2Mi': '8Mi' } } } });
+  assert.deepEqual(huge.others, { 'hugepages-2Mi': 8 * 2 ** 20, 'example.com/gpu': 1 }, 'huge pages of the pod as a whole');
 });
 
 test('amounts beyond all machines are added and taken away again', () => {

@@ -51,6 +51,7 @@ export function podRequests(pod: Pod, unset?: { cpuMillis: number; memoryBytes: 
   const level = spec.resources?.requests;
   if (level?.['cpu'] !== undefined) running.cpuMillis = millisOf(level['cpu']);
   if (level?.['memory'] !== undefined) running.memoryBytes = valueOf(level['memory']);
+  for (const name in level) if (name.startsWith('hugepages-')) (running.others ??= {})[name] = valueOf(level[name]!);
   if (spec.overhead !== undefined) addResources(running, resourceAmounts(spec.overhead));
   return running;
 }

@@ -45,11 +45,16 @@ test('what cannot be done is refused', () => {
     [{ pluginConfig: [{ name: 'NodeResourcesFit', args: { scoringStrategy: { type: 'Fullest' } } }] }, /scoringStrategy\.type must be one of LeastAllocated, MostAllocated, RequestedToCapacityRatio, not "Fullest"/],
     ...[[], [{ utilization: 50, score: 5 }, { utilization: 20, score: 1 }], [{ utilization: 0, score: 11 }]].map((shape) => [{ pluginConfig: [{ name: 'NodeResourcesFit', args: { scoringStrategy: { type: 'RequestedToCapacityRatio', requestedToCapacityRatio: { shape } } } }] }, /shape must be a list/] as const),
     [{ pluginConfig: [{ name: 'DefaultPreemption', args: { minCandidateNodesPercentage: 101 } }] }, /minCandidateNodesPercentage of DefaultPreemption must be a number from 0 to 100, not 101/],
+    ...['0s', 'soon', 0.5].map((bindingTimeout) => [{ pluginConfig: [{ name: 'DynamicResources', args: { bindingTimeout } }] }, /bindingTimeoutSeconds of DynamicResources must be a number from 1 to 86400/] as const),
     [{ pluginConfig: [{ name: 'VolumeBinding', args: { bindTimeout: 3 } }] }, /VolumeBinding has no bindTimeout/],
     [{ plugins: { scores: {} } }, /plugins has no scores/],
     [{ plugins: { score: { enabled: ['ImageLocality'] } } }, /enabled must be a list of maps/],
     [{ plugins: { score: { enabled: [{ name: 'Coscheduling', weight: 3 }] } } }, /there is no scheduler plugin 'Coscheduling'/],
   ] as [object, RegExp][]) assert.throws(() => createProfile(profileOptions(profile as ProfileOptions)), message);
+});
+
+test('how long devices may take to come', () => {
+  assert.deepEqual(profileOptions({ pluginConfig: [{ name: 'DynamicResources', args: { bindingTimeout: '1m30s', filterTimeout: '10s' } }] }).devices, { bindingTimeoutSeconds: 90 });
 });
 
 test('what holds for all profiles', () => {

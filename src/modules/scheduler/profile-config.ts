@@ -1,5 +1,6 @@
 /** Profiles as kube-scheduler's own configuration writes them (kubescheduler.config.k8s.io/v1 KubeSchedulerProfile): what of them is known becomes options, the rest is refused. */
 import { ApiError } from '../../api/errors.ts';
+import { parseDuration } from '../../api/times.ts';
 import type { Plugin } from './framework/plugin.ts';
 import type { ScoringStrategy } from './plugins/node-resources.ts';
 import type { ProfileOptions } from './profile.ts';
@@ -52,9 +53,14 @@ function argsOf(name: string, args: Fields): ProfileOptions {
     case 'DefaultPreemption':
       known(args, name, ['minCandidateNodesPercentage', 'minCandidateNodesAbsolute']);
       return { preemption: numbersOf(args, name, { minCandidateNodesPercentage: [0, 100], minCandidateNodesAbsolute: [0, 1_000_000] }) };
-    // How long devices may be looked for is settled here.
-    case 'DynamicResources': return {};
-    default: throw new ApiError('BadRequest', `pluginConfig: there are no args of ${name}; known are those of NodeResourcesFit, NodeResourcesBalancedAllocation, PodTopologySpread, InterPodAffinity, NodeAffinity, VolumeBinding, DefaultPreemption`);
+    case 'DynamicResources': {
+      // How long devices may be looked for is settled here.
+      known(args, name, ['filterTimeout', 'bindingTimeout']);
+      const { bindingTimeout } = args;
+      if (bindingTimeout === undefined) return {};
+      return { devices: numbersOf({ bindingTimeoutSeconds: typeof bindingTimeout === 'string' ? parseDuration(bindingTimeout) / 1e9 : bindingTimeout }, name, { bindingTimeoutSeconds: [1, 86_400] }) };
+    }
+    default: throw new ApiError('BadRequest', `pluginConfig: there are no args of ${name}; known are those of NodeResourcesFit, NodeResourcesBalancedAllocation, PodTopologySpread, InterPodAffinity, NodeAffinity, VolumeBinding, DynamicResources, DefaultPreemption`);
   }
 }
 

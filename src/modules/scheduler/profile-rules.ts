@@ -27,6 +27,7 @@ const RULES: Readonly<Record<keyof ProfileOptions, Rule>> = {
   addedAffinity: (value, path) => maps(value, path, affinityErrors),
   preemption: (value, path) => maps(value, path, (fields) => (fields['minCandidateNodesPercentage'] === 0 && fields['minCandidateNodesAbsolute'] === 0 ? [invalid(`${path}.minCandidateNodesPercentage`, 0, 'cannot be zero at the same time as minCandidateNodesAbsolute')] : [])),
   volumeBinding: (value, path) => maps(value, path),
+  devices: (value, path) => maps(value, path),
   weights: (value, path) => maps(value, path, (fields) => Object.entries(fields).flatMap(([name, weight]) => whole(0, 2 ** 31 - 1)(weight, `${path}[${name}]`))),
   percentageOfNodesToScore: whole(0, 100),
 };

@@ -4,7 +4,7 @@ import type { NodeAffinity } from '../../api/generated/core-v1.ts';
 import type { Plugin, Profile } from './framework/plugin.ts';
 import { defaultPreemption, type BudgetsOf, type PreemptionOptions } from './plugins/default-preemption.ts';
 import { interPodAffinity, type InterPodAffinityOptions } from './plugins/inter-pod-affinity.ts';
-import { dynamicResources, type DevicesView } from './plugins/dynamic-resources.ts';
+import { dynamicResources, type DevicesOptions, type DevicesView } from './plugins/dynamic-resources.ts';
 import { balancedAllocation, nodeResourcesFit, type IgnoredResources, type ScoredResource, type ScoringStrategy } from './plugins/node-resources.ts';
 import { podTopologySpread, type DefaultConstraint } from './plugins/pod-topology-spread.ts';
 import { nodeVolumeLimits } from './plugins/volume-limits.ts';
@@ -30,6 +30,7 @@ export interface ProfileOptions {
   addedAffinity?: NodeAffinity;
   preemption?: PreemptionOptions;
   volumeBinding?: VolumeBindingOptions;
+  devices?: DevicesOptions;
   weights?: Readonly<Record<string, number>>;
   percentageOfNodesToScore?: number;
 }
@@ -48,7 +49,7 @@ export interface ProfileViews {
 export function createProfile(options: ProfileOptions = {}, { storage, devices, budgetsOf }: ProfileViews = {}): Profile {
   const all: readonly Plugin[] = [
     prioritySort, schedulingGates, nodeUnschedulable, nodeName, taintToleration, nodeAffinity(options.addedAffinity), nodePorts, nodeResourcesFit(options.scoring, options.ignored),
-    ...(storage === undefined ? [] : [volumeRestrictions(storage), nodeVolumeLimits(storage), volumeBinding(storage, options.volumeBinding), volumeZone(storage)]), ...(devices === undefined ? [] : [dynamicResources(devices)]),
+    ...(storage === undefined ? [] : [volumeRestrictions(storage), nodeVolumeLimits(storage), volumeBinding(storage, options.volumeBinding), volumeZone(storage)]), ...(devices === undefined ? [] : [dynamicResources(devices, options.devices)]),
     podTopologySpread(options.defaultConstraints), interPodAffinity(options.podAffinity), defaultPreemption(budgetsOf, options.preemption), balancedAllocation(options.balanced), imageLocality,
   ];
   for (const name of [...(options.disabled ?? []), ...Object.keys(options.without ?? {}), ...Object.keys(options.weights ?? {})]) {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { AllocationResult, Device, DeviceClass, DeviceRequest, ResourceClaim, ResourceClaimSpec, ResourceSlice, ResourceSliceSpec } from '../../../api/generated/resource-v1.ts';
-import { allocate, AllocationFailure } from './allocate.ts';
+import { allocate, AllocationFailure, scoreOf } from './allocate.ts';
 import { poolsOf } from './pools.ts';
 import { takenBy } from './room.ts';
 
@@ -90,6 +90,27 @@ describe('devices for claims', () => {
     const parts = slice([uses('whole', '40Gi'), uses('half0', '20Gi'), uses('half1', '20Gi')], { pool: { name: 'n', generation: 1, resourceSliceCount: 2 } });
     assert.deepEqual(given([counters, parts], [claim({ requests: [asking(2)] })]), ['half0', 'half1']);
     assert.deepEqual(given([counters, parts], [claim({ requests: [asking(1)] })]), ['whole']);
+  });
+
+  it('that have to be brought come after those that are there, with what is to be waited for, and bind to the node', () => {
+    const far: Device = { name: 'far', bindsToNode: true, bindingConditions: ['Attached'], bindingFailureConditions: ['Broken'] };
+    const { nodeName: _none, ...spec } = slice([far, { name: 'near' }]).spec;
+    const everywhere: ResourceSlice = { metadata: { name: 's' }, spec: { ...spec, allNodes: true } };
+    assert.deepEqual(given([everywhere], [claim({ requests: [asking(1)] })]), ['near']);
+    const found = allocate({ node: { name: 'n', labels: {} }, claims: [claim({ requests: [asking(2)] })], pools: poolsOf([everywhere]), taken: new Map(), classOf: () => GPU })!.get('c')!;
+    assert.deepEqual(found.devices!.results!.map(({ device, bindingConditions, bindingFailureConditions }) => [device, bindingConditions, bindingFailureConditions]), [['near', undefined, undefined], ['far', ['Attached'], ['Broken']]]);
+    assert.deepEqual(found.nodeSelector, { nodeSelectorTerms: [{ matchFields: [{ key: 'metadata.name', operator: 'In', values: ['n'] }] }] });
+    const near = allocate({ node: { name: 'n', labels: {} }, claims: [claim({ requests: [asking(1)] })], pools: poolsOf([everywhere]), taken: new Map(), classOf: () => GPU })!.get('c')!;
+    assert.equal(near.nodeSelector, undefined);
+  });
+
+  it('make a node the better, the sooner the alternative comes that it has', () => {
+    const either: DeviceRequest = { name: 'r', firstAvailable: [{ name: 'best', deviceClassName: 'gpu', ...wanting('device.attributes["d"].model == "a"') }, { name: 'other', deviceClassName: 'gpu' }] };
+    const of = (devices: Device[]): number => {
+      const claims = [claim({ requests: [either] })];
+      return scoreOf(claims, allocate({ node: { name: 'n', labels: {} }, claims, pools: poolsOf([slice(devices)]), taken: new Map(), classOf: () => GPU })!);
+    };
+    assert.deepEqual([of(four), of(four.slice(2)), scoreOf([claim({ requests: [asking(1)] })], new Map())], [8, 7, 0]);
   });
 
   it('are refused in words where the claim is at fault', () => {

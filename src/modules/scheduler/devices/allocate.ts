@@ -70,7 +70,9 @@ class Search {
     this.#input = input;
     this.#room = roomOf(input.taken);
     this.#requests = input.claims.flatMap((claim) => (claim.spec.devices?.requests ?? []).map((request) => alternativesOf(claim, request, input.classOf)));
-    this.#reachable = input.pools.flatMap(({ devices }) => devices.filter((each) => each.reaches(input.node)));
+    // What is there already before what has to be brought first. Source: upstream, GatherPools.
+    const reachable = input.pools.flatMap(({ devices }) => devices.filter((each) => each.reaches(input.node)));
+    this.#reachable = [...reachable.filter(({ device }) => !hasToBeBound(device)), ...reachable.filter(({ device }) => hasToBeBound(device))];
   }
 
   run(): boolean {
@@ -132,6 +134,22 @@ class Search {
   }
 }
 
+/** The most alternatives that a request may have (FirstAvailableDeviceRequestMaxSize). */
+const MOST_ALTERNATIVES = 8;
+
+/** The more, the sooner an alternative comes that was found. Source: upstream, computeScore. */
+export function scoreOf(claims: readonly ResourceClaim[], allocations: Allocations): number {
+  return claims.reduce((sum, { metadata, spec }) => {
+    const found = new Set(allocations.get(metadata.uid ?? '')?.devices?.results?.map(({ request }) => request));
+    const scores = (spec.devices?.requests ?? []).flatMap(({ name, firstAvailable = [] }) => firstAvailable.map((each, index) => (found.has(`${name}/${each.name}`) ? MOST_ALTERNATIVES - index : 0)));
+    return sum + scores.reduce((total, each) => total + each, 0);
+  }, 0);
+}
+
+function hasToBeBound({ bindingConditions = [] }: Device): boolean {
+  return bindingConditions.length > 0;
+}
+
 function alternativesOf(claim: ResourceClaim, { name, exactly, firstAvailable = [] }: DeviceRequest, classOf: AllocationInput['classOf']): Asked[] {
   const asked = (each: ExactDeviceRequest | DeviceSubRequest, called: string): Asked => {
     const itsClass = classOf(each.deviceClassName);
@@ -148,6 +166,7 @@ function resultOf({ spec }: ResourceClaim, choices: readonly Choice[], node: Sel
   const results = choices.map(({ asked, pooled, request, consumed }): DeviceRequestAllocationResult => ({
     request, driver: pooled.pool.driver, pool: pooled.pool.name, device: pooled.device.name,
     ...(asked.adminAccess ? { adminAccess: true } : {}), ...(asked.tolerations.length > 0 ? { tolerations: [...asked.tolerations] } : {}),
+    ...(hasToBeBound(pooled.device) ? { bindingConditions: [...pooled.device.bindingConditions!] } : {}), ...((pooled.device.bindingFailureConditions?.length ?? 0) > 0 ? { bindingFailureConditions: [...pooled.device.bindingFailureConditions!] } : {}),
     ...(consumed === undefined ? {} : { consumedCapacity: consumed, shareID: randomUUID() }),
   }));
   const requests = new Map(choices.map(({ request, asked }) => [request, asked]));
@@ -161,7 +180,7 @@ function resultOf({ spec }: ResourceClaim, choices: readonly Choice[], node: Sel
 
 /** Where the devices can be reached: at the node, at those that all selectors name, or everywhere. */
 function nodeSelectorOf(choices: readonly Choice[], node: SelectableNode): AllocationResult['nodeSelector'] {
-  if (choices.some(({ pooled }) => pooled.nodeName !== undefined)) return { nodeSelectorTerms: [{ matchFields: [{ key: 'metadata.name', operator: 'In', values: [node.name] }] }] };
+  if (choices.some(({ pooled }) => pooled.nodeName !== undefined || pooled.device.bindsToNode === true)) return { nodeSelectorTerms: [{ matchFields: [{ key: 'metadata.name', operator: 'In', values: [node.name] }] }] };
   const terms = choices.flatMap(({ pooled }) => pooled.nodeSelector?.nodeSelectorTerms.slice(0, 1) ?? []);
   if (terms.length === 0) return undefined;
   const once = (all: readonly NodeSelectorRequirement[]): NodeSelectorRequirement[] => [...new Map(all.map((each) => [JSON.stringify(each), each])).values()];

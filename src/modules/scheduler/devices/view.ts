@@ -10,6 +10,7 @@ import { ResourceClaim } from '../../../api/resource/resource-claim.ts';
 import { ResourceSlice } from '../../../api/resource/resource-slice.ts';
 import { keyOf, type ModuleContext } from '../../../sdk/index.ts';
 import type { DevicesView } from '../plugins/dynamic-resources.ts';
+import { hasBindingConditions, untilBindable } from './binding.ts';
 import { poolsOf, type Pool } from './pools.ts';
 
 export interface Devices extends DevicesView {
@@ -17,11 +18,15 @@ export interface Devices extends DevicesView {
   changed: () => void;
 }
 
-export function openDevices({ caches, client, clock, kinds, log, signal }: ModuleContext): Devices {
+/** As upstream's bindingTimeout. */
+const BINDING_TIMEOUT_MS = 600_000;
+
+export function openDevices({ caches, client, clock, events, kinds, log, signal }: ModuleContext): Devices {
   let state: 'closed' | 'opening' | 'open' = 'closed';
   let pools: readonly Pool[] | undefined;
   /** As they were written here, until the cache has heard of it: what was given must not be given twice. */
   const written = new Map<string, ResourceClaimType>();
+  const looking = new Set<() => void>();
   const write = async (claim: Promise<ResourceClaimType>): Promise<ResourceClaimType> => {
     const now = await claim;
     const key = keyOf(now);
@@ -38,7 +43,10 @@ export function openDevices({ caches, client, clock, kinds, log, signal }: Modul
     await Promise.all([caches.of(ResourceClaim).ready(), caches.of(ResourceSlice).ready(), caches.of(DeviceClass).ready(), ...(hasRules() ? [caches.of(DeviceTaintRule).ready()] : [])]);
     if (signal.aborted) return;
     state = 'open';
-    const tell = (): void => devices.changed();
+    const tell = (): void => {
+      for (const look of looking) look();
+      devices.changed();
+    };
     const poolsChanged = (): void => {
       pools = undefined;
       tell();
@@ -68,8 +76,8 @@ export function openDevices({ caches, client, clock, kinds, log, signal }: Modul
     const now = await client.get(ResourceClaim, metadata.name ?? '', { namespace: metadata.namespace });
     const reservedFor = (now.status?.reservedFor ?? []).filter((each) => each.uid !== uid);
     // With nobody left the devices are free for others: the pod may find better ones.
-    const { allocation, ...others } = now.status ?? {};
-    await write(client.update(ResourceClaim, { ...now, status: { ...others, ...(reservedFor.length > 0 ? { allocation } : {}), reservedFor } }, { subresource: 'status' }));
+    const { allocation, devices: told, ...others } = now.status ?? {};
+    await write(client.update(ResourceClaim, { ...now, status: { ...others, ...(reservedFor.length > 0 ? { allocation, devices: told } : {}), reservedFor } }, { subresource: 'status' }));
   }
 
   const devices: Devices = {
@@ -85,6 +93,18 @@ export function openDevices({ caches, client, clock, kinds, log, signal }: Modul
     pools: () => (pools ??= poolsOf(caches.of(ResourceSlice).list(), hasRules() ? caches.of(DeviceTaintRule).list() : [])),
     async give(pod, claims, allocations) {
       for (const claim of claims) await give(pod, claim, allocations.get(claim.metadata.uid ?? ''));
+    },
+    async brought(pod, claims, { nodeName, signal: ending, timeoutMs = BINDING_TIMEOUT_MS }) {
+      const now = ({ metadata: { namespace = '', name = '' } }: ResourceClaimType): ResourceClaimType | undefined => devices.claim(namespace, name);
+      if (!claims.some((claim) => hasBindingConditions(now(claim) ?? claim))) return;
+      events.event(pod, 'Normal', 'BindingConditionsPending', `waiting for binding conditions for device on node ${nodeName}`);
+      await untilBindable(pod, claims, {
+        now, signal: ending, timeoutMs,
+        onChange(look) {
+          looking.add(look);
+          return () => looking.delete(look);
+        },
+      });
     },
     takeBack(pod, claims) {
       for (const claim of claims) {

@@ -4,11 +4,12 @@ import { compileTerm } from '../../../api/node-selection.ts';
 import { claimReferences, foreignClaim, isReservedFor } from '../../../api/resource/claim-uses.ts';
 import type { DeviceClass } from '../../../api/resource/device-class.ts';
 import type { ResourceClaim } from '../../../api/resource/resource-claim.ts';
-import { allocate, AllocationFailure, type Allocations } from '../devices/allocate.ts';
+import { allocate, AllocationFailure, scoreOf, type Allocations } from '../devices/allocate.ts';
 import type { Pool } from '../devices/pools.ts';
 import { takenBy } from '../devices/room.ts';
 import type { NodeInfo } from '../framework/node-info.ts';
 import { rejection, type Plugin, type PreFilterResult, type Rejection } from '../framework/plugin.ts';
+import { normalizeUp } from './normalize.ts';
 
 /** What the plugin knows of devices; without I/O but for `give` and `takeBack`. */
 export interface DevicesView {
@@ -20,6 +21,8 @@ export interface DevicesView {
   pools(): readonly Pool[];
   /** Writes what a pod's claims were given, and that it uses them; rejects when others were quicker. */
   give(pod: Pod, claims: readonly ResourceClaim[], allocations: Allocations): Promise<void>;
+  /** Waits for devices of the pod's claims that have to be brought to the node; rejects when one does not come. */
+  brought(pod: Pod, claims: readonly ResourceClaim[], options: { nodeName: string; signal: AbortSignal; timeoutMs?: number }): Promise<void>;
   /** That the pod does not use them after all. */
   takeBack(pod: Pod, claims: readonly ResourceClaim[]): void;
 }
@@ -30,7 +33,10 @@ const NONE = rejection(NAME, 'cannot allocate all claims', { unresolvable: true 
 const ELSEWHERE = rejection(NAME, 'resourceclaim not available on the node', { unresolvable: true });
 const MOST_CONSUMERS = 256;
 
-export function dynamicResources(devices: DevicesView): Plugin {
+/** How long devices may take to come to their node, in seconds; default 600. Source: DynamicResourcesArgs, bindingTimeout. */
+export interface DevicesOptions { bindingTimeoutSeconds?: number }
+
+export function dynamicResources(devices: DevicesView, { bindingTimeoutSeconds }: DevicesOptions = {}): Plugin {
   /** Given to claims that do not say so yet, by uid of the claim. */
   const assumed = new Map<string, Allocations>();
   const chosen = new Map<string, { claims: ResourceClaim[]; allocations: Allocations }>();
@@ -61,6 +67,14 @@ export function dynamicResources(devices: DevicesView): Plugin {
         return needsSearch ? refusalOf(() => search(pod, node, taken)) : undefined;
       };
     },
+    /** Nodes where the alternative that stands first was found. */
+    score({ pod }) {
+      if (!hasClaims(pod)) return undefined;
+      const claims = open(pod);
+      if (!claims.some(({ spec }) => spec.devices?.requests?.some(({ firstAvailable = [] }) => firstAvailable.length > 0))) return undefined;
+      const taken = takenNow();
+      return { score: (node) => scoreOf(claims, search(pod, node, taken) ?? new Map()), normalize: normalizeUp };
+    },
     reserve({ pod, uid }, node) {
       if (!hasClaims(pod)) return undefined;
       const allocations = search(pod, node);
@@ -69,9 +83,13 @@ export function dynamicResources(devices: DevicesView): Plugin {
       chosen.set(uid, { claims: claimsOf(pod, devices), allocations });
       return undefined;
     },
-    permit({ pod, uid }) {
+    permit({ pod, uid }, { name }, signal) {
       const choice = chosen.get(uid);
-      return choice === undefined ? undefined : devices.give(pod, choice.claims, choice.allocations).then(() => forget(uid));
+      if (choice === undefined) return undefined;
+      return devices.give(pod, choice.claims, choice.allocations).then(() => {
+        forget(uid);
+        return devices.brought(pod, choice.claims, { nodeName: name, signal, ...(bindingTimeoutSeconds !== undefined && { timeoutMs: bindingTimeoutSeconds * 1_000 }) });
+      });
     },
     unreserve({ pod, uid }) {
       if (!hasClaims(pod)) return;
