@@ -98,14 +98,14 @@ function isLatest(image: string): boolean {
 }
 
 /**
- * What admission adds to a new pod: it stays 300 s on a node that is not ready or not reachable, unless it says otherwise
- * (DefaultTolerationSeconds).
+ * What admission adds to a pod that is made or updated: it stays 300 s on a node that is not ready or not reachable, unless it says
+ * otherwise (DefaultTolerationSeconds).
  */
 export function addDefaultTolerations(pod: Pod): void {
   const spec = pod.spec;
   if (spec === undefined) return;
   for (const key of ['node.kubernetes.io/not-ready', 'node.kubernetes.io/unreachable']) {
     const tolerates = (spec.tolerations ?? []).some((each) => (each.key === key || !each.key) && (each.effect === 'NoExecute' || !each.effect));
-    if (!tolerates) (spec.tolerations ??= []).push({ key, operator: 'Exists', effect: 'NoExecute', tolerationSeconds: TOLERATED_SECONDS });
+    if (!tolerates) spec.tolerations = [...(spec.tolerations ?? []), { key, operator: 'Exists', effect: 'NoExecute', tolerationSeconds: TOLERATED_SECONDS }];
   }
 }

@@ -32,6 +32,10 @@ export const Pod: Kind<Pod> = defineKind<Pod>({
         pod.status.conditions = [{ type: 'PodScheduled', status: 'False', reason: 'SchedulingGated', message: 'Scheduling is blocked due to non-empty scheduling gates' }];
       }
     },
+    // Whoever applies a pod again names only tolerations of its own: those that were added come back, as they may not go.
+    prepareForUpdate(pod, old) {
+      if (pod.spec !== old.spec) addDefaultTolerations(pod);
+    },
     validate: podErrors,
     prepareForStatusUpdate(pod, old) {
       keepQualityOfService(pod, old);

@@ -78,7 +78,8 @@ function keep(field: PlannedField, value: unknown, target: Fields): void {
     return;
   }
   const optional = field.omitempty && !field.pointer;
-  if (optional && isEmpty(value) && field.type !== 'o' && field.type !== 'J' && field.type !== 'F') return;
+  // What stands for any JSON was said if it is there.
+  if (optional && isEmpty(value) && !'oJFR'.includes(field.type)) return;
   target[field.name] = value;
 }
 

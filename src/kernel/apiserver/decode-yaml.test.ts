@@ -10,6 +10,7 @@ const read: [string, string, unknown][] = [
   ['the first document', 'a: 1\n---\nb: 2', { a: 1 }],
   ['merged keys', 'a: &a {x: 1}\nb: {<<: *a, z: 2}', { a: { x: 1 }, b: { x: 1, z: 2 } }],
   ['a key that is special to JavaScript', '__proto__: {a: 1}', JSON.parse('{"__proto__":{"a":1}}')],
+  ['times as the texts that they are', 'a: 2003-01-01T01:01:01.000003Z\nb: 2001-01-01\nc: 2001-12-14 21:59:43.10 -5\nd: 2001-12-14t21:59:43.10-05:00\ne: 2001-01-01T00:00:00Z', { a: '2003-01-01T01:01:01.000003Z', b: '2001-01-01', c: '2001-12-14 21:59:43.10 -5', d: '2001-12-14t21:59:43.10-05:00', e: '2001-01-01T00:00:00Z' }],
   ['a large text', `a: |-\n${lines(20_000, (n) => `  line ${n}`)}`, { a: lines(20_000, (n) => `line ${n}`) }],
   ['many keys', lines(20_000, (n) => `k${n}: ${n}`), Object.fromEntries(Array.from({ length: 20_000 }, (_, n) => [`k${n}`, n]))],
 ];

@@ -309,3 +309,16 @@ test('an apply of more fields than an object can have in its managedFields is re
   assert.match(answer.json.message, /the names of the applied fields have \d+ bytes, and no more than 1572864 may be stored/);
   assert.equal((await door.call('GET', path)).status, 404);
 });
+
+test('a pod with tolerations of its own may be applied and replaced again: those that were added to it come back', async () => {
+  const pod = { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'tolerant', namespace: 'default' }, spec: { containers: [{ name: 'a', image: 'b' }], tolerations: [{ key: 'own', operator: 'Exists' }] } };
+  const path = '/api/v1/namespaces/default/pods/tolerant';
+  const first = await apply(path, pod);
+  assert.deepEqual([first.status, first.json.spec.tolerations.length], [201, 3]);
+  const again = await apply(path, pod);
+  assert.deepEqual([again.status, again.json.metadata.resourceVersion, again.json.spec.tolerations.length], [200, first.json.metadata.resourceVersion, 3]);
+  const replaced = await door.call('PUT', path, { body: { ...first.json, spec: { ...first.json.spec, tolerations: pod.spec.tolerations } } });
+  assert.deepEqual([replaced.status, replaced.json.spec.tolerations], [200, first.json.spec.tolerations]);
+  const labelled = await merge(path, { metadata: { labels: { a: 'b' } } });
+  assert.deepEqual([labelled.status, labelled.json.spec.tolerations.length], [200, 3]);
+});

@@ -1,7 +1,7 @@
 /** Reads a YAML text; as a thread it reads `workerData` and posts the result as JSON. */
 import { isMainThread, parentPort, workerData } from 'node:worker_threads';
 import '../../api/int64.ts';
-import { isMap, isScalar, LineCounter, parseAllDocuments, visit, type Document } from 'yaml';
+import { isMap, isScalar, LineCounter, parseAllDocuments, visit, type Document, type Tags } from 'yaml';
 
 /** The value as JSON text, with what is said of keys that stand twice (the last one holds), or what is wrong. */
 export type YamlRead = { json: string; doubled: string[] } | { error: string };
@@ -14,7 +14,7 @@ export function readYaml(text: string): YamlRead {
     // Whether keys are unique is looked at below: the library compares each with each.
     const lineCounter = new LineCounter();
     // Integers as bigints: whether they fit a number is seen when the JSON is parsed.
-    const documents = parseAllDocuments(text, { uniqueKeys: false, version: '1.1', intAsBigInt: true, logLevel: 'error', lineCounter });
+    const documents = parseAllDocuments(text, { uniqueKeys: false, version: '1.1', customTags: withoutTimes, intAsBigInt: true, logLevel: 'error', lineCounter });
     const first = Array.isArray(documents) ? (documents.find((document) => document.contents !== null) ?? documents[0]) : undefined;
     if (first === undefined) return { error: 'the body of the request was empty' };
     const fault = first.errors[0]?.message.split('\n')[0];
@@ -24,6 +24,13 @@ export function readYaml(text: string): YamlRead {
     return { error: `error converting YAML to JSON: yaml: ${(error as Error).message.split('\n')[0]}` };
   }
 }
+
+/** What looks like a time stays the text that it is, as Go's YAML has it: a Date would lose its microseconds, and would make times of what is none, such as `2001-01-01` of a ConfigMap. */
+function withoutTimes(tags: Tags): Tags {
+  return tags.filter((tag) => typeof tag === 'string' || tag.tag !== TIME);
+}
+
+const TIME = 'tag:yaml.org,2002:timestamp';
 
 /** As Go's encoding/json has it; JSON.stringify would write null. */
 function finite(_key: string, value: unknown): unknown {

@@ -18,6 +18,9 @@ test('the first rule that matches decides', () => {
     [{ namespaces: ['a'] }, path('/a'), false],
     [{ resources: [{ group: 'apps' }] }, pod(), false],
     [{ resources: [{ group: '' }] }, pod({ subresource: 'log' }), true],
+    [{ resources: [{ group: '*' }] }, pod({ subresource: 'log' }), true],
+    [{ resources: [{ group: '*', resources: ['*/status'] }] }, pod({ group: 'apps', subresource: 'status' }), true],
+    [{ resources: [{ group: '*', resources: ['*/status'] }] }, pod({ group: 'apps' }), false],
     [{ resources: [{ resources: ['pods'] }] }, pod({ subresource: 'log' }), false],
     [{ resources: [{ resources: ['pods/log'] }] }, pod({ subresource: 'log' }), true],
     [{ resources: [{ resources: ['pods/*'] }] }, pod({ subresource: 'log' }), true],
@@ -48,6 +51,7 @@ test('by default no body is told', () => {
 test('what is wrong with a policy is said', () => {
   const policy = (rule: object): object => ({ apiVersion: 'audit.k8s.io/v1', kind: 'Policy', rules: [rule] });
   assert.deepEqual(checkPolicy(policy({ level: 'Metadata' })), policy({ level: 'Metadata' }));
+  assert.deepEqual(checkPolicy(policy({ level: 'None', resources: [{ group: '*' }] })), policy({ level: 'None', resources: [{ group: '*' }] }));
   for (const [document, why] of [
     [7, /mapping/], [{ apiVersion: 'v1', kind: 'Policy', rules: [] }, /audit\.k8s\.io\/v1/], [{ apiVersion: 'audit.k8s.io/v1', kind: 'Policy', rules: [] }, /at least one rule/],
     [policy({ level: 'All' }), /rules\[0\]\.level must be one of None, Metadata/], [policy({ level: 'None', user: ['a'] }), /unknown field rules\[0\]\.user/], [policy({ level: 'None', users: 'a' }), /users must be a list/],

@@ -84,7 +84,7 @@ function checkResources(value: unknown, at: string): void {
   if (!isJsonObject(value)) throw new Error(`${at} must be a mapping`);
   known(value, ['group', 'resources', 'resourceNames'], at);
   const { group, resources, resourceNames } = value as { group?: unknown; resources?: unknown; resourceNames?: unknown };
-  if (group !== undefined && (typeof group !== 'string' || (group !== '' && dns1123SubdomainErrors(group).length > 0))) throw new Error(`${at}.group must be the name of a group without a version, not ${String(group)}`);
+  if (group !== undefined && (typeof group !== 'string' || (group !== '' && group !== '*' && dns1123SubdomainErrors(group).length > 0))) throw new Error(`${at}.group must be the name of a group without a version, not ${String(group)}`);
   texts(resources, `${at}.resources`);
   texts(resourceNames, `${at}.resourceNames`);
   if (Array.isArray(resourceNames) && resourceNames.length > 0 && !(Array.isArray(resources) && resources.length > 0)) throw new Error(`${at}: using resourceNames requires at least one resource`);
@@ -137,7 +137,7 @@ function matchesResource(rule: AuditRule, resource: NonNullable<Attributes['reso
   const { plural, subresource = '' } = resource;
   const whole = subresource === '' ? plural : `${plural}/${subresource}`;
   return rule.resources.some(({ group = '', resources, resourceNames }) => {
-    if (group !== resource.group) return false;
+    if (group !== '*' && group !== resource.group) return false;
     if (!isSome(resources)) return true;
     if (isSome(resourceNames) && !resourceNames.includes(resource.name ?? '')) return false;
     return resources.some((each) => each === '*' || each === whole || each === `${plural}/*` || (subresource !== '' && each === `*/${subresource}`));
