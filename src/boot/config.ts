@@ -16,7 +16,7 @@ export interface Config {
   /** Of the machine: one, and further ones in processes and network namespaces of their own. Default 1. */
   nodes: number;
   folders: Folders;
-  apiServer: { host: string; port: number; maxConnections: number; maxConnectionsPerAddress: number; maxRequestsInFlight: number; maxWatches: number; descriptions?: string };
+  apiServer: { host: string; port: number; maxConnections: number; maxConnectionsPerAddress: number; maxRequestsInFlight: number; maxWatches: number; descriptions?: string; authenticationConfig?: string };
   network: { podCidr: string; serviceCidr: string; loadBalancerCidr: string; clusterDomain: string; ipv6?: { podCidr: string; serviceCidr: string; loadBalancerCidr: string } };
   /** How long past states are kept, for watches that resume and lists in chunks; s. */
   store: { keepSeconds: number };
@@ -75,7 +75,7 @@ export async function loadConfig(folders: Folders): Promise<Config> {
 /** Pure: a parsed document to a Config. */
 export function checkConfig(document: unknown, folders: Folders): Config {
   const root = section(document, '', ['instance', 'nodeName', 'nodes', 'apiServer', 'network', 'store', 'audit', 'log', 'modules']);
-  const apiServer = section(root['apiServer'], 'apiServer', ['host', 'port', 'maxConnections', 'maxConnectionsPerAddress', 'maxRequestsInFlight', 'maxWatches', 'descriptions']);
+  const apiServer = section(root['apiServer'], 'apiServer', ['host', 'port', 'maxConnections', 'maxConnectionsPerAddress', 'maxRequestsInFlight', 'maxWatches', 'descriptions', 'authenticationConfig']);
   const network = section(root['network'], 'network', ['podCidr', 'serviceCidr', 'loadBalancerCidr', 'clusterDomain', 'ipv6', 'podCidr6', 'serviceCidr6', 'loadBalancerCidr6']);
   const store = section(root['store'], 'store', ['keepSeconds']);
   const audit = section(root['audit'], 'audit', ['enabled', 'path', 'policyFile', 'maxSizeMiB', 'maxAgeDays', 'maxBackups', 'maxEventKiB']);
@@ -91,6 +91,7 @@ export function checkConfig(document: unknown, folders: Folders): Config {
       maxConnectionsPerAddress: countOf(apiServer['maxConnectionsPerAddress'], 'apiServer.maxConnectionsPerAddress', 5_000),
       maxRequestsInFlight: countOf(apiServer['maxRequestsInFlight'], 'apiServer.maxRequestsInFlight', 1_000),
       maxWatches: countOf(apiServer['maxWatches'], 'apiServer.maxWatches', 10_000),
+      ...(apiServer['authenticationConfig'] === undefined ? {} : { authenticationConfig: matching(apiServer['authenticationConfig'], 'apiServer.authenticationConfig', /^\//, '', 'the absolute path of a file') }),
       ...(apiServer['descriptions'] === undefined ? {} : { descriptions: matching(apiServer['descriptions'], 'apiServer.descriptions', /^\//, '', 'the absolute path of a folder') }),
     },
     network: {

@@ -9,7 +9,7 @@ export function flagsOf(config: Config, issuer: string): Record<string, string> 
     ...(audit.policyFile === undefined ? {} : { 'audit-policy-file': audit.policyFile }),
   };
   return {
-    'advertise-address': networkFactsOf(config).gatewayIp, 'allow-privileged': 'true', 'api-audiences': `[${issuer}]`, 'authorization-mode': '[Node,RBAC]', 'bind-address': apiServer.host,
+    'advertise-address': networkFactsOf(config).gatewayIp, 'allow-privileged': 'true', 'api-audiences': `[${issuer}]`, ...(apiServer.authenticationConfig === undefined ? {} : { 'authentication-config': apiServer.authenticationConfig }), 'authorization-mode': '[Node,RBAC]', 'bind-address': apiServer.host,
     'enable-bootstrap-token-auth': 'true', 'enable-priority-and-fairness': 'true', 'max-requests-inflight': String(apiServer.maxRequestsInFlight), 'secure-port': String(apiServer.port),
     'service-account-issuer': `[${issuer}]`, 'service-cluster-ip-range': [network.serviceCidr, ...(network.ipv6 === undefined ? [] : [network.ipv6.serviceCidr])].join(','), ...files,
   };

@@ -14,6 +14,7 @@ import { createApiServer, openIdentity, type ApiServer, type Listener } from '..
 import { createLoader, type Loader } from '../kernel/loader/index.ts';
 import { openStore, type Store } from '../kernel/store/index.ts';
 import type { OpenAudit } from './audit.ts';
+import type { OpenAuthentication } from './authentication.ts';
 import { builtins, offByDefault } from './builtins.ts';
 import { loadConfig, type Config, type Folders } from './config.ts';
 import { controlRoutes, type Controls, type StatusView } from './control-routes.ts';
@@ -47,6 +48,7 @@ interface Machine {
   store: Store;
   door: ApiServer;
   audit?: OpenAudit;
+  authentication?: OpenAuthentication;
   loader: Loader;
   phases: Phases;
   /** The loopback address first, then the one that pods reach. */
@@ -121,7 +123,8 @@ async function core(machine: Machine, stop: (reason: StopReason) => void): Promi
   });
   writeKubeconfig(config, identity.kubeconfig(serverUrlOf(config)));
   if (config.audit !== undefined) machine.audit = await (await import('./audit.ts')).openAudit(config.audit, { clock: realClock, log: log.child('audit') });
-  machine.door = createApiServer({ store, identity, clock: realClock, log: log.child('door'), version: { llmos: VERSION }, limits: config.apiServer, descriptions: config.apiServer.descriptions, flags: flagsOf(config, identity.tokens.issuer), ...(machine.audit === undefined ? {} : { audit: machine.audit.audit }) });
+  if (config.apiServer.authenticationConfig !== undefined) machine.authentication = await (await import('./authentication.ts')).openAuthentication(config.apiServer.authenticationConfig, { ownIssuer: identity.tokens.issuer, clock: realClock, log: log.child('authentication') });
+  machine.door = createApiServer({ store, identity, clock: realClock, log: log.child('door'), version: { llmos: VERSION }, limits: config.apiServer, descriptions: config.apiServer.descriptions, flags: flagsOf(config, identity.tokens.issuer), ...(machine.audit === undefined ? {} : { audit: machine.audit.audit }), ...(machine.authentication === undefined ? {} : { outside: machine.authentication.outside }) });
   machine.door.addMetrics(queueMetricsText);
   machine.loader = createLoader({
     clock: realClock,
@@ -230,12 +233,13 @@ function statusOf({ config, phases, loader, store, listeners }: Machine): Status
 }
 
 /** Releases what there is, the last first, and ends the process: idle connections and timers of libraries must not hold it up. */
-async function shutDown({ log, loader, door, store, config, audit, furtherNodes }: Booting, reason: StopReason, code: number, last?: () => Promise<void>): Promise<never> {
+async function shutDown({ log, loader, door, store, config, audit, authentication, furtherNodes }: Booting, reason: StopReason, code: number, last?: () => Promise<void>): Promise<never> {
   log?.info('stopping', { reason });
   await furtherNodes?.end(reason);
   await loader?.stop(reason);
   await door?.close();
   await audit?.close();
+  authentication?.close();
   await store?.close();
   if (config !== undefined) removePidFile(config.folders.run);
   await last?.();

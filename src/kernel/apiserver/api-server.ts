@@ -27,6 +27,7 @@ import { DEFAULT_LIMITS, type Limits } from './limits.ts';
 import { listenOn, type Address, type Listener } from './listen.ts';
 import { createAdmissionMetrics } from './metrics/admission.ts';
 import { createMetrics } from './metrics/metrics.ts';
+import type { OutsideAuthenticator } from './jwt/authenticator.ts';
 import { nodeRestriction } from './nodes/restriction.ts';
 import { nodeRules } from './nodes/rules.ts';
 import { createOpenApi } from './openapi.ts';
@@ -53,6 +54,8 @@ export interface ApiServerOptions {
   limits?: Partial<Limits>;
   /** Who may do what beside system:masters and the RBAC objects. */
   ruleSources?: readonly RuleSource[];
+  /** Who comes with tokens of others; nobody by default. */
+  outside?: OutsideAuthenticator;
   /** Who is told of requests; nobody by default. */
   audit?: Audit;
 }
@@ -97,7 +100,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const health = createHealth();
   const admissionMetrics = createAdmissionMetrics();
   const door: Door = { store, kinds, clock, log, admissions: createAdmissionChain((user, attributes) => authorizer.decide({ user, ...attributes }), admissionMetrics), signal: ending.signal };
-  const authenticator = createAuthenticator({ tokens: identity.tokens, store, clock, audiences });
+  const authenticator = createAuthenticator({ tokens: identity.tokens, store, clock, audiences, ...(options.outside === undefined ? {} : { outside: options.outside }) });
   const authorizer = createAuthorizer([nodeRules(store), rbacRules(store, ending.signal), ...(options.ruleSources ?? [])]);
   door.admissions.add(nodeRestriction(store), undefined);
   door.admissions.add(escalationAdmission(door, authorizer), undefined);

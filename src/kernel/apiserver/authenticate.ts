@@ -1,4 +1,4 @@
-/** Authenticate: who asks, by client certificate or bearer token (upstream: x509 and service account authenticators). */
+/** Authenticate: who asks, by client certificate or bearer token (upstream: x509, service account and JWT authenticators). */
 import { timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { TLSSocket } from 'node:tls';
@@ -9,6 +9,7 @@ import type { UserInfo } from '../../sdk/module.ts';
 import type { Store } from '../store/store.ts';
 import type { Claims, Holder, TokenSigner } from './identity/tokens.ts';
 import { userOfClaims } from './identity/tokens.ts';
+import type { OutsideAuthenticator } from './jwt/authenticator.ts';
 
 export interface Authenticator {
   /** undefined when the request names nobody or nobody that is known. */
@@ -17,6 +18,11 @@ export interface Authenticator {
   certificateEndMs(http: IncomingMessage): number | undefined;
   /** Also for TokenReview. */
   ofToken(token: string, audiences?: readonly string[]): UserInfo | undefined;
+  /** The same for tokens of issuers outside, whose keys may have to be asked for. It is to be asked only where nobody is known otherwise; absent where no issuer is configured. */
+  readonly outside?: {
+    ofRequest(http: IncomingMessage): Promise<UserInfo | undefined>;
+    ofToken(token: string, audiences?: readonly string[]): Promise<UserInfo | undefined>;
+  };
   /** Those of `audiences` that a good token is for. */
   audiencesOf(token: string, audiences: readonly string[]): readonly string[];
 }
@@ -27,10 +33,35 @@ const AUTHENTICATED = 'system:authenticated';
 const REMEMBER_MS = 10_000;
 const REMEMBER_MOST = 1_000;
 
-export function createAuthenticator(options: { tokens: TokenSigner; store: Store; clock: Clock; audiences: readonly string[] }): Authenticator {
+export interface AuthenticatorOptions {
+  tokens: TokenSigner;
+  store: Store;
+  clock: Clock;
+  audiences: readonly string[];
+  outside?: OutsideAuthenticator;
+}
+
+/** A token that was found good. */
+interface Known {
+  user: UserInfo;
+  /** Of our own tokens: what they are bound to. */
+  claims?: Claims;
+  untilMs: number;
+}
+
+export function createAuthenticator(options: AuthenticatorOptions): Authenticator {
   const bySocket = new WeakMap<object, UserInfo | 'nobody'>();
   const ends = new WeakMap<object, number>();
-  const byToken = new Map<string, { user: UserInfo; claims: Claims; untilMs: number }>();
+  const byToken = new Map<string, Known>();
+  const remember = (key: string, known: Known): UserInfo => {
+    if (byToken.size >= REMEMBER_MOST) byToken.clear();
+    byToken.set(key, known);
+    return known.user;
+  };
+  // No token has a space in it.
+  const keyFor = (token: string, audiences: readonly string[]): string => (audiences === options.audiences ? token : `${audiences.join(' ')} ${token}`);
+  /** Not bound to an audience of ours: it is for this server. */
+  const isForUs = (audiences: readonly string[]): boolean => audiences.some((each) => options.audiences.includes(each));
   const ofSocket = (http: IncomingMessage): UserInfo | undefined => {
     const socket = socketOf(http);
     let user = bySocket.get(socket);
@@ -40,29 +71,18 @@ export function createAuthenticator(options: { tokens: TokenSigner; store: Store
   const ofToken = (token: string, audiences: readonly string[] = options.audiences): UserInfo | undefined => {
     const nowMs = options.clock.nowMs();
     const bootstrap = parseBootstrapToken(token);
-    // Not bound to an audience: it is for this server.
-    if (bootstrap !== undefined) return audiences.some((each) => options.audiences.includes(each)) ? userOfBootstrapToken(options.store, bootstrap, nowMs) : undefined;
-    // No token has a space in it.
-    const key = audiences === options.audiences ? token : `${audiences.join(' ')} ${token}`;
+    if (bootstrap !== undefined) return isForUs(audiences) ? userOfBootstrapToken(options.store, bootstrap, nowMs) : undefined;
+    const key = keyFor(token, audiences);
     const known = byToken.get(key);
-    if (known !== undefined && known.untilMs > nowMs && stillBound(options.store, known.claims, nowMs)) return known.user;
+    if (known !== undefined && known.untilMs > nowMs && (known.claims === undefined || stillBound(options.store, known.claims, nowMs))) return known.user;
     byToken.delete(key);
     const claims = options.tokens.verify(token, nowMs);
     if (claims === undefined || !claims.aud.some((each) => audiences.includes(each)) || !stillBound(options.store, claims, nowMs)) return undefined;
-    if (byToken.size >= REMEMBER_MOST) byToken.clear();
-    const user = userOfClaims(claims);
-    byToken.set(key, { user, claims, untilMs: Math.min(nowMs + REMEMBER_MS, claims.exp * 1_000) });
-    return user;
-  };
-  /** Browsers can set no header on a WebSocket: the token comes as a subprotocol (upstream: request/websocket/protocol.go). */
-  const ofProtocol = (http: IncomingMessage): UserInfo | undefined => {
-    const offered = http.headers['sec-websocket-protocol'];
-    if (offered === undefined) return undefined;
-    const found = offered.split(',').map((each) => each.trim()).find((each) => each.startsWith(PROTOCOL));
-    return found === undefined ? undefined : ofToken(Buffer.from(found.slice(PROTOCOL.length), 'base64url').toString());
+    return remember(key, { user: userOfClaims(claims), claims, untilMs: Math.min(nowMs + REMEMBER_MS, claims.exp * 1_000) });
   };
   return {
     ofToken,
+    ...(options.outside === undefined ? {} : { outside: outsideOf(options.outside) }),
     certificateEndMs(http) {
       const socket = socketOf(http);
       if (http.headers.authorization !== undefined || socket.authorized !== true) return undefined;
@@ -75,12 +95,36 @@ export function createAuthenticator(options: { tokens: TokenSigner; store: Store
       return audiences.filter((each) => (claims?.aud ?? options.audiences).includes(each));
     },
     ofRequest(http) {
-      const header = http.headers.authorization;
-      if (header === undefined) return ofProtocol(http) ?? ofSocket(http);
-      const match = /^Bearer +(\S+) *$/i.exec(header);
-      return match === null ? ofSocket(http) : ofToken(match[1]!);
+      const token = tokenOf(http);
+      if (token === undefined) return ofSocket(http);
+      // A subprotocol that is no token of ours is another's affair, a header is not.
+      return ofToken(token) ?? (http.headers.authorization === undefined ? ofSocket(http) : undefined);
     },
   };
+
+  function outsideOf(outside: OutsideAuthenticator): NonNullable<Authenticator['outside']> {
+    const ofOutsideToken = async (token: string, audiences: readonly string[] = options.audiences): Promise<UserInfo | undefined> => {
+      if (!isForUs(audiences)) return undefined;
+      const found = await outside.ofToken(token);
+      return found === undefined ? undefined : remember(keyFor(token, audiences), { user: found.user, untilMs: Math.min(options.clock.nowMs() + REMEMBER_MS, found.endMs) });
+    };
+    return {
+      ofToken: ofOutsideToken,
+      async ofRequest(http) {
+        const token = tokenOf(http);
+        return token === undefined ? undefined : ofOutsideToken(token);
+      },
+    };
+  }
+}
+
+const BEARER = /^Bearer +(\S+) *$/i;
+
+/** The token that a request brings. Browsers can set no header on a WebSocket: theirs comes as a subprotocol (upstream: request/websocket/protocol.go). */
+function tokenOf({ headers }: IncomingMessage): string | undefined {
+  if (headers.authorization !== undefined) return BEARER.exec(headers.authorization)?.[1];
+  const offered = headers['sec-websocket-protocol']?.split(',').map((each) => each.trim()).find((each) => each.startsWith(PROTOCOL));
+  return offered === undefined ? undefined : Buffer.from(offered.slice(PROTOCOL.length), 'base64url').toString();
 }
 
 function socketOf(http: IncomingMessage): TLSSocket {

@@ -33,7 +33,7 @@ export function reviewResources(options: { authorizer: Authorizer; authenticator
     },
     {
       ...authentication, kind: 'TokenReview', plural: 'tokenreviews', namespaced: false,
-      create: (body) => answer(body, tokenStatus(specOf(body), options)),
+      create: async (body) => answer(body, await tokenStatus(specOf(body), options)),
     },
     {
       ...authorization, kind: 'SelfSubjectAccessReview', plural: 'selfsubjectaccessreviews', namespaced: false,
@@ -105,13 +105,14 @@ function userInfoOf(user: UserInfo): object {
   return { username: user.name, ...(user.uid === undefined ? {} : { uid: user.uid }), groups: user.groups, ...(user.extra === undefined ? {} : { extra: user.extra }) };
 }
 
-function tokenStatus(spec: { token?: string; audiences?: string[] } | AccessSpec, options: { authenticator: Authenticator; audiences: readonly string[] }): object {
+async function tokenStatus(spec: { token?: string; audiences?: string[] } | AccessSpec, options: { authenticator: Authenticator; audiences: readonly string[] }): Promise<object> {
   const { token, audiences } = spec as { token?: string; audiences?: string[] };
   const wanted = audiences === undefined || audiences.length === 0 ? options.audiences : audiences;
   if (typeof token !== 'string' || token === '') throw badRequest('token is required for TokenReview in authentication');
-  const user = options.authenticator.ofToken(token, wanted);
+  const { authenticator } = options;
+  const user = authenticator.ofToken(token, wanted) ?? (await authenticator.outside?.ofToken(token, wanted));
   if (user === undefined) return { user: {}, error: 'the token is not one of this cluster, has ended, or is for another audience' };
-  return { authenticated: true, user: userInfoOf(user), audiences: options.authenticator.audiencesOf(token, wanted) };
+  return { authenticated: true, user: userInfoOf(user), audiences: authenticator.audiencesOf(token, wanted) };
 }
 
 function rulesStatus(authorizer: Authorizer, user: UserInfo, spec: { namespace?: string }): object {

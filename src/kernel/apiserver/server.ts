@@ -143,7 +143,7 @@ async function serve(parts: Parts, incoming: Incoming, under: Under): Promise<vo
     if (info.method !== 'GET' && info.method !== 'HEAD') throw methodNotAllowed();
     return respond(http, response, 200, await encodeValue(parts.version, { encoding: 'json', pretty: true }));
   }
-  const asking = parts.authenticator.ofRequest(http);
+  const asking = parts.authenticator.ofRequest(http) ?? (await parts.authenticator.outside?.ofRequest(http));
   countAsking(parts, http, asking);
   if (parts.audit !== undefined) beginAudit(parts.audit, incoming, info, asking);
   if (asking === undefined) {

@@ -11,6 +11,7 @@ import { silentLog } from '../../../base/log.ts';
 import type { Client } from '../../../sdk/client.ts';
 import { openStore, type Store } from '../../store/index.ts';
 import { createApiServer, openIdentity, type ApiServer, type Audit, type Identity, type Listener } from '../index.ts';
+import type { OutsideAuthenticator } from '../jwt/authenticator.ts';
 import type { Limits } from '../limits.ts';
 
 const ADMIN = { name: 'kubernetes-admin', groups: ['system:masters', 'system:authenticated'] };
@@ -51,11 +52,11 @@ export interface WatchLine {
   object: KubeObject & { rows?: { cells: unknown[] }[]; code?: number; reason?: string };
 }
 
-export async function openDoor(options: { kinds?: readonly Kind[]; keepMs?: number; keepRevisions?: number; audit?: Audit; limits?: Partial<Limits>; descriptions?: string; flags?: Readonly<Record<string, string>> } = {}): Promise<OpenDoor> {
+export async function openDoor(options: { kinds?: readonly Kind[]; keepMs?: number; keepRevisions?: number; audit?: Audit; limits?: Partial<Limits>; descriptions?: string; flags?: Readonly<Record<string, string>>; outside?: OutsideAuthenticator } = {}): Promise<OpenDoor> {
   const folder = mkdtempSync(join(tmpdir(), 'llmos-door-'));
   const store = openStore({ folder: join(folder, 'store'), clock: realClock, log: silentLog, keepMs: options.keepMs, keepRevisions: options.keepRevisions });
   const identity = openIdentity({ folder: join(folder, 'pki'), clock: realClock, log: silentLog });
-  const server = createApiServer({ store, identity, clock: realClock, log: silentLog, limits: options.limits, descriptions: options.descriptions, flags: options.flags, ...(options.audit === undefined ? {} : { audit: options.audit }) });
+  const server = createApiServer({ store, identity, clock: realClock, log: silentLog, limits: options.limits, descriptions: options.descriptions, flags: options.flags, ...(options.audit === undefined ? {} : { audit: options.audit }), ...(options.outside === undefined ? {} : { outside: options.outside }) });
   for (const kind of options.kinds ?? BUILT_IN_KINDS) server.serve(kind);
   const client = server.client(ADMIN);
   await client.create(Namespace, { metadata: { name: 'default' } });
