@@ -91,6 +91,9 @@ table('rabbitmq', [
   { metadata: { queueName: 'sample', host: amqp }, auth: { tls: 'enable', ca: 'a', cert: 'b', key: 'c' } },
   { metadata: { queueName: 'sample', host: amqp }, auth: { tls: 'enable', ca: 'a' } },
   { metadata: { queueName: 'sample', host: amqp }, auth: { username: 'user', password: 'PASSWORD' } },
+  { metadata: { queueName: 'sample', host: amqp, timeout: '1000' } }, { metadata: { queueName: 'sample', host: amqp, queueLength: '10', timeout: '1000' } },
+  { metadata: queue, auth: { tls: 'enable', cert: 'b', key: 'c', keyPassword: 'd' } },
+  { metadata: queue, auth: { oauthTokenURI: 'http://a/token', clientID: 'i', clientSecret: 's', scopes: 'a,b' } },
 ], [
   { metadata: {} },
   { metadata: { ...queue, queueLength: 'AA' } }, { metadata: { queueLength: '10', queueName: 'sample' } }, { metadata: { queueLength: '10', host: amqp } },
@@ -101,6 +104,8 @@ table('rabbitmq', [
   { metadata: { ...queue, host: 'amqps://h', useRegex: 'true' } }, { metadata: { ...queue, host: 'amqp://h', excludeUnacknowledged: 'true' } },
   { metadata: { ...queue, timeout: '-10' } }, { metadata: { ...queue, timeout: 'error' } }, { metadata: { ...queue, host: 'amqp://h', mode: 'QueueLength', value: '1', timeout: '10' } },
   { metadata: { ...rate, host: 'http://h', useRegex: 'true', pageSize: '-1' } }, { metadata: { ...rate, host: 'http://h', useRegex: 'true', pageSize: 'a' } },
+  { metadata: { ...queue, pageSize: '0' } }, { metadata: { ...queue, host: amqp, pageSize: '-1' } },
+  { metadata: queue, auth: { oauthTokenURI: 'http://a/token', clientID: 'i' } }, { metadata: queue, auth: { clientID: 'i', clientSecret: 's' } }, { metadata: { ...queue, host: amqp }, auth: { oauthTokenURI: 'http://a/token', clientID: 'i', clientSecret: 's' } },
   { metadata: { ...queue, activationValue: 'AA' } }, { metadata: { ...queue, unsafeSsl: 'random' } },
   { metadata: { queueName: 'sample', host: amqp }, auth: { tls: 'enable', ca: 'a', key: 'c' } }, { metadata: { queueName: 'sample', host: amqp }, auth: { tls: 'enable', cert: 'b' } }, { metadata: { queueName: 'sample', host: amqp }, auth: { tls: 'yes' } },
   { metadata: { queueName: 'sample', host: amqp }, auth: { username: 'user' } }, { metadata: { queueName: 'sample', host: amqp }, auth: { password: 'PASSWORD' } },

@@ -1,11 +1,11 @@
 /** As much of MQTT 3.1.1 as a subscriber with QoS 0 needs (OASIS mqtt-v3.1.1, sections 2 and 3). Pure. */
 
 export const PINGREQ: Buffer = Buffer.from([0xc0, 0]);
-const TYPES: Readonly<Record<number, 'connack' | 'publish' | 'suback'>> = { 2: 'connack', 3: 'publish', 9: 'suback' };
+const TYPES: Readonly<Record<number, 'connack' | 'publish' | 'suback' | 'pingresp'>> = { 2: 'connack', 3: 'publish', 9: 'suback', 13: 'pingresp' };
 const SUBSCRIPTION_ID = 1;
 
 export interface Packet {
-  type: 'connack' | 'publish' | 'suback' | 'other';
+  type: 'connack' | 'publish' | 'suback' | 'pingresp' | 'other';
   flags: number;
   body: Buffer;
 }
@@ -20,7 +20,7 @@ export function subscribePacket(topic: string): Buffer {
   return packet(0x82, [Buffer.from([0, SUBSCRIPTION_ID]), string(topic), Buffer.from([0])]);
 }
 
-/** The whole packets at the front, and what is left of a further one. */
+/** The whole packets at the front, and what is left of a further one. Throws Error for what is no packet. */
 export function packetsIn(bytes: Buffer): { packets: Packet[]; rest: Buffer } {
   const packets: Packet[] = [];
   let at = 0;
@@ -32,6 +32,7 @@ export function packetsIn(bytes: Buffer): { packets: Packet[]; rest: Buffer } {
   }
 }
 
+/** Throws Error where its topic has no end. */
 export function readPublish({ flags, body }: Packet): { topic: string; payload: Buffer } {
   const end = 2 + body.readUInt16BE(0);
   return { topic: body.toString('utf8', 2, end), payload: body.subarray(end + ((flags & 0x06) === 0 ? 0 : 2)) };

@@ -1,7 +1,8 @@
 /** rabbitmq: messages that are ready in a queue, or published a second, by AMQP or by the management's HTTP (KEDA: RabbitMQ Queue). */
+import type { Socket } from 'node:net';
 import { ownValue } from '../../../api/json.ts';
 import { accessToken } from './access-token.ts';
-import { finite, metricName, parametersOf, READ_TIMEOUT_MS, timeoutOf, TriggerError, type Parameters, type Reading, type TriggerFactory } from './trigger.ts';
+import { finite, metricName, parametersOf, READ_TIMEOUT_MS, timeoutOf, TriggerError, type Parameters, type Reading, type TriggerFactory, type TriggerInput } from './trigger.ts';
 import { fetchText, parseJson, type WebOptions } from './web.ts';
 
 interface QueueFacts { name?: string; messages?: number; messages_ready?: number; messages_unacknowledged?: number; message_stats?: { publish_details?: { rate?: number }; deliver_get_details?: { rate?: number } } }
@@ -15,7 +16,9 @@ const OPERATIONS: Readonly<Record<string, (values: readonly number[]) => number>
   max: (values) => Math.max(0, ...values),
 };
 const MOST_PAGE = 500;
+const DEFAULT_PAGE = 100;
 const DEFAULT_LENGTH = 20;
+const SILENT = `did not answer within ${READ_TIMEOUT_MS / 1_000} s`;
 
 /** What each mode reads, and whether that is reason enough for a replica (KEDA's words and rules, what nobody takes away included). */
 const MODES: Readonly<Record<string, (queue: Queue, activation: number) => Reading>> = {
@@ -45,12 +48,18 @@ export const rabbitmq: TriggerFactory = (input) => {
   for (const name of ['excludeUnacknowledged', 'useRegex']) if (parameters.flag(name) && !overHttp) throw new TriggerError(`${name} needs protocol http`);
   const { mode, target } = wanted(parameters);
   if (mode !== 'QueueLength' && !overHttp) throw new TriggerError(`mode ${mode} needs protocol http: rates are known to the management only`);
-  if (!overHttp && parameters.text('timeout') !== undefined) throw new TriggerError('timeout needs protocol http');
+  if (!overHttp && parameters.text('mode') !== undefined && parameters.text('timeout') !== undefined) throw new TriggerError('timeout needs protocol http');
+  if (['oauthTokenURI', 'clientID', 'clientSecret'].some((each) => parameters.text(each) !== undefined)) {
+    if (!overHttp) throw new TriggerError('OAuth 2 needs protocol http');
+    for (const each of ['oauthTokenURI', 'clientID', 'clientSecret']) parameters.needed(each);
+  }
+  const pageSize = Math.min(MOST_PAGE, parameters.number('pageSize', DEFAULT_PAGE));
+  if (!Number.isInteger(pageSize) || pageSize < 1) throw new TriggerError('pageSize must be a whole number, 1 or more');
   const activation = parameters.number('activationValue', 0);
   const [username, password] = [parameters.text('username'), parameters.text('password')];
   if ((username === undefined) !== (password === undefined)) throw new TriggerError('username and password go together: one of them is missing');
   if (username !== undefined && password !== undefined) [host.username, host.password] = [encodeURIComponent(username), encodeURIComponent(password)];
-  const measure = overHttp ? overManagement(host, { queue, parameters }) : overAmqp(host, { queue, parameters });
+  const measure = overHttp ? overManagement(host, { queue, parameters, pageSize }) : overAmqp(host, { queue, parameters, whose: input });
   return { name: metricName('rabbitmq', encodeURIComponent(queue)), target, read: async (signal) => MODES[mode]!(await measure(signal), activation) };
 };
 
@@ -66,34 +75,55 @@ function wanted(parameters: Parameters): { mode: string; target: number } {
 }
 
 /** A passive declaration tells how many are ready. */
-function overAmqp(host: URL, { queue, parameters }: { queue: string; parameters: Parameters }): Measure {
+function overAmqp(host: URL, { queue, parameters, whose: { namespace, owner } }: { queue: string; parameters: Parameters; whose: Pick<TriggerInput, 'namespace' | 'owner'> }): Measure {
   const url = new URL(host);
   const vhost = parameters.text('vhostName');
   if (vhost !== undefined) url.pathname = `/${encodeURIComponent(vhost === '/' ? vhost : vhost.replace(/^\//, ''))}`;
-  const options = { timeout: READ_TIMEOUT_MS, ...tlsOf(parameters), rejectUnauthorized: parameters.flag('unsafeSsl') === false };
+  const options = { timeout: READ_TIMEOUT_MS, ...tlsOf(parameters), rejectUnauthorized: parameters.flag('unsafeSsl') === false, clientProperties: { connection_name: `keda-${namespace}-${owner}` } };
+  const where = `rabbitmq at ${url.host}`;
   return async () => {
     const { connect } = await import('amqplib');
-    const connection = await connect(url.href, options);
+    const connection = await connect(url.href, options).catch((error: Error) => {
+      throw new Error(`${where} ${error.message === 'connect ETIMEDOUT' ? SILENT : `cannot be asked: ${error.message}`}`, { cause: error });
+    });
     connection.on('error', () => {}); // the call says it
+    const count = async (): Promise<number> => {
+      try {
+        const channel = await connection.createChannel();
+        channel.on('error', () => {});
+        return (await channel.checkQueue(queue)).messageCount;
+      } catch (error) {
+        throw new Error(`${where} refuses: ${(error as Error).message}`, { cause: error });
+      } finally {
+        await Promise.resolve().then(() => connection.close()).catch(() => {}); // it throws where it is closed
+      }
+    };
+    let timer: NodeJS.Timeout | undefined;
+    // One that froze would be waited for until its heartbeats are missed.
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => {
+        const silent = new Error(`${where} ${SILENT}`);
+        (connection.connection as unknown as { stream: Socket }).stream.destroy(silent); // with an error: else its heartbeats go on
+        reject(silent);
+      }, READ_TIMEOUT_MS);
+    });
     try {
-      const channel = await connection.createChannel();
-      channel.on('error', () => {});
-      return { messages: (await channel.checkQueue(queue)).messageCount, publishRate: 0, deliverRate: 0 };
+      return { messages: await Promise.race([count(), late]), publishRate: 0, deliverRate: 0 };
     } finally {
-      await connection.close().catch(() => {});
+      clearTimeout(timer);
     }
   };
 }
 
-function tlsOf(parameters: Parameters): Pick<WebOptions, 'ca' | 'cert' | 'key'> {
+function tlsOf(parameters: Parameters): Pick<WebOptions, 'ca' | 'cert' | 'key' | 'passphrase'> {
   const tls = parameters.text('tls') ?? 'disable';
   if (tls !== 'enable' && tls !== 'disable') throw new TriggerError(`tls ${JSON.stringify(tls)}: write enable or disable`);
   if ((parameters.text('cert') === undefined) !== (parameters.text('key') === undefined)) throw new TriggerError('cert and key go together: one of them is missing');
-  return Object.fromEntries((['ca', 'cert', 'key'] as const).flatMap((name) => (parameters.text(name) === undefined ? [] : [[name, parameters.text(name)!]])));
+  return Object.fromEntries((['ca', 'cert', 'key', 'keyPassword'] as const).flatMap((name) => (parameters.text(name) === undefined ? [] : [[name === 'keyPassword' ? 'passphrase' : name, parameters.text(name)!]])));
 }
 
 /** One queue by its name, or those of the vhost whose name a pattern finds, page by page. */
-function overManagement(host: URL, { queue, parameters }: { queue: string; parameters: Parameters }): Measure {
+function overManagement(host: URL, { queue, parameters, pageSize }: { queue: string; parameters: Parameters; pageSize: number }): Measure {
   // The last part of the path is the vhost, what is before it the management's own place.
   const parts = host.pathname.split('/').slice(1);
   const vhost = parameters.text('vhostName') ?? decodeURIComponent(parts.at(-1) ?? '');
@@ -117,8 +147,6 @@ function overManagement(host: URL, { queue, parameters }: { queue: string; param
   const operation = parameters.text('operation') ?? 'sum';
   const combine = ownValue(OPERATIONS, operation);
   if (combine === undefined) throw new TriggerError(`operation ${JSON.stringify(operation)}: write ${Object.keys(OPERATIONS).join(', ')}`);
-  const pageSize = Math.min(MOST_PAGE, parameters.number('pageSize', 100));
-  if (!Number.isInteger(pageSize) || pageSize < 1) throw new TriggerError('pageSize must be a whole number, 1 or more');
   return async (signal) => {
     const found: QueueFacts[] = [];
     for (let [page, pages] = [1, 1]; page <= pages; page++) {

@@ -22,6 +22,8 @@ export interface WebOptions {
   ca?: string;
   cert?: string;
   key?: string;
+  /** Of `key`. */
+  passphrase?: string;
   /** Trusts whoever answers. */
   unsafeSsl?: boolean;
   /** Default READ_TIMEOUT_MS. */
@@ -43,10 +45,10 @@ export async function fetchText(url: string, options: WebOptions, signal: AbortS
 }
 
 function fetchFrom(parsed: URL, options: WebOptions, signal: AbortSignal): Promise<string> {
-  const { method = 'GET', body, headers, ca, cert, key, unsafeSsl, timeoutMs = READ_TIMEOUT_MS } = options;
+  const { method = 'GET', body, headers, ca, cert, key, passphrase, unsafeSsl, timeoutMs = READ_TIMEOUT_MS } = options;
   return new Promise((resolve, reject) => {
     const limit = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
-    const call = (parsed.protocol === 'https:' ? requestHttps : requestHttp)(parsed, { method, headers, ca, cert, key, rejectUnauthorized: unsafeSsl !== true, signal: limit, agent: false }, (response) => {
+    const call = (parsed.protocol === 'https:' ? requestHttps : requestHttp)(parsed, { method, headers, ca, cert, key, passphrase, rejectUnauthorized: unsafeSsl !== true, signal: limit, agent: false }, (response) => {
       const chunks: Buffer[] = [];
       let bytes = 0;
       response.on('data', (chunk: Buffer) => {
