@@ -126,7 +126,7 @@ describe('certificates, traces and the log of the gateway', { timeout: 180_000 *
     assert.equal(spans.filter(({ traceId }) => traceId === trace).length, 1, 'what is not sampled is not sent');
   });
 
-  it('is the parent of the span of the backend; what a collector that is away would have got is dropped, and it gets the next ones', async () => {
+  it('is the parent of the span of the backend; what a collector that is away would have got waits for it', async () => {
     const gatewayIp = await text('get', 'endpointslices', '-n', 'kube-system', '-l', 'kubernetes.io/service-name=llmos-ingress', '-o', 'jsonpath={.items[0].endpoints[0].addresses[0]}');
     const seen: string[] = [];
     const backend = createServer((incoming, response) => { seen.push(String(incoming.headers['traceparent'])); response.end('well'); });
@@ -143,12 +143,17 @@ describe('certificates, traces and the log of the gateway', { timeout: 180_000 *
       const at = (collector.address() as AddressInfo).port;
       collector.closeAllConnections();
       await new Promise((settle) => collector.close(settle));
-      assert.equal(await ask('/lost'), 200);
-      await eventually(() => Promise.resolve(/spans of requests cannot be sent and are dropped/.test(llmos.log())), { what: 'a warning' });
+      const traces: string[] = [];
+      const askTraced = async (path: string): Promise<void> => {
+        assert.equal(await ask(path), 200);
+        traces.push(seen.at(-1)!.split('-')[1]!);
+      };
+      await askTraced('/waits');
+      await eventually(() => Promise.resolve(/spans of requests wait, as the collector cannot be reached/.test(llmos.log())), { what: 'a warning' });
       await new Promise<void>((settle) => collector.listen(at, '127.0.0.1', () => settle()));
-      const before = spans.length;
-      assert.equal(await ask('/kept'), 200);
-      await eventually(() => Promise.resolve(spans.slice(before).some((each) => each.traceId === seen.at(-1)!.split('-')[1])), { what: 'the next span' });
+      await askTraced('/next');
+      for (const trace of traces) await eventually(() => Promise.resolve(spans.some(({ traceId }) => traceId === trace)), { what: 'the span that waited, and the next one' });
+      assert.match(await text('get', '--raw', '/metrics'), /^llmos_gateway_spans_total\{outcome="dropped"\} 0$/m);
     } finally {
       backend.close();
       backend.closeAllConnections();

@@ -4,6 +4,7 @@ import { request } from 'node:https';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { certificationRequest } from '../../api/certificates/certification-request.ts';
 import type { TlsPair } from './observed.ts';
+import { retryAfterMs } from './retry-after.ts';
 
 export interface AcmeInput {
   /** URL of the server's directory. */
@@ -154,13 +155,6 @@ function problemIn(text: string): Problem {
   } catch {
     return {};
   }
-}
-
-/** Of a header Retry-After (RFC 9110, 10.2.3): seconds, or a date. */
-export function retryAfterMs(header: string | string[] | undefined, nowMs: number): number | undefined {
-  if (typeof header !== 'string' || header.trim() === '') return undefined;
-  const ms = /^\d+$/.test(header.trim()) ? Number(header) * 1_000 : Date.parse(header) - nowMs;
-  return Number.isNaN(ms) ? undefined : Math.max(0, ms);
 }
 
 function parsed<T>({ text, status }: Answer): T {

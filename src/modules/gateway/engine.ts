@@ -37,7 +37,8 @@ import { acmeSettings, createIssuer } from './issuer.ts';
 import { localCertificates } from './local-certificates.ts';
 import type { Observed } from './observed.ts';
 import { keyOfGateway, planOf, type Plan, type RouteState } from './plan.ts';
-import { createSpanExporter, otlpSettings } from './otlp.ts';
+import { createSpanExporter } from './otlp/exporter.ts';
+import { otlpSettings } from './otlp/settings.ts';
 import { createSignals } from './signals.ts';
 import { gatewayStatus, listenerSetStatuses, policyAncestors, routeParents, type Standing } from './statuses.ts';
 
@@ -121,7 +122,7 @@ export async function startEngine(context: ModuleContext): Promise<Engine> {
   }))].map(([address, requests]) => ({ address, requests }));
   const collecting = setInterval(() => void tryCollect(), COLLECT_MS).unref();
   const withdraw = [
-    context.metrics?.(() => tryCollect().then(() => signals.metrics())),
+    context.metrics?.(() => tryCollect().then(() => signals.metrics() + (spans?.metrics() ?? ''))),
     context.route({ path: '/gateway/routes', handle: (request) => tryCollect().then(async () => answer(request, { items: signals.routes(clock.nowMs()), endpoints: await served() })) }),
     context.route({ path: '/gateway/requests', handle: (request) => answer(request, { items: signals.requests() }) }),
   ];
