@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { Deployment } from '../../src/api/apps/deployment.ts';
+import { HorizontalPodAutoscaler } from '../../src/api/autoscaling/horizontal-pod-autoscaler.ts';
 import { Job } from '../../src/api/batch/job.ts';
 import { ServiceAccount } from '../../src/api/core/service-account.ts';
 import { ScaledObject } from '../../src/api/keda/scaled-object.ts';
@@ -40,6 +41,8 @@ describe('what triggers authenticate with', { timeout: 180_000 }, () => {
   let web: Server;
   let push: Http2Server;
   let stream: ServerHttp2Stream | undefined;
+  /** By which it says what its metric is. */
+  let specs: ServerHttp2Stream | undefined;
   const sessions = new Set<ServerHttp2Session>();
   /** The metadata that the scaler that pushes was given. */
   let told: unknown;
@@ -94,6 +97,11 @@ describe('what triggers authenticate with', { timeout: 180_000 }, () => {
         each.respond({ ':status': 200, 'content-type': 'application/grpc' });
         return;
       }
+      if (method === 'StreamMetricSpec') {
+        specs = each;
+        each.respond({ ':status': 200, 'content-type': 'application/grpc' });
+        return;
+      }
       const message = { IsActive: encode(IsActiveResponse, { result: false }), GetMetricSpec: encode(GetMetricSpecResponse, { metricSpecs: [{ metricName: 'pushed', targetSize: 5 }] }), GetMetrics: encode(GetMetricsResponse, { metricValues: [{ metricName: 'pushed', metricValue: 1 }] }) }[method]!;
       each.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true });
       each.on('wantTrailers', () => each.sendTrailers({ 'grpc-status': '0' }));
@@ -107,6 +115,7 @@ describe('what triggers authenticate with', { timeout: 180_000 }, () => {
     await llmos?.destroy();
     web?.close();
     stream?.close();
+    specs?.close();
     push?.close();
     await rm(folder, { recursive: true, force: true });
   });
@@ -197,6 +206,20 @@ describe('what triggers authenticate with', { timeout: 180_000 }, () => {
     await llmos.kubectl('scale', 'deployment', 'pushed', '--replicas=0');
     stream!.write(framed(encode(IsActiveResponse, { result: true })));
     await wakes('pushed');
+  });
+
+  it('and says by itself when its metric or its target are others', async () => {
+    const metricOf = async (): Promise<string> => {
+      const { external } = (await llmos.client.get(HorizontalPodAutoscaler, 'keda-hpa-pushed', NS)).spec?.metrics?.[0] ?? {};
+      return `${external?.metric.name} ${external?.target.averageValue}`;
+    };
+    await eventually(async () => specs !== undefined, { what: 'the stream' });
+    assert.equal(await metricOf(), 's0-pushed 5');
+    for (const [metricSpecs, expected] of [[[{ metricName: 'pushed', targetSize: 9 }], 's0-pushed 9'], [[{ metricName: 'other', targetSizeFloat: 2.5 }], 's0-other 2500m']] as const) {
+      specs!.write(framed(encode(GetMetricSpecResponse, { metricSpecs })));
+      await eventually(async () => (await metricOf()) === expected, { what: expected, timeoutMs: 30_000 }).catch(async (error: unknown) => assert.fail(`${String(error)}, but ${await metricOf()}`));
+    }
+    await eventually(async () => (await llmos.client.get(ScaledObject, 'pushed', NS)).status?.externalMetricNames?.join() === 's0-other', { what: 'its status' });
   });
 
   it('while it is away its failures are counted, until the fallback stands in', async () => {

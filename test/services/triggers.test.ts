@@ -257,12 +257,18 @@ describe('over HTTP', { timeout: 60_000 }, () => {
     const asked: unknown[] = [];
     answer = (_, headers) => ((asked.push(headers['host'])), { body: '{"busy":6}' });
     const port = Number(new URL(base).port);
-    const items = [{ addressType: 'IPv4', endpoints: [{ addresses: ['127.0.0.1'] }, { addresses: ['127.0.0.1'], conditions: { ready: true } }, { addresses: ['127.0.0.9'], conditions: { ready: false } }] }];
+    const items: { addressType: string; endpoints: { addresses: string[]; conditions?: { ready: boolean } }[] }[] = [{ addressType: 'IPv4', endpoints: [{ addresses: ['127.0.0.1'] }, { addresses: ['127.0.0.1'], conditions: { ready: true } }, { addresses: ['127.0.0.9'], conditions: { ready: false } }] }];
     const list = (_: unknown, { namespace, labelSelector }: { namespace: string; labelSelector: string }) => Promise.resolve({ items: namespace === 'shop' && labelSelector === 'kubernetes.io/service-name=web' ? items : [] });
     const metadata = { url: `http://web.shop.svc.cluster.local:${port}/stats`, targetValue: '5', valueLocation: 'busy', aggregateFromKubeServiceEndpoints: 'true', aggregationType: 'sum' };
     const read = async (more: Record<string, string>): Promise<Reading> => (await TRIGGERS['metrics-api']!({ metadata: { ...metadata, ...more }, auth: {}, env: {}, namespace: 'shop', owner: 'test', context: { clock: realClock, client: { list } } as never })).read(AbortSignal.timeout(20_000));
     assert.deepEqual([await read({}), asked], [{ value: 6, active: true }, [`127.0.0.1:${port}`]]);
     assert.equal((await read({ url: `http://web:${port}/stats` })).value, 6);
+    // One that is sick is left out, as upstream has it; where all are, nothing is known.
+    items[0]!.endpoints.push({ addresses: ['127.0.0.2'] });
+    assert.deepEqual([(await read({})).value, (await read({ aggregationType: 'average' })).value], [6, 6]);
+    items[0]!.endpoints.splice(0, 2);
+    await assert.rejects(read({}), /none of 1 endpoints could be read: .*127\.0\.0\.2/);
+    items[0]!.endpoints.unshift({ addresses: ['127.0.0.1'] });
     await assert.rejects(read({ url: `http://none:${port}/` }), /the Service shop\/none has no endpoint that is ready/);
   });
 

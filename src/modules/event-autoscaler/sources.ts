@@ -59,7 +59,7 @@ export async function openSources(input: SourcesInput): Promise<Sources> {
   const { TRIGGERS } = await import('./triggers/index.ts');
   const envOf = (container = input.container): Promise<Record<string, string>> => environmentOf(input.podSpec, container, { client: context.client, namespace });
   const env = await envOf();
-  const opened: { source: Source; trigger: Trigger }[] = [];
+  const opened: { source: Source; trigger: Trigger; index: number }[] = [];
   const beganMs = context.clock.nowMs();
   let staleMs = Infinity;
   const close = (): void => opened.forEach(({ trigger }) => trigger.close?.());
@@ -72,7 +72,7 @@ export async function openSources(input: SourcesInput): Promise<Sources> {
       const { parameters: auth, expiresMs } = await resolveAuthentication(spec.authenticationRef, { context, namespace, settings, envOf: (container) => (container === undefined || container === '' ? Promise.resolve(env) : envOf(container)) });
       staleMs = Math.min(staleMs, beganMs + RENEWED * (expiresMs - beganMs));
       const trigger = await make({ metadata: { ...spec.metadata, ...more[spec.type] }, auth, env, namespace, owner, isMetricSource, context });
-      opened.push({ trigger, source: { name: metricName(`s${index}`, trigger.name), spec, target: trigger.target, type: spec.metricType ?? 'AverageValue', readAtMs: 0, failures: 0 } });
+      opened.push({ trigger, index, source: { name: metricName(`s${index}`, trigger.name), spec, target: trigger.target, type: spec.metricType ?? 'AverageValue', readAtMs: 0, failures: 0 } });
     } catch (error) {
       close();
       throw new TriggerError(`trigger ${index} (${spec.type}): ${(error as Error).message}`, { cause: error });
@@ -82,8 +82,10 @@ export async function openSources(input: SourcesInput): Promise<Sources> {
   for (const { trigger } of opened) trigger.watch?.(input.wake);
 
   async function readOne(source: Source, signal: AbortSignal): Promise<void> {
-    const { trigger } = opened.find((each) => each.source === source)!;
+    const { trigger, index } = opened.find((each) => each.source === source)!;
     try {
+      // A scaler of the user's own may have changed its metric.
+      [source.name, source.target] = [metricName(`s${index}`, trigger.name), trigger.target];
       source.reading = await within(trigger.read(signal), signal);
       source.failures = 0;
       source.error = undefined;

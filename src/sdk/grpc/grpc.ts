@@ -20,6 +20,8 @@ export interface GrpcClient {
   call(path: string, message: Buffer, timeoutMs: number): Promise<Buffer>;
   /** Settles at the end of the stream; rejects as `call` does. */
   stream(path: string, message: Buffer, received: (message: Buffer) => void): Promise<void>;
+  /** Its connection has ended: whoever wants another asks for another client. */
+  isClosed(): boolean;
   close(): void;
 }
 
@@ -35,6 +37,7 @@ export function grpcClient(where: string | { host: string; port: number; tls?: S
       return answer;
     },
     stream: (path, message, received) => request(session, { path, message, userAgent, received }),
+    isClosed: () => session.closed || session.destroyed,
     close: () => session.destroy(),
   };
 }

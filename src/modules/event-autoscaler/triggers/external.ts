@@ -28,38 +28,56 @@ export function scalerOf(input: TriggerInput): Scaler {
   const [, host, port = '443'] = /^(?:dns:\/\/\/)?(\[[^\]]+\]|[^:/]+)(?::(\d+))?$/.exec(address) ?? [];
   if (host === undefined) throw new TriggerError(`scalerAddress ${JSON.stringify(address)}: write host:port`);
   const certificates = { ca: parameters.text('caCert'), cert: parameters.text('tlsClientCert'), key: parameters.text('tlsClientKey') };
-  const secure = parameters.flag('enableTLS') || certificates.ca !== undefined;
+  const secure = parameters.flag('enableTLS') || certificates.ca !== undefined || certificates.cert !== undefined;
   const where = { host: host.replaceAll(/[[\]]/g, ''), port: Number(port), ...(secure ? { tls: { ...certificates, rejectUnauthorized: !parameters.flag('unsafeSsl') && !parameters.flag('insecureSkipVerify') } } : {}) };
   const told = Object.entries(input.metadata).map(([key, value]) => [key, key.endsWith('FromEnv') ? (input.env[value] ?? '') : value] as const).filter(([key, value]) => value !== '' || !key.endsWith('FromEnv'));
   return { address, whose: encode(ScaledObjectRef, { name: input.owner, namespace: input.namespace, scalerMetadata: Object.fromEntries(told) }), connect: () => grpcClient(where) };
 }
 
-export async function external(input: TriggerInput): Promise<Trigger> {
+/** That of the first metric: a trigger has one. */
+export interface External extends Trigger {
+  /** What the scaler says by itself of its metric and target. */
+  respec(specs: Message): void;
+}
+
+export async function external(input: TriggerInput): Promise<External> {
   const { address, whose, connect } = scalerOf(input);
-  const client = connect();
+  let client = connect();
   const call = async (method: string, sent: Buffer, answer: MessageType): Promise<Message> => {
+    if (client.isClosed()) client = connect(); // it went, and may be back
     try {
       return decode(answer, await client.call(`/externalscaler.ExternalScaler/${method}`, sent, READ_TIMEOUT_MS));
     } catch (error) {
       throw new Error(`the scaler at ${address}: ${(error as Error).message}`, { cause: error });
     }
   };
-  let spec: MetricSpec | undefined;
+  let spec!: MetricSpec;
+  const respec = (specs: Message): void => {
+    const [first] = specs['metricSpecs'] as MetricSpec[];
+    if (first === undefined) throw new Error(`the scaler at ${address} has no metric`);
+    spec = first;
+  };
   try {
-    [spec] = (await call('GetMetricSpec', whose, GetMetricSpecResponse))['metricSpecs'] as MetricSpec[];
-    if (spec === undefined) throw new Error(`the scaler at ${address} has no metric`);
+    respec(await call('GetMetricSpec', whose, GetMetricSpecResponse));
   } catch (error) {
     client.close();
     throw error;
   }
-  const { metricName: metric, targetSize, targetSizeFloat } = spec;
   return {
-    name: metricName(metric), target: targetSizeFloat > 0 ? targetSizeFloat : targetSize, close: () => client.close(),
+    respec,
+    get name() {
+      return metricName(spec.metricName);
+    },
+    get target() {
+      return spec.targetSizeFloat > 0 ? spec.targetSizeFloat : spec.targetSize;
+    },
+    close: () => client.close(),
     async read() {
+      const { metricName: metric } = spec;
       const [{ result }, { metricValues }] = await Promise.all([call('IsActive', whose, IsActiveResponse), call('GetMetrics', encode(GetMetricsRequest, { scaledObjectRef: decode(ScaledObjectRef, whose), metricName: metric }), GetMetricsResponse)]);
       const value = (metricValues as MetricValue[])[0];
       if (value === undefined) throw new Error(`the scaler at ${address} gave no value for ${metric}`);
-      return { value: finite(value.metricValueFloat !== 0 ? value.metricValueFloat : value.metricValue, metric), active: result === true };
+      return { value: finite(value.metricValueFloat > 0 ? value.metricValueFloat : value.metricValue, metric), active: result === true };
     },
   };
 }

@@ -23,6 +23,10 @@ describe('a number at a place', () => {
     ['xml', '<?xml version="1.0"?><!-- a --><stats at="now"><queue><name>a</name><size>1</size></queue><queue><name>b &amp; c</name><size> 7 </size></queue><empty/></stats>', 'stats.queue.1.size', 7],
     ['xml', '<stats><queue size="5">x</queue></stats>', 'stats.queue.-size', 5],
     ['prometheus', EXPOSITION, 'up', 1],
+    ['prometheus', '# HELP size of a queue\n\tsize{queue="one"} 1\n\tsize{queue="two", instance="zero"} 20\n\tother 10', 'size{queue="two", instance="zero"}', 20],
+    ['prometheus', '# HELP size of a queue\n\tsize{queue="one"} 1\n\tother 10', 'other', 10],
+    ['json', '{"components":[{"id": "82328e93e", "tasks": 32, "str": "64", "k":"1k"}],"count":2.43}', 'components.0.k', 1_000],
+    ['yaml', "{components: [{id: 82328e93e, tasks: 32, str: '64', k: 1k}], count: 2.43}", 'components.0.str', 64],
     ['prometheus', EXPOSITION, 'queue_size', 3],
     ['prometheus', EXPOSITION, 'queue_size{queue="jobs"}', 12.5],
     ['prometheus', `up{a="${'a'.repeat(5_000)}!"} 1\nup{a="aaa"} 2\n`, 'up{a=~"(a+)+"}', 2],
@@ -31,7 +35,7 @@ describe('a number at a place', () => {
   for (const [format, text, location, wanted] of cases) it(`${format}: ${location}`, async () => assert.equal(await at(text, format, location), wanted));
   it('nothing else passes for one', async () => {
     for (const [format, text, location, why] of [
-      ['json', '<html>', 'a', /stats did not answer in JSON/], ['json', '{"a":null}', 'a', /what is at a is no number: null/], ['yaml', 'a: [', 'a', /did not answer in YAML/], ['yaml', 'a: .nan', 'a', /no number/],
+      ['json', '<html>', 'a', /stats did not answer in JSON/], ['json', '{"a":null}', 'a', /what is at a is no number: null/], ['yaml', 'a: [', 'a', /did not answer in YAML/], ['yaml', 'a: .nan', 'a', /no number/], ['yaml', 'a: NaN', 'a', /no number/], ['json', '{"a":"NaN"}', 'a', /no number/],
       ['xml', '<a><b></a>', 'a.b', /did not answer in XML/], ['xml', 'plain', 'a', /did not answer in XML/], ['prometheus', EXPOSITION, 'queue_size{queue="none"}', /no number/],
     ] as const) await assert.rejects(at(text, format, location), why);
     for (const wrong of ['queue size', 'up{a=}', 'up{a=~"("}', 'up{a=~"(?=a)"}']) assert.throws(() => sampleIn(EXPOSITION, wrong), TriggerError);

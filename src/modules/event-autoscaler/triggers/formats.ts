@@ -84,7 +84,8 @@ export function sampleIn(text: string, selector: string): string | undefined {
   const [, name, inner = ''] = /^\s*([a-zA-Z_:][\w:]*)\s*(?:\{(.*)\}\s*)?$/s.exec(selector) ?? [];
   if (name === undefined) throw new TriggerError(`valueLocation ${JSON.stringify(selector)} is no metric: write name or name{label="value"}`);
   const matchers = matchersOf(inner, selector);
-  for (const line of text.split('\n')) {
+  for (const each of text.split('\n')) {
+    const line = each.trimStart();
     if (!line.startsWith(name)) continue;
     const [, metric, labels = '', value] = /^([a-zA-Z_:][\w:]*)(?:\{((?:[^"}]|"(?:[^"\\]|\\.)*")*)\})?\s+(\S+)/.exec(line) ?? [];
     if (metric !== name) continue;

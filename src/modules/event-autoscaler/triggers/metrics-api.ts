@@ -33,11 +33,19 @@ export const metricsApi: TriggerFactory = (input) => {
   return {
     name: metricName('metric-api', location), target,
     async read(signal) {
-      const value = ofAll ? aggregate(await Promise.all((await endpointsOf(url, input)).map((each) => read(each, signal)))) : await read(url, signal);
+      const value = ofAll ? aggregate(await readAll(await endpointsOf(url, input), (each) => read(each, signal))) : await read(url, signal);
       return { value, active: value > activation };
     },
   };
 };
+
+/** Of those that can be read: one pod that is sick is no reason to know nothing of the others. Rejects where none can. */
+async function readAll(urls: readonly URL[], read: (url: URL) => Promise<number>): Promise<number[]> {
+  const answers = await Promise.allSettled(urls.map(read));
+  const values = answers.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
+  if (values.length > 0) return values;
+  throw new Error(`none of ${urls.length} endpoints could be read: ${(answers.find((each) => each.status === 'rejected')!.reason as Error).message}`);
+}
 
 /** The same address at each pod that is ready behind the Service that it names (`NAME.NAMESPACE...` or `NAME`); its port is the pods'. Rejects where there is none. */
 async function endpointsOf(url: URL, { namespace, context }: Pick<TriggerInput, 'namespace' | 'context'>): Promise<URL[]> {

@@ -9,10 +9,10 @@ export interface Reading {
 }
 
 export interface Trigger {
-  /** Part of the name of the metric, for instance `redis-jobs`. */
-  name: string;
+  /** Part of the name of the metric, for instance `redis-jobs`. Like the target, a scaler of the user's own may change it. */
+  readonly name: string;
   /** How much one replica is for (AverageValue), or how much there may be (Value). */
-  target: number;
+  readonly target: number;
   /** Rejects with Error when it cannot be known now; keep no more than `timeoutMs` to itself. */
   read(signal: AbortSignal): Promise<Reading>;
   /** Calls back when there is something to read before its time; until `close`. */
