@@ -19,7 +19,7 @@ export interface Config {
   apiServer: { host: string; port: number; maxConnections: number; maxConnectionsPerAddress: number; maxRequestsInFlight: number; maxWatches: number; descriptions?: string; authenticationConfig?: string };
   network: { podCidr: string; serviceCidr: string; loadBalancerCidr: string; clusterDomain: string; ipv6?: { podCidr: string; serviceCidr: string; loadBalancerCidr: string } };
   /** How long past states are kept, for watches that resume and lists in chunks; s. */
-  store: { keepSeconds: number };
+  store: { keepSeconds: number; encryptionConfig?: string };
   /** Absent: no audit log. */
   audit?: AuditConfig;
   logLevel: 'debug' | 'info' | 'warn' | 'error';
@@ -77,7 +77,7 @@ export function checkConfig(document: unknown, folders: Folders): Config {
   const root = section(document, '', ['instance', 'nodeName', 'nodes', 'apiServer', 'network', 'store', 'audit', 'log', 'modules']);
   const apiServer = section(root['apiServer'], 'apiServer', ['host', 'port', 'maxConnections', 'maxConnectionsPerAddress', 'maxRequestsInFlight', 'maxWatches', 'descriptions', 'authenticationConfig']);
   const network = section(root['network'], 'network', ['podCidr', 'serviceCidr', 'loadBalancerCidr', 'clusterDomain', 'ipv6', 'podCidr6', 'serviceCidr6', 'loadBalancerCidr6']);
-  const store = section(root['store'], 'store', ['keepSeconds']);
+  const store = section(root['store'], 'store', ['keepSeconds', 'encryptionConfig']);
   const audit = section(root['audit'], 'audit', ['enabled', 'path', 'policyFile', 'maxSizeMiB', 'maxAgeDays', 'maxBackups', 'maxEventKiB']);
   const log = section(root['log'], 'log', ['level']);
   const config: Config = {
@@ -101,7 +101,10 @@ export function checkConfig(document: unknown, folders: Folders): Config {
       clusterDomain: matching(network['clusterDomain'], 'network.clusterDomain', /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/, 'cluster.local', 'a DNS domain'),
       ...ipv6Of(network),
     },
-    store: { keepSeconds: keepSecondsOf(store['keepSeconds'], 300) },
+    store: {
+      keepSeconds: keepSecondsOf(store['keepSeconds'], 300),
+      ...(store['encryptionConfig'] === undefined ? {} : { encryptionConfig: matching(store['encryptionConfig'], 'store.encryptionConfig', /^\//, '', 'the absolute path of a file') }),
+    },
     ...auditOf(audit, folders),
     logLevel: oneOf(log['level'], 'log.level', ['debug', 'info', 'warn', 'error'] as const, 'info'),
     modules: modulesOf(root['modules']),

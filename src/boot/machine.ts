@@ -90,7 +90,9 @@ async function load(machine: Machine, folders: Folders): Promise<string> {
   tellUnheard(machine.log);
   rotateLog(machine.log);
   makeFolders(folders);
-  machine.store = openStore({ folder: join(folders.state, 'store'), keepMs: machine.config.store.keepSeconds * 1_000, clock: realClock, log: machine.log.child('store') });
+  const { keepSeconds, encryptionConfig } = machine.config.store;
+  const seal = encryptionConfig === undefined ? {} : { seal: await (await import('./encryption.ts')).openSeal(encryptionConfig) };
+  machine.store = openStore({ folder: join(folders.state, 'store'), keepMs: keepSeconds * 1_000, clock: realClock, log: machine.log.child('store'), ...seal });
   const { objects, revision } = machine.store.stats();
   return `${folders.state}: ${objects} objects at revision ${revision}`;
 }

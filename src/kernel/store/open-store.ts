@@ -9,7 +9,8 @@ import { resourceOfPrefix } from './keys.ts';
 import { createPast } from './list-past.ts';
 import { liveObjects, type LiveObjects } from './live-objects.ts';
 import { openReserve } from './reserve.ts';
-import { ADDED, DELETED, openRevisionLog, type Row } from './revision-log.ts';
+import { ADDED, DELETED, openRevisionLog, type RevisionLog, type Row } from './revision-log.ts';
+import { UNSEALED } from './seal.ts';
 import { copyWhole, createSnapshots } from './snapshots.ts';
 import { StoreError, type ListOptions, type Store, type Stored, type StoredList, type StoreEvent, type StoreOptions } from './store.ts';
 import { ParsedObjects, StoredObject } from './stored-object.ts';
@@ -23,10 +24,12 @@ const PARSED_TURN_MS = 60_000;
 const DEFAULT_KEEP_MS = 5 * 60_000;
 const DEFAULT_KEEP_REVISIONS = 50_000;
 
-/** Opens the store in a folder, making it when there is none. Throws `locked`, `damaged`, `full`, `failed`. */
+/** Opens the store in a folder, making it when there is none. Throws `locked`, `sealed`, `damaged`, `full`, `failed`. */
 export function openStore(options: StoreOptions): Store {
   const { folder, clock, log } = options;
-  const revisions = openRevisionLog(join(folder, 'store.db'), { maxDiskBytes: options.maxDiskBytes });
+  const { seal = UNSEALED } = options;
+  const revisions = openRevisionLog(join(folder, 'store.db'), { maxDiskBytes: options.maxDiskBytes, seal, reseals: options.seal !== undefined });
+  if (revisions.resealed > 0) log.info('objects were written anew, as the configuration of encryption has it', { count: revisions.resealed });
   const parsedObjects = new ParsedObjects(options.parsedBytes ?? DEFAULT_PARSED_BYTES);
   const stored = (row: Row): StoredObject => new StoredObject(parsedObjects, row.key, row.revision, row.createRevision, row.bytes);
   const live = loadLive(revisions, stored);
@@ -132,7 +135,7 @@ export function openStore(options: StoreOptions): Store {
     watch: watches.watch,
     compact,
     backup,
-    snapshots: createSnapshots(join(folder, 'snapshots'), { ...changing, live, stored, revision: () => revision, copyTo: backup }),
+    snapshots: createSnapshots(join(folder, 'snapshots'), { ...changing, live, stored, seal, revision: () => revision, copyTo: backup }),
     stats: () => ({
       revision, compactedRevision: forgottenRevision, objects: live.size, objectBytes: live.bytes, diskBytes: revisions.diskBytes(),
       watches: watches.size, droppedWatches: watches.dropped, pendingWrites: writer.pending, ...writer.figures,
@@ -141,7 +144,7 @@ export function openStore(options: StoreOptions): Store {
   };
 }
 
-function loadLive(revisions: ReturnType<typeof openRevisionLog>, stored: (row: Row) => StoredObject): LiveObjects {
+function loadLive(revisions: RevisionLog, stored: (row: Row) => StoredObject): LiveObjects {
   try {
     return liveObjects(revisions.live().map(stored));
   } catch (error) {

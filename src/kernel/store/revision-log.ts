@@ -1,5 +1,5 @@
 /**
- * The revision log: one SQLite table, a row a revision, never changed and only ever added to at its end.
+ * The revision log: one SQLite table, a row a revision, never changed (but sealed in another way, when that is asked for) and only ever added to at its end.
  *
  * SQLite runs with synchronous=NORMAL, which does not wait for the disk at a commit; `sync()` does, off the event loop. Together
  * they are what synchronous=FULL does (docs/adr/0002-store.md). A checkpoint likewise writes first and then waits off the loop, and
@@ -13,6 +13,8 @@ import { promisify } from 'node:util';
 import { crc32 } from 'node:zlib';
 import { damaged, databaseError } from './database-error.ts';
 import { fileRoom } from './file-room.ts';
+import { reseal } from './reseal.ts';
+import type { Seal } from './seal.ts';
 import { StoreError } from './store.ts';
 import { findWalDamage } from './wal-damage.ts';
 
@@ -49,6 +51,8 @@ export interface RevisionLog {
   /** The newest revision that was ever given, also if its row was forgotten since; at least 1. */
   readonly lastRevision: number;
   readonly compactedRevision: number;
+  /** How many rows were written anew when it was opened. */
+  readonly resealed: number;
   /** Adds rows in one transaction; throws `full`, `failed`. They are safe after `sync()`. */
   append(rows: readonly Row[]): void;
   sync(): Promise<void>;
@@ -83,15 +87,24 @@ type RowArray = [number, ChangeType, number, number, number, string, Uint8Array]
 
 const fdatasyncOf = promisify(fdatasync);
 
-/** Opens or makes the log at `path`. Throws `locked`, `damaged`, `full`, `failed`. */
-export function openRevisionLog(path: string, options: { maxDiskBytes?: number } = {}): RevisionLog {
+export interface RevisionLogOptions {
+  maxDiskBytes?: number;
+  /** Without one values are taken and given as they stand on the disk, sealed or not. */
+  seal?: Seal;
+  /** Writes anew what the seal would write in another way today. */
+  reseals?: boolean;
+}
+
+/** Opens or makes the log at `path`. Throws `locked`, `sealed`, `damaged`, `full`, `failed`. */
+export function openRevisionLog(path: string, options: RevisionLogOptions = {}): RevisionLog {
   let db: DatabaseSync | undefined;
   try {
     prepareFile(path);
     checkWal(path);
     db = new DatabaseSync(path, { timeout: 0 });
     prepareDatabase(db, path, options.maxDiskBytes);
-    return logOver(db, path);
+    const resealed = options.seal !== undefined && options.reseals === true ? reseal(db, options.seal) : 0;
+    return logOver(db, path, { seal: options.seal, resealed });
   } catch (error) {
     try {
       db?.close();
@@ -138,7 +151,7 @@ function prepareDatabase(db: DatabaseSync, path: string, maxDiskBytes: number | 
   if (maxDiskBytes !== undefined) db.exec(`PRAGMA max_page_count=${Math.ceil(maxDiskBytes / numberOf(db, 'PRAGMA page_size'))}`);
 }
 
-function logOver(db: DatabaseSync, path: string): RevisionLog {
+function logOver(db: DatabaseSync, path: string, { seal, resealed }: { seal: Seal | undefined; resealed: number }): RevisionLog {
   const walFile = openSync(`${path}-wal`, 'r+');
   const databaseFile = openSync(path, 'r+');
   const folder = openSync(dirname(path), 'r');
@@ -157,10 +170,12 @@ function logOver(db: DatabaseSync, path: string): RevisionLog {
   function decode(row: unknown): Row {
     const [revision, type, previous, createRevision, sum, key, value] = row as RowArray;
     if (crc32(value) !== sum) throw damaged(path, `revision ${revision}, ${key}, is not what was written`);
-    return { revision, type, previous, createRevision, key, bytes: Buffer.from(value.buffer, value.byteOffset, value.byteLength) };
+    const bytes = seal === undefined ? Buffer.from(value.buffer, value.byteOffset, value.byteLength) : seal.open(key, value);
+    return { revision, type, previous, createRevision, key, bytes };
   }
 
-  function append(rows: readonly Row[]): void {
+  function append(plain: readonly Row[]): void {
+    const rows = seal === undefined ? plain : plain.map((row) => ({ ...row, bytes: seal.close(row.key, row.bytes) }));
     room.forRows(rows);
     transaction(db, path, () => {
       for (const row of rows) {
@@ -224,7 +239,7 @@ function logOver(db: DatabaseSync, path: string): RevisionLog {
   }
 
   return {
-    db, path, append, sync, checkpoint, live, forget,
+    db, path, resealed, append, sync, checkpoint, live, forget,
     lastRevision: last,
     get compactedRevision() { return compacted; },
     get unwrittenBytes() { return unwrittenBytes; },

@@ -10,6 +10,7 @@ import { creation, deletion, replacement, type Changing } from './change.ts';
 import { databaseError } from './database-error.ts';
 import type { LiveObjects } from './live-objects.ts';
 import { openRevisionLog, type Row } from './revision-log.ts';
+import type { Seal } from './seal.ts';
 import { StoreError, type SnapshotDifference, type SnapshotInfo, type Snapshots, type Stored } from './store.ts';
 import type { StoredObject } from './stored-object.ts';
 
@@ -17,6 +18,7 @@ export interface SnapshotSource extends Changing {
   live: LiveObjects;
   revision(): number;
   copyTo(path: string): Promise<void>;
+  seal: Seal;
   stored(row: Row): StoredObject;
 }
 
@@ -119,7 +121,7 @@ export function createSnapshots(folder: string, source: SnapshotSource): Snapsho
 
   async function readAll(name: string): Promise<Map<string, StoredObject>> {
     const rows = new Map<string, StoredObject>();
-    const revisions = openRevisionLog(pathOf(folder, find(name)));
+    const revisions = openRevisionLog(pathOf(folder, find(name)), { seal: source.seal });
     try {
       for (const row of revisions.live()) {
         rows.set(row.key, source.stored(row));

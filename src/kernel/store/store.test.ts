@@ -9,11 +9,14 @@ import { runInNewContext } from 'node:vm';
 import { realClock } from '../../base/clock.ts';
 import { silentLog } from '../../base/log.ts';
 import { openStore } from './open-store.ts';
+import { createSeal, type SealingKey } from './seal.ts';
 import { storeConformance } from './testing/conformance/conformance.ts';
 
-storeConformance('store on SQLite', async () => {
+const secret = (fill: number): SealingKey => ({ provider: 'aesgcm', name: 'first', secret: Buffer.alloc(32, fill) });
+
+for (const [what, more] of [['store on SQLite', {}], ['sealed store on SQLite', { seal: createSeal(() => [secret(1)]) }]] as const) storeConformance(what, async () => {
   const folder = mkdtempSync(join(tmpdir(), 'llmos-store-'));
-  const open = () => openStore({ folder, clock: realClock, log: silentLog });
+  const open = () => openStore({ folder, clock: realClock, log: silentLog, ...more });
   let store = open();
   return {
     store,

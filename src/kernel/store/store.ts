@@ -9,6 +9,7 @@
 import type { KubeObject } from '../../api/meta.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Log } from '../../base/log.ts';
+import type { Seal } from './seal.ts';
 
 /** One state of one object. The same value is given to every reader and watcher. */
 export interface Stored<T extends KubeObject = KubeObject> {
@@ -184,6 +185,8 @@ export interface StoreOptions {
   keepRevisions?: number;
   /** The database may not grow above this; default: as the disk allows. */
   maxDiskBytes?: number;
+  /** How objects are written on the disk; default plainly. What is written in another way is written anew when the store is opened. */
+  seal?: Seal;
   /** JSON bytes of the objects kept parsed beside their bytes; default 16 MiB. */
   parsedBytes?: number;
 }
@@ -191,11 +194,11 @@ export interface StoreOptions {
 /**
  * exists, missing, modified: the answer to a write. compacted, future: the revision asked for is gone, or not made yet. large: the object is.
  * full: no room on the disk; earlier data is safe, and writes work again once there is. slow: a watch fell behind. locked: another process has
- * the folder. damaged: the database cannot be read. failed: the disk failed; the store only reads until it is opened anew. closed. invalid: a
+ * the folder. sealed: no key opens what was written. damaged: the database cannot be read. failed: the disk failed; the store only reads until it is opened anew. closed. invalid: a
  * key, prefix or name that cannot be.
  */
 export type StoreErrorCode =
-  | 'exists' | 'missing' | 'modified' | 'compacted' | 'future' | 'large' | 'full' | 'slow' | 'locked' | 'damaged' | 'failed' | 'closed' | 'invalid';
+  | 'exists' | 'missing' | 'modified' | 'compacted' | 'future' | 'large' | 'full' | 'slow' | 'locked' | 'sealed' | 'damaged' | 'failed' | 'closed' | 'invalid';
 
 export class StoreError extends Error {
   readonly code: StoreErrorCode;
