@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import type { Service } from '../../api/generated/core-v1.ts';
 import type { EndpointSlice } from '../../api/generated/discovery-v1.ts';
@@ -179,6 +179,26 @@ inPlayedNetwork(import.meta.filename, 'the choice of endpoints, in namespaces', 
     services.remove('default/busy');
     slices.remove('default/busy-1');
     await played.sync.idle();
+  });
+
+  test('who has said all hears the answer, though it takes longer than the kernel waits for it', async () => {
+    writeFileSync('/proc/sys/net/netfilter/nf_conntrack_tcp_timeout_close_wait', '1');
+    const script = "require('node:net').createServer({ allowHalfOpen: true }, (socket) => { let text = ''; socket.on('data', (chunk) => (text += chunk)).on('end', () => setTimeout(() => socket.end('heard ' + text), 2500)); }).listen(81, () => console.log('up'))";
+    const server = spawn('ip', ['netns', 'exec', pods[0]!.name, process.execPath, '-e', script], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const client = "const socket = require('node:net').connect({ host: '10.62.0.33', port: 81, allowHalfOpen: true }, () => socket.end('all')); let text = ''; socket.setTimeout(10_000, () => socket.destroy()); socket.on('data', (chunk) => (text += chunk)).on('error', (error) => (text += error.code)).on('close', () => console.log(text));";
+    try {
+      await once(server.stdout as NodeJS.ReadableStream, 'data');
+      services.set(service('lasts', { clusterIP: '10.62.0.33', ports: [{ port: 81, protocol: 'TCP' }] }));
+      slices.set(slice('lasts', [pods[0]!.address], 81));
+      await played.sync.idle();
+      const asked = [run(process.execPath, ['-e', client]), run('ip', ['netns', 'exec', pods[1]!.name, process.execPath, '-e', client])];
+      assert.deepEqual(await Promise.all(asked), ['heard all\n', 'heard all\n']);
+    } finally {
+      server.kill('SIGKILL');
+      services.remove('default/lasts');
+      slices.remove('default/lasts-1');
+      await played.sync.idle();
+    }
   });
 
   test('a client of UDP is not led to an endpoint that is gone', { skip: existsSync('/usr/bin/perl') ? false : 'needs perl' }, async () => {

@@ -14,6 +14,7 @@ import { followServices, serviceAllocator } from './admission.ts';
 import type { Book } from './allocate.ts';
 import { startDns } from './dns/start.ts';
 import { lookForFirewalls } from './firewalls.ts';
+import { watchFlowTable } from './flow-table.ts';
 import { startHealthChecks } from './health-checks.ts';
 import { loadBalancerController } from './load-balancer.ts';
 import { portSettings, serveKubeProxyPorts } from './kube-proxy-ports.ts';
@@ -85,7 +86,7 @@ function createNetworkModule(): Module {
       context.report({ dns: `${dns.address}:${dns.port}` });
       const ports = serveKubeProxyPorts({ settings, health, node: () => caches.of(Node).get(machine.nodeName), clock: context.clock, log: context.log, signal });
       let leadAgain = (): void => {};
-      await Promise.all([ports, keepWellKnown(context, dns.port), keepBridge(context, () => leadAgain()), lookForFirewalls(context), routeFurtherRanges(context, (lead) => void (leadAgain = lead)), aborted(signal)]);
+      await Promise.all([ports, keepWellKnown(context, dns.port), keepBridge(context, () => leadAgain()), lookForFirewalls(context), watchFlowTable(context), routeFurtherRanges(context, (lead) => void (leadAgain = lead)), aborted(signal)]);
       stopCarrying();
       await dns.close();
       await Promise.all(syncs.map((sync) => sync.settled()));

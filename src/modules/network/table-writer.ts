@@ -1,10 +1,12 @@
 /** Brings the instance's table to what is wanted, one nft transaction a change; the whole table at the start, and after a failure. */
 import { networkInterfaces } from 'node:os';
 import { isWithin } from '../../api/ip.ts';
+import type { Log } from '../../base/log.ts';
 import { nftWriter } from '../../base/sys/nft.ts';
 import { holdsRules } from '../../base/sys/nft-rules.ts';
 import { forgetFlows } from '../../base/sys/udp-flows.ts';
 import { rememberedClients } from './affinity.ts';
+import { halfClosedLast } from './half-closed.ts';
 import { createRuleset, type TableFacts } from './ruleset.ts';
 import { isOfFamily, type Family } from './family.ts';
 import type { Fragment } from './fragment.ts';
@@ -36,9 +38,10 @@ export interface TableWriterOptions {
   conntrack?: string | undefined;
   /** Whether a Service of this key has a port of UDP. */
   hasUdp(key: string): boolean;
+  log: Log;
 }
 
-export function createTableWriter({ facts, nft, conntrack, hasUdp }: TableWriterOptions): TableWriter {
+export function createTableWriter({ facts, nft, conntrack, hasUdp, log }: TableWriterOptions): TableWriter {
   const { table, family = 'ip' } = facts;
   const ruleset = createRuleset(facts);
   const kernel = nftWriter(nft);
@@ -66,8 +69,10 @@ export function createTableWriter({ facts, nft, conntrack, hasUdp }: TableWriter
       for (const [key, fragment] of changes) untaken.set(key, fragment);
       if (changed === '' && !isWhole) return;
       try {
-        await kernel.write(isWhole ? await wholeTable() : changed);
+        if (!isWhole) return await kernel.write(changed);
+        await kernel.write(await wholeTable());
         isWhole = false;
+        await kernel.write(halfClosedLast(facts)).catch((error: unknown) => log.info('connections of which one end has said all are forgotten when the kernel would, mostly after a minute of silence', { error }));
       } catch (error) {
         isWhole = true;
         throw error;

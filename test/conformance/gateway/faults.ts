@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isRunning } from '../../../src/base/sys/is-running.ts';
 import { askHaproxy } from '../../../src/sdk/haproxy/commands.ts';
+import { stopProcess } from '../../../src/sdk/testing/stop-process.ts';
 import { eventually } from '../../fixtures/instance.ts';
 import { get, patch, running, until, type Body } from '../cluster.ts';
 import { authorityMap, CA, policy } from './backend-tls.ts';
@@ -137,6 +138,26 @@ export function faults(): void {
     await eventually(async () => haproxyPid() !== before && (await ask(address, { path: '/killed-busy' })).status === 200, { what: 'the next HAProxy' });
     const { 200: well = 0, ECONNRESET: lost = 0, ...others } = await stop();
     assert.deepEqual([others, well > 0, lost <= streams], [{}, true, true], `${well} well, ${lost} lost`);
+  });
+
+  tried('HAProxy that is stopped under load is killed, and who came meanwhile is answered by the next', () => [route('stopped-busy', ['same-namespace'], [{ matches: [prefix('/stopped-busy')], backendRefs: [to('both')] }])], async () => {
+    await accepted('stopped-busy');
+    const address = await addressOf('same-namespace');
+    await expect(address, { path: '/stopped-busy' }, {});
+    const streams = 6;
+    // It is asked for signs of life before it is killed.
+    const patient = { path: '/stopped-busy', timeoutMs: 60_000 };
+    const stop = load(address, patient.path, streams, patient.timeoutMs);
+    try {
+      const before = haproxyPid();
+      await stopProcess(before);
+      const waiting = Promise.all(Array.from({ length: 10 }, () => ask(address, patient).then(({ status }) => status, (error: Error) => error.message)));
+      await eventually(async () => haproxyPid() !== before, { timeoutMs: 60_000, what: 'the next HAProxy' });
+      assert.deepEqual(await waiting, Array(10).fill(200));
+    } finally {
+      const { 200: well = 0, ECONNRESET: lost = 0, ...others } = await stop();
+      assert.deepEqual([others, well > 0, lost <= streams], [{}, true, true], `${well} well, ${lost} lost, ${JSON.stringify(others)}`);
+    }
   });
 
   // HTTP/2 by TLS, and gRPC in the clear: many requests a connection, so that one connection lost is many requests.

@@ -23,12 +23,12 @@ export function tried(name: string, objects: () => Body[], run: () => Promise<vo
 export const haproxyPid = (): number => Number(readFileSync(join(running().run, 'gateway/haproxy/haproxy.pid'), 'utf8').trim());
 
 /** Asks until it is stopped, `streams` at once; gives what was answered, by status or error. */
-export function load(address: string, path: string, streams = 4): () => Promise<Record<string, number>> {
+export function load(address: string, path: string, streams = 4, timeoutMs?: number): () => Promise<Record<string, number>> {
   const counts: Record<string, number> = {};
   let going = true;
   const stream = async (): Promise<void> => {
     while (going) {
-      const key = await ask(address, { path }).then(({ status }) => String(status), (error: NodeJS.ErrnoException) => error.code ?? error.message);
+      const key = await ask(address, { path, ...(timeoutMs === undefined ? {} : { timeoutMs }) }).then(({ status }) => String(status), (error: NodeJS.ErrnoException) => error.code ?? error.message);
       counts[key] = (counts[key] ?? 0) + 1;
     }
   };

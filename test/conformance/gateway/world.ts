@@ -171,6 +171,8 @@ export function listener(gatewayName: string, name: string, expected: Record<str
 }
 
 export interface Ask {
+  /** How long a silence may last; default 20,000. */
+  timeoutMs?: number;
   host?: string;
   path?: string;
   method?: string;
@@ -186,9 +188,9 @@ export interface Ask {
 
 export interface Told { status: number; headers: IncomingHttpHeaders; body: Body }
 
-export function ask(address: string, { host = address, path = '/', method = 'GET', headers = {}, port, sni, cert, key, body }: Ask = {}): Promise<Told> {
+export function ask(address: string, { host = address, path = '/', method = 'GET', headers = {}, port, sni, cert, key, body, timeoutMs = 20_000 }: Ask = {}): Promise<Told> {
   return new Promise((settle, fail) => {
-    const options = { host: address, port: port ?? (sni === undefined ? 80 : 443), path, method, headers: { host, ...headers }, agent: false as const, timeout: 20_000 };
+    const options = { host: address, port: port ?? (sni === undefined ? 80 : 443), path, method, headers: { host, ...headers }, agent: false as const, timeout: timeoutMs };
     const call = sni === undefined ? request(options) : secureRequest({ ...options, servername: sni, cert, key, ca: AUTHORITY_PEM, checkServerIdentity: () => undefined });
     call.on('response', (answer) => {
       let text = '';

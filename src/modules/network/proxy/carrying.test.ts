@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import * as http2 from 'node:http2';
+import { connect, createServer, type Socket } from 'node:net';
 import { after, before, describe, it } from 'node:test';
 import type { Service } from '../../../api/generated/core-v1.ts';
 import type { EndpointSlice } from '../../../api/generated/discovery-v1.ts';
@@ -24,6 +25,33 @@ describe('HAProxy before servers that are well', { skip: existsSync('/usr/sbin/h
     const after = await haproxy.proxies.metrics();
     assert.deepEqual(['0.05', '+Inf'].map((bound) => upTo(after, 'ill', bound) - upTo(before, 'ill', bound)), [0, 7], after);
     assert.equal(upTo(after, 'busy', '+Inf'), 5);
+  });
+
+  it('TCP: either end may say all and go on listening', async () => {
+    const heard: string[] = [];
+    const server = createServer({ allowHalfOpen: true }, (socket) => {
+      let text = '';
+      socket.on('data', (chunk: Buffer) => (text += chunk.toString())).on('end', () => {
+        heard.push(text);
+        if (!socket.writableEnded) socket.end(`heard ${text}`);
+      });
+      // This one says all at once, and listens on.
+      if (heard.length === 1) socket.end('first');
+    });
+    await new Promise<void>((resolve) => server.listen(PORT, net(30), resolve));
+    const port = await haproxy.carry('halves', { 'load-balancing': 'least-connection' }, [net(30)]);
+    const talk = (say: (socket: Socket) => void): Promise<string> => new Promise((settle, fail) => {
+      let text = '';
+      const socket = connect({ host: net(1), port, allowHalfOpen: true }, () => say(socket));
+      socket.on('data', (chunk: Buffer) => (text += chunk.toString())).on('error', fail).on('close', () => settle(text));
+    });
+    try {
+      assert.equal(await talk((socket) => void socket.end('all')), 'heard all');
+      assert.equal(await talk((socket) => void socket.once('end', () => socket.end('later'))), 'first');
+      assert.deepEqual(await eventually(() => Promise.resolve(heard.length === 2 && heard), { what: 'what was said later' }), ['all', 'later']);
+    } finally {
+      server.close();
+    }
   });
 
   it('speaks HTTP/2 in the clear to those that know nothing else, and checks them by it', async () => {
