@@ -33,13 +33,13 @@ function balance(root: unknown): void {
       for (const each of Object.values(value)) waiting.push([each, depth]);
       continue;
     }
-    if (depth >= MAX_DEPTH) throw new RangeError(TOO_DEEP);
     const node = value as Node;
+    if (depth >= MAX_DEPTH && node.op !== 'value' && node.op !== 'id') throw new RangeError(TOO_DEEP);
     if (node.op === '&&' || node.op === '||') {
       const row = halved(node);
       for (const each of row) seen.add(each);
       for (const each of row) waiting.push([each.args, depth + 1]);
-    } else waiting.push([node.args, depth + 1]);
+    } else waiting.push([node.args, node.op === 'call' ? depth : depth + 1]);
     // What a macro becomes is made of what it was called with.
     waiting.push([node.meta?.alternate, depth + 1], [node.meta?.macro, depth + 1]);
   }

@@ -2,15 +2,16 @@
 import type { Environment } from './environment.ts';
 import type { Value } from './library/define.ts';
 import { REPLACED as REPLACED_COLLECTIONS } from './library/collections.ts';
+import { EXCEEDED, withUnits } from './cost/meter.ts';
+import { meter } from './cost/spend.ts';
 import { withListKinds } from './library/kinds-of-lists.ts';
 import { REPLACED as REPLACED_STRINGS } from './library/strings.ts';
 import { REPLACED as REPLACED_TIMES, REPLACED_CALLS } from './library/times.ts';
 import { MAX_CODE_POINTS, MAX_DEPTH, parse, TOO_DEEP } from './parse.ts';
 
-/** Units of cost; about what upstream counts for the same work (apiserver apis/cel config). */
+/** Units of cost of one evaluation, and of all that one request asks for (apiserver apis/cel config). */
 export const PER_CALL_LIMIT = 1_000_000;
-export const RUNTIME_BUDGET = 4_000_000;
-const STEP_COST = 5;
+export const RUNTIME_BUDGET = 10_000_000;
 
 export class Budget {
   remaining: number;
@@ -78,11 +79,7 @@ const REPLACED = new Map([...REPLACED_STRINGS, ...REPLACED_COLLECTIONS, ...REPLA
 /** What the evaluator says of some failures, and what cel-go says. */
 const WORDS = new Map([['Unsigned integer overflow', 'unsigned integer overflow'], ['Optional value is not present', 'optional.none() dereference']]);
 
-interface Meter { left: number }
-
-let meter: Meter = { left: 0 };
 const OF_THE_WHOLE = 'ERROR: <input>:-1:0: ';
-const EXCEEDED = 'operation cancelled: actual cost limit exceeded';
 
 /** Throws EvaluationFailure where the text is no expression, or its parts do not fit. */
 export function compileExpression(environment: Environment, text: string): Program {
@@ -98,51 +95,39 @@ export function compileExpression(environment: Environment, text: string): Progr
 
 function compile(environment: Environment, text: string): Program {
   const { parsed } = parse(environment, text);
-  const { names, operators } = prepare(parsed.ast as unknown as Node);
+  const { names, operators, calledAs } = prepare(parsed.ast as unknown as Node);
   const checked = parsed.check();
   if (!checked.valid) throw checked.error instanceof RangeError ? checked.error : new EvaluationFailure('other', `compilation failed: ${compileMessage(checked.error, text)}`);
   // The check has chosen how operators are handled.
   for (const node of operators) node.handle = withListKinds(node.op as '+', node.handle);
+  meter(parsed.ast as never, (call) => calledAs.get(call) ?? '');
   return { text, uses: (variable) => names.has(variable), evaluate: (variables, budget) => evaluate(parsed, variables, budget) };
 }
 
 function evaluate(parsed: (context: object) => unknown, variables: Readonly<Record<string, unknown>>, budget: Budget): unknown {
-  const outer = meter;
   const limit = Math.min(PER_CALL_LIMIT, budget.remaining);
-  meter = { left: limit };
-  let value: unknown;
-  let thrown: unknown;
-  try {
-    value = parsed(variables);
-  } catch (error) {
-    thrown = error;
-  }
-  const spent = limit - meter.left;
-  meter = outer;
-  // What ran inside another evaluation (a variable of a policy) counts there too.
-  outer.left -= spent;
-  budget.remaining -= spent + 1;
+  const { value, thrown, spent } = withUnits(limit, () => parsed(variables));
+  budget.remaining -= spent;
   if (spent > limit) throw limit < PER_CALL_LIMIT ? new EvaluationFailure('budget', 'running out of cost budget') : new EvaluationFailure('limit', EXCEEDED);
   if (thrown !== undefined) throw failureOf(thrown);
   return value;
 }
 
-/** Names the evaluator's own functions that ours replace, and puts meters on what may take long. Gives the variables that are named. */
-function prepare(root: Node): { names: Set<string>; operators: Operator[] } {
+/** Names the evaluator's own functions that ours replace. Gives the variables that are named, and the names by which functions were called. */
+function prepare(root: Node): { names: Set<string>; operators: Operator[]; calledAs: Map<object, string> } {
   const names = new Set<string>();
+  const calledAs = new Map<object, string>();
   const operators: Operator[] = [];
   forEachNode(root, (value) => {
     if (value.op === 'id') names.add(value.args as string);
+    if (value.op === 'call' || value.op === 'rcall') calledAs.set(value, (value.args as [string])[0]);
     if (value.op === 'rcall') replaceName(value.args as [string, Node, Node[]]);
     if (value.op === 'call') replaceCall(value.args as [string, Node[]]);
     if (value.op === 'rcall' && (value.args as [string])[0] === 'value') ofAnyType(value);
     if (value.op === 'call' && (value.args as unknown[])[0] === 'has' && value.meta.macro !== undefined) allowAnyRoot(value.meta.macro as HasMacro);
     if (value.op === '+' || value.op === '==' || value.op === '!=') operators.push(value as Operator);
-    if (value.op === 'comprehension') metered((value.args as { step: Node }).step);
-    if (value.op === '+' || value.op === 'call' || value.op === 'rcall') metered(value);
-    for (const step of (value.meta.macro as { steps?: Node[] } | undefined)?.steps ?? []) metered(step);
   });
-  return { names, operators };
+  return { names, operators, calledAs };
 }
 
 /** The evaluator knows `has(a.b)`, whose path begins with a variable; upstream also has it begin with an element or a call: `has(self.matches[0].path)`. */
@@ -178,22 +163,6 @@ function replaceCall(args: [string, Node[]]): void {
 
 function isNode(value: object): value is Node {
   return 'op' in value && 'meta' in value && typeof (value as Node).evaluate === 'function';
-}
-
-const already = new WeakSet<Node>();
-
-/** The node sets its own `evaluate` when it first runs: the meter stays around whatever it sets. */
-function metered(node: Node): void {
-  if (already.has(node)) return;
-  already.add(node);
-  let inner = node.evaluate;
-  const outer = function (this: Node, evaluator: unknown, of: Node, context: unknown): unknown {
-    if ((meter.left -= STEP_COST) < 0) throw new Error(EXCEEDED);
-    const value = inner.call(this, evaluator, of, context);
-    if (typeof value === 'string' || Array.isArray(value)) meter.left -= Math.ceil(value.length / 10);
-    return value;
-  };
-  Object.defineProperty(node, 'evaluate', { configurable: true, get: () => outer, set: (made: Node['evaluate']) => void (inner = made) });
 }
 
 interface CelError extends Error { code?: string; summary?: string; range?: { start: number }; node?: { pos?: number; args?: readonly { end?: number }[] } }

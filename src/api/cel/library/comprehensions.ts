@@ -1,5 +1,7 @@
 /** Macros over two variables: the index and item of a list, the key and value of a map (cel-go ext TwoVarComprehensions); existsOne and sortBy over one. */
 import type { Environment } from '@marcbachmann/cel-js';
+import { priceOfOrder } from '../cost/calls.ts';
+import { charge } from '../cost/meter.ts';
 import { compare } from './collections.ts';
 import { define, type Value } from './define.ts';
 
@@ -7,12 +9,15 @@ import { define, type Value } from './define.ts';
 interface Fold {
   /** The type of the whole. */
   result: 'bool' | 'list' | 'map';
+  /** What cel-go's expansion costs beside the expressions: of asking whether to go on, of each turn, of each entry that is taken, and at the end. */
+  price: { condition?: number; turn?: number; taken?: number; end: number };
   run(turns: Iterable<Turn>): Value;
 }
 
 interface Turn {
   key: Value;
   item: Value;
+  isLast: boolean;
   /** The expression, or the Error that it ended with. */
   attempt(): Value;
   /** The expression; throws what it throws. */
@@ -23,23 +28,38 @@ interface Turn {
 
 const EXISTS_ONE: Fold = {
   result: 'bool',
+  price: { taken: 2, end: 2 },
   run(turns) {
     let count = 0;
-    for (const turn of turns) if (asBool(turn.value())) count += 1;
+    for (const turn of turns) {
+      if (!asBool(turn.value())) continue;
+      count += 1;
+      charge(2);
+    }
     return count === 1;
   },
 };
 
 const FOLDS: Readonly<Record<string, Fold>> = {
-  all: { result: 'bool', run: (turns) => settle(turns, false) },
-  exists: { result: 'bool', run: (turns) => settle(turns, true) },
+  all: { result: 'bool', price: { condition: 2, turn: 1, end: 1 }, run: (turns) => settle(turns, false) },
+  exists: { result: 'bool', price: { condition: 3, turn: 1, end: 1 }, run: (turns) => settle(turns, true) },
   existsOne: EXISTS_ONE,
   exists_one: EXISTS_ONE,
-  sortBy: { result: 'list', run: (turns) => [...turns].map((turn) => [turn.value(), turn.item] as const).sort(([a], [b]) => compare(a, b)).map(([, item]) => item) },
-  transformList: { result: 'list', run: (turns) => [...turns].filter((turn) => turn.wanted()).map((turn) => turn.value()) },
-  transformMap: { result: 'map', run: (turns) => new Map([...turns].filter((turn) => turn.wanted()).map((turn) => [turn.key, turn.value()])) },
+  sortBy: {
+    result: 'list',
+    // The list is named, its keys are mapped, and it is sorted by them.
+    price: { turn: 12, end: 3 },
+    run(turns) {
+      const items = [...turns].map((turn) => [turn.value(), turn.item] as const);
+      charge(priceOfOrder(items.map(([key]) => key)));
+      return items.sort(([a], [b]) => compare(a, b)).map(([, item]) => item);
+    },
+  },
+  transformList: { result: 'list', price: { taken: 12, end: 1 }, run: (turns) => [...turns].filter((turn) => turn.wanted()).map((turn) => turn.value()) },
+  transformMap: { result: 'map', price: { taken: 3, end: 1 }, run: (turns) => new Map([...turns].filter((turn) => turn.wanted()).map((turn) => [turn.key, turn.value()])) },
   transformMapEntry: {
     result: 'map',
+    price: { taken: 2, end: 1 },
     run(turns) {
       const made = new Map<Value, Value>();
       for (const turn of turns) {
@@ -100,17 +120,26 @@ function macroOf(name: string, fold: Fold, variables: number, { args, receiver, 
         macro.contexts.forEach((each: Value, index: number) => (current = each.reuse(current).setIterValue(given[index], evaluator)));
         return current;
       };
+      const { condition = 0, turn = 0, taken = 0, end } = fold.price;
       function* turns(): Iterable<Turn> {
-        for (const [key, value] of entriesOf(collection)) {
+        const entries = entriesOf(collection);
+        for (const [index, [key, value]] of entries.entries()) {
+          charge(condition + turn);
           yield {
             key,
             item: value,
+            isLast: index === entries.length - 1,
             attempt: () => evaluator.tryEval(expression, at(key, value)),
             value: () => evaluator.run(expression, at(key, value)),
-            wanted: () => filter === undefined || asBool(evaluator.run(filter, at(key, value))),
+            wanted() {
+              const wanted = filter === undefined || asBool(evaluator.run(filter, at(key, value)));
+              if (wanted) charge(taken);
+              return wanted;
+            },
           };
         }
       }
+      charge(end);
       return fold.run(turns());
     },
   };
@@ -122,7 +151,11 @@ function settle(turns: Iterable<Turn>, decisive: boolean): boolean {
   for (const turn of turns) {
     const value = turn.attempt();
     if (value instanceof Error) failure ??= value;
-    else if (asBool(value) === decisive) return decisive;
+    else if (asBool(value) === decisive) {
+      // Whether to go on is asked once more, where there is more.
+      if (!turn.isLast) charge(decisive ? 3 : 2);
+      return decisive;
+    }
   }
   if (failure !== undefined) throw failure;
   return !decisive;

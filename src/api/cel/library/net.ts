@@ -11,6 +11,11 @@ class Ip {
     this.family = family;
     this.bits = bits;
   }
+
+  /** In bytes. */
+  get size(): number {
+    return widthOf(this) / 8;
+  }
 }
 
 class Cidr {
@@ -20,6 +25,11 @@ class Cidr {
   constructor(ip: Ip, length: number) {
     this.ip = ip;
     this.length = length;
+  }
+
+  /** Of the prefix, in bytes. */
+  get size(): number {
+    return Math.ceil(this.length / 8);
   }
 }
 

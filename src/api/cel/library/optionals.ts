@@ -1,6 +1,7 @@
 /** What the evaluator's optional values lack: ofNonZeroValue, optMap, optFlatMap (cel-go OptionalTypes). */
 import { Environment } from '@marcbachmann/cel-js';
 import { Duration } from '@marcbachmann/cel-js/evaluator';
+import { charge, unitsLeft } from '../cost/meter.ts';
 import { compare, equal } from './collections.ts';
 import { define, type Value } from './define.ts';
 
@@ -29,8 +30,8 @@ export function registerOptionals(environment: Environment): void {
     '__maybe__(optional<dyn>): dyn': (optional: Value) => (optional.hasValue() ? optional.value() : ABSENT),
     'list.__compact__(): list<dyn>': (list: Value) => [...list].filter((each) => each !== ABSENT),
     'map.__compact__(): map<dyn, dyn>': (map: Value) => new Map((map instanceof Map ? [...map] : Object.entries(map)).filter(([, each]) => each !== ABSENT)),
-    'optional.optMap(ast, ast): optional<dyn>': (call: Value) => mapMacro(call, (value) => optionals().of(value)),
-    'optional.optFlatMap(ast, ast): optional<dyn>': (call: Value) => mapMacro(call, (value) => value),
+    'optional.optMap(ast, ast): optional<dyn>': (call: Value) => mapMacro(call, (value) => optionals().of(value), { wraps: true }),
+    'optional.optFlatMap(ast, ast): optional<dyn>': (call: Value) => mapMacro(call, (value) => value, { wraps: false }),
   });
 }
 
@@ -66,10 +67,10 @@ function isZero(value: Value): boolean {
 }
 
 /** `optional.optMap(name, expression)`: the expression of the value, where there is one. */
-function mapMacro({ args, receiver, ast }: Value, wrap: (value: Value) => Value): Value {
+function mapMacro({ args, receiver, ast }: Value, wrap: (value: Value) => Value, { wraps }: { wraps: boolean }): Value {
   if (args[0].op !== 'id') throw new Error('optMap() variable name must be a simple identifier');
   return {
-    ast, receiver, name: args[0].args, expression: args[1],
+    ast, receiver, steps: [args[1]], name: args[0].args, expression: args[1],
     typeCheck(checker: Value, macro: Value, context: Value) {
       const type = checker.check(macro.receiver, context);
       macro.inner = context.forkWithVariable(macro.name, type.kind === 'optional' ? type.valueType : checker.getType('dyn'));
@@ -78,8 +79,13 @@ function mapMacro({ args, receiver, ast }: Value, wrap: (value: Value) => Value)
       return checker.getType('optional');
     },
     evaluate(evaluator: Value, macro: Value, context: Value) {
+      const before = unitsLeft();
       const optional = evaluator.run(macro.receiver, context);
+      // cel-go asks twice: whether the value is there, and what it is.
+      const asked = before - unitsLeft();
+      charge(2);
       if (!optional.hasValue()) return optional;
+      charge(asked + (wraps ? 1 : 0));
       return wrap(evaluator.run(macro.expression, macro.inner.reuse(context).setIterValue(optional.value(), evaluator)));
     },
   };
