@@ -33,8 +33,8 @@ export interface Access {
   path: string;
 }
 
-const FIELDS = ['%b', '%f', '%ST', '%Ta', '%Tr', '%B', '%U', '%HM', '%tsc', '%ci', '%si:%sp', '%[var(txn.endpoint)]', '%[var(proc.tells)]', '%[var(txn.trace)]', '%[var(txn.parent)]', '%[var(txn.host)]', '%HP'];
-/** The line, as `log-format` wants it. What clients choose comes last, so that it cannot shift what comes before. */
+const FIELDS = ['%b', '%f', '%ST', '%Ta', '%Tr', '%B', '%U', '%tsc', '%ci', '%si:%sp', '%[var(txn.endpoint)]', '%[var(proc.tells)]', '%[var(txn.trace)]', '%[var(txn.parent)]', '%HM', '%[var(txn.host),bytes(0,255)]', '%HP'];
+/** The line, as `log-format` wants it. What clients choose comes last, so that it cannot shift what comes before, nor push it out of a line, which is cut where it is too long. */
 export const LOG_FORMAT = FIELDS.join('\t');
 /** What is said of connections in the place of what requests alone have. */
 const OF_CONNECTIONS: Readonly<Record<string, string>> = { '%ST': '%ts', '%Ta': '%Tt', '%Tr': '%Tc', '%HM': 'TCP', '%tsc': '%ts', '%HP': '-' };
@@ -44,12 +44,14 @@ export const CONNECTION_FORMAT = FIELDS.map((field) => OF_CONNECTIONS[field] ?? 
 /** In which hold a process said it (`Counts.hold`); 0 for none. */
 export const holdOf = (line: string): number => Number(line.split('\t', HOLD + 1)[HOLD]) || 0;
 const HOLD = FIELDS.indexOf('%[var(proc.tells)]');
+/** What every line has. */
+const WHOLE = FIELDS.indexOf('%HM') + 1;
 
 /** undefined for lines that are none, such as those of HAProxy's own client, which sends copies. */
 export function parseAccess(line: string): Access | undefined {
   const words = line.split('\t');
-  if (words.length < FIELDS.length) return undefined;
-  const [backend = '', frontend = '', status = '', duration = '', response = '', bytesOut = '', bytesIn = '', method = '', ended = '', client = '', asked = '', endpoint = '-', _hold, traceparent = '', parent = '', host = '', ...path] = words;
+  if (words.length < WHOLE) return undefined;
+  const [backend = '', frontend = '', status = '', duration = '', response = '', bytesOut = '', bytesIn = '', ended = '', client = '', asked = '', endpoint = '-', _hold, traceparent = '', parent = '', method = '', host = '', ...path] = words;
   return {
     ...ownerOf(backend), ...doorOf(frontend), status: Number(status) || 0, durationMs: Number(duration), responseMs: Number(response), bytesOut: Number(bytesOut), bytesIn: Number(bytesIn),
     method, ended, client, endpoint: endpoint === '-' ? asked : endpoint, traceparent: traceparent === '-' ? '' : traceparent, parentSpanId: parent === '-' ? '' : parent, host: host === '-' ? '' : host, path: path.join('\t'),

@@ -4,7 +4,7 @@ import { frameReader } from './access-log.ts';
 import { CONNECTION_FORMAT, LOG_FORMAT, parseAccess } from './access.ts';
 import { createSignals } from './signals.ts';
 
-const LINE = ['HTTPRoute:shop:web:0:0:to:shop:api', 'shop:edge:443~', '200', '12', '10', '500', '80', 'GET', '--', '10.0.0.1', '10.244.0.5:80', '-', '0', '00-a-b-01', '-', 'shop.example', '/a\tb'].join('\t');
+const LINE = ['HTTPRoute:shop:web:0:0:to:shop:api', 'shop:edge:443~', '200', '12', '10', '500', '80', '--', '10.0.0.1', '10.244.0.5:80', '-', '0', '00-a-b-01', '-', 'GET', 'shop.example', '/a\tb'].join('\t');
 
 test('a line tells of a request, and what clients choose shifts nothing', () => {
   assert.equal(LOG_FORMAT.split('\t').length, LINE.split('\t').length - 1);
@@ -49,7 +49,7 @@ test('routes by their rate, errors and durations; counters for Prometheus', () =
 
 test('connections are told of by how they ended, apart from the requests of their port', () => {
   assert.equal(CONNECTION_FORMAT.split('\t').length, LOG_FORMAT.split('\t').length);
-  const lineOf = ({ backend = 'TLSRoute:shop:db:0:0:to:shop:db', door = 'tls:shop:edge:443', ended = '--', durationMs = 40 }): string => [backend, door, ended, durationMs, '1', '500', '80', 'TCP', ended, '10.0.0.1', '10.244.0.5:5432', '-', '-', '-', '-', 'db.example', '-'].join('\t');
+  const lineOf = ({ backend = 'TLSRoute:shop:db:0:0:to:shop:db', door = 'tls:shop:edge:443', ended = '--', durationMs = 40 }): string => [backend, door, ended, durationMs, '1', '500', '80', ended, '10.0.0.1', '10.244.0.5:5432', '-', '-', '-', '-', 'TCP', 'db.example', '-'].join('\t');
   const access = parseAccess(lineOf({ ended: 'SD' }))!;
   assert.deepEqual([access.kind, access.service, access.gateway, access.protocol, access.status, access.ended, access.host], ['TLSRoute', 'shop/db', 'shop/edge:443', 'TCP', 0, 'SD', 'db.example']);
   assert.deepEqual(['tls:shop:edge:443', 'ended:tls:edge:443~', 'tcp:shop:edge:5432'].map((door) => parseAccess(lineOf({ door }))!.gateway), ['shop/edge:443', 'tls/edge:443', 'shop/edge:5432']);
