@@ -1,6 +1,6 @@
 /** CEL, the Common Expression Language, with the libraries of Kubernetes. Read it through lazy.ts. */
 export { createEnvironment, type Environment } from './environment.ts';
-export { Budget, compileExpression, EvaluationFailure, messageOf, PER_CALL_LIMIT, RUNTIME_BUDGET, type Program } from './program.ts';
+export { Budget, compileExpression, EvaluationFailure, MATCH_CONDITIONS_BUDGET, messageOf, PER_CALL_LIMIT, RUNTIME_BUDGET, type Program } from './program.ts';
 export { ruleErrorsOf } from './check-rules.ts';
 export { evaluateRules } from './rules.ts';
 export { toCel, untypedToCel, fromCel } from './value.ts';

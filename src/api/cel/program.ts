@@ -12,11 +12,18 @@ import { MAX_CODE_POINTS, MAX_DEPTH, parse, TOO_DEEP } from './parse.ts';
 /** Units of cost of one evaluation, and of all that one request asks for (apiserver apis/cel config). */
 export const PER_CALL_LIMIT = 1_000_000;
 export const RUNTIME_BUDGET = 10_000_000;
+/** Of all conditions of a webhook or policy together. */
+export const MATCH_CONDITIONS_BUDGET = 2_500_000;
 
 export class Budget {
   remaining: number;
 
   constructor(units: number = RUNTIME_BUDGET) {
+    this.remaining = units;
+  }
+
+  /** What comes next has as much of its own. */
+  renew(units: number = RUNTIME_BUDGET): void {
     this.remaining = units;
   }
 }
@@ -108,7 +115,7 @@ function evaluate(parsed: (context: object) => unknown, variables: Readonly<Reco
   const limit = Math.min(PER_CALL_LIMIT, budget.remaining);
   const { value, thrown, spent } = withUnits(limit, () => parsed(variables));
   budget.remaining -= spent;
-  if (spent > limit) throw limit < PER_CALL_LIMIT ? new EvaluationFailure('budget', 'running out of cost budget') : new EvaluationFailure('limit', EXCEEDED);
+  if (spent > limit) throw limit < PER_CALL_LIMIT ? new EvaluationFailure('budget', 'validation failed due to running out of cost budget, no further validation rules will be run') : new EvaluationFailure('limit', EXCEEDED);
   if (thrown !== undefined) throw failureOf(thrown);
   return value;
 }

@@ -119,7 +119,7 @@ function judge(run: Run, program: Program, variables: Record<string, unknown>, f
     if (!(error instanceof EvaluationFailure)) throw error;
     const text = (rule.message ?? '') === '' ? rule.rule.trim() : rule.message!.trim();
     if (error.kind === 'budget') {
-      run.errors.push(invalid(field, type, 'validation failed due to running out of cost budget, no further validation rules will be run'));
+      run.errors.push(invalid(field, type, error.message));
       throw STOP;
     }
     if (error.kind === 'limit') {

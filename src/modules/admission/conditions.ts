@@ -71,16 +71,29 @@ export function programOf(owner: object, expression: string, variables: Admissio
   return program;
 }
 
-/** Whether all conditions hold. One that is false decides even when others fail; otherwise throws the first failure. */
+/** Whether all conditions hold. One that is false decides even when others fail; otherwise throws the first failure. They have a budget of their own, and the one that is given is whole afterwards. */
 export function conditionsHold(owner: object, conditions: readonly MatchCondition[], variables: AdmissionVariables, bindings: Bindings, budget: Budget): boolean {
+  budget.renew(cel().MATCH_CONDITIONS_BUDGET);
+  const hold = allHold(owner, conditions, variables, bindings, budget);
+  budget.renew();
+  return hold;
+}
+
+function allHold(owner: object, conditions: readonly MatchCondition[], variables: AdmissionVariables, bindings: Bindings, budget: Budget): boolean {
   let failure: Error | undefined;
   for (const { name, expression } of conditions) {
     try {
       if (programOf(owner, expression, variables).evaluate(bindings, budget) !== true) return false;
     } catch (error) {
+      if (isOutOfBudget(error)) throw error;
       failure ??= new Error(`failed to evaluate match condition '${name}': expression '${expression}' resulted in error: ${(error as Error).message}`);
     }
   }
   if (failure !== undefined) throw failure;
   return true;
+}
+
+/** Whether nothing more may be evaluated. */
+export function isOutOfBudget(error: unknown): error is Error {
+  return error instanceof cel().EvaluationFailure && error.kind === 'budget';
 }

@@ -98,6 +98,7 @@ async function invoke({ policy, binding, kind, param }: Invocation, request: Adm
   }
   const before = structuredClone(request.object);
   for (const mutation of mutations) {
+    budget.renew();
     try {
       const next = await mutated(policy, mutation, available, await seen(), kind, request, budget);
       if (next !== undefined) replaceObject(request, await backFrom(kind, request, next));

@@ -8,7 +8,7 @@ import type { Kind } from '../../api/kind.ts';
 import { apiVersionOf, type KubeObject } from '../../api/meta.ts';
 import { formatSelector } from '../../api/selector.ts';
 import type { AdmissionRequest, ModuleContext } from '../../sdk/module.ts';
-import { conditionsHold, programOf, seenByPolicy, type Bindings } from './conditions.ts';
+import { conditionsHold, isOutOfBudget, programOf, seenByPolicy, type Bindings } from './conditions.ts';
 import { matchedKind, type Matching, type Place } from './match.ts';
 import { metricsOf, type PolicyCheck } from './metrics.ts';
 
@@ -113,21 +113,28 @@ function judgeOnce(policy: ValidatingAdmissionPolicy, available: AdmissionVariab
   } catch (error) {
     return failed(0, (error as Error).message);
   }
+  let spent: Error | undefined;
   const decisions = validations.flatMap((validation, index): Decision[] => {
+    if (spent !== undefined) return [];
     try {
       if (programOf(policy, validation.expression, available).evaluate(seen, budget) === true) return [];
     } catch (error) {
+      if (isOutOfBudget(error)) spent = error;
       return failed(index, `expression '${validation.expression}' resulted in error: ${(error as Error).message}`);
     }
     const reason = validation.reason === undefined || CODES[validation.reason] === undefined ? 'Invalid' : (validation.reason as StatusReason);
     return [{ index, message: messageOf(policy, validation, available, seen, budget), reason, code: CODES[reason]! }];
   });
+  // What all of them together may not do is told instead of what each of them found.
+  if (spent !== undefined) return failed(0, spent.message);
+  budget.renew();
   for (const { key, valueExpression } of auditAnnotations) {
     try {
       const value = programOf(policy, valueExpression, available).evaluate(seen, budget);
       if (typeof value === 'string' && value.trim() !== '') publish(published, `${policy.metadata.name}/${key}`, value.trim());
       else if (value !== null && typeof value !== 'string') decisions.push(...failed(-1, `valueExpression '${valueExpression}' resulted in unsupported return type. Return type must be either string or null.`));
     } catch (error) {
+      if (isOutOfBudget(error)) return failed(0, error.message);
       decisions.push(...failed(-1, `expression '${valueExpression}' resulted in error: ${(error as Error).message}`));
     }
   }

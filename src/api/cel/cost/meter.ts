@@ -19,7 +19,7 @@ export function unitsLeft(): number {
 
 export interface Metered { value?: unknown; thrown?: unknown; spent: number }
 
-/** Runs it with so many units. What runs inside another (a variable of a policy) counts there too. */
+/** Runs it with so many units. What runs inside another (a variable of a policy) has its own. */
 export function withUnits(units: number, run: () => unknown): Metered {
   const outer = current;
   const own: Meter = { left: units };
@@ -32,6 +32,5 @@ export function withUnits(units: number, run: () => unknown): Metered {
   }
   current = outer;
   found.spent = units - own.left;
-  outer.left -= found.spent;
   return found;
 }
