@@ -115,8 +115,24 @@ describe('event scaling', { skip: lacksService('redis', 'postgres'), timeout: 30
     await new Promise((settled) => setTimeout(settled, 4_000)); // longer than the cooldown
     assert.equal(await replicas(), 4);
     await eventually(async () => /FailedGetExternalMetric/.test(await kubectl('describe', 'hpa', 'keda-hpa-worker')), { what: 'the autoscaler says it, too' });
+    await eventually(async () => /^False HPAMetricsUnavailable FailedGetExternalMetric: .*redis at 127\.0\.0\.1:26379/.test(await condition('HPAActive')), { what: 'and so it is said of the autoscaler', timeoutMs: 30_000 });
+    const explained = await ok(llmos.llmos('scale', 'explain', 'so/worker'));
+    for (const part of [/Ready: False, TriggerError: .*capacity is held\. s0-redis-jobs: redis at/, /HPAActive: False, HPAMetricsUnavailable/, /s0-redis-jobs\s+.*cannot be read.*\s5\s+[1-9]/]) assert.match(explained, part);
     await redis.start();
     await eventually(async () => (await condition('Ready')).startsWith('True'), { what: 'ready again', timeoutMs: 30_000 });
+    await eventually(async () => (await condition('HPAActive')).startsWith('True HPAActive'), { what: 'the autoscaler, too', timeoutMs: 30_000 });
+    assert.equal(await replicas(), 4);
+  });
+
+  it('holds what it has while the source is frozen, and goes on when it is thawed', async () => {
+    redis.freeze();
+    try {
+      await eventually(async () => /^False TriggerError .*redis at 127\.0\.0\.1:26379/.test(await condition('Ready')), { what: 'the condition', timeoutMs: 60_000 });
+      assert.equal(await replicas(), 4);
+    } finally {
+      redis.thaw();
+    }
+    await eventually(async () => (await condition('Ready')).startsWith('True'), { what: 'ready again', timeoutMs: 60_000 });
     assert.equal(await replicas(), 4);
   });
 

@@ -62,12 +62,18 @@ test('who uses an authentication', () => {
 });
 
 test('conditions, in upstream\'s words', () => {
-  const standing: Standing = { all: [], metrics: [], isComposite: false, amiss: undefined, active: false, paused: false, partlyPaused: false, forced: false, cooling: false, pausedReplicas: undefined, resourceOnly: false };
+  const standing: Standing = { all: [], metrics: [], isComposite: false, amiss: undefined, active: false, paused: false, partlyPaused: false, forced: false, cooling: false, pausedReplicas: undefined, scaling: undefined, resourceOnly: false };
   const said = (more: Partial<Standing>, type: string): string => statusOf(scaled(), { ...standing, ...more }, { apiVersion: 'apps/v1', kind: 'Deployment', plural: 'deployments', replicas: 1 }, NOW).conditions!.filter((each) => each.type === type).map(({ status, reason, message }) => `${status} ${reason}: ${message}`).join();
   assert.equal(said({ cooling: true }, 'Active'), 'False ScalerCooldown: Scaler cooling down because triggers are not active');
   assert.equal(said({ active: true, forced: true }, 'Active'), 'True ScalerActive: Scaling is performed because activation is being forced by annotation');
   assert.equal(said({ partlyPaused: true }, 'Paused'), 'True ScaledObjectPaused: ScaledObject is paused');
   assert.equal(said({}, 'Fallback'), 'False NoFallbackFound: No fallbacks are active on this scaled object');
+  // Of an autoscaler that has not said anything yet, or cannot be seen, nothing is said; one whose target sleeps is well.
+  assert.equal(said({}, 'HPAActive'), '');
+  assert.equal(said({ scaling: { status: 'True', reason: 'ValidMetricFound' } }, 'HPAActive'), 'True HPAActive: ');
+  assert.equal(said({ scaling: { status: 'False', reason: 'ScalingDisabled', message: 'scaling is disabled since the replica count of the target is zero' } }, 'HPAActive'), 'True HPAScalingDisabled: scaling is disabled since the replica count of the target is zero');
+  assert.equal(said({ scaling: { status: 'False', reason: 'FailedGetExternalMetric', message: 'metrics not available' } }, 'HPAActive'), 'False HPAMetricsUnavailable: FailedGetExternalMetric: metrics not available');
+  assert.equal(said({ scaling: { status: 'False', reason: 'FailedGetExternalMetric', message: '' } }, 'HPAActive'), 'False HPAMetricsUnavailable: FailedGetExternalMetric');
 });
 
 test('one workload, and one autoscaler, has one scaler', () => {

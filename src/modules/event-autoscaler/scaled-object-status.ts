@@ -1,5 +1,6 @@
 /** What a ScaledObject says of itself. Pure. */
 import { withCondition } from '../../api/conditions.ts';
+import type { HorizontalPodAutoscalerCondition } from '../../api/generated/autoscaling-v2.ts';
 import type { ScaledObject, ScaledObjectStatus } from '../../api/keda/scaled-object.ts';
 import type { KedaCondition } from '../../api/keda/triggers.ts';
 import { parseApiVersion } from '../../api/meta.ts';
@@ -8,6 +9,8 @@ import { autoscalerName, isResource } from './autoscaler.ts';
 import { COMPOSITE } from './composite.ts';
 import { inFallback, isNil } from './fallback.ts';
 import type { Source } from './sources.ts';
+
+type Scaling = Pick<HorizontalPodAutoscalerCondition, 'status' | 'reason' | 'message'>;
 
 /** How it stands after a turn. */
 export interface Standing {
@@ -27,6 +30,8 @@ export interface Standing {
   cooling: boolean;
   /** What the annotation says to keep while it is paused. */
   pausedReplicas: number | undefined;
+  /** What the autoscaler says of its metrics (ScalingActive), as far as that is known. */
+  scaling: Scaling | undefined;
   /** It has no triggers but cpu and memory, which the autoscaler reads itself. */
   resourceOnly: boolean;
 }
@@ -45,7 +50,7 @@ export function statusOf(object: ScaledObject, standing: Standing, target: { api
   };
 }
 
-function conditionsOf({ status, spec }: ScaledObject, { all, metrics, isComposite, amiss, active, paused, partlyPaused, forced, cooling, resourceOnly }: Standing, nowMs: number): KedaCondition[] {
+function conditionsOf({ status, spec }: ScaledObject, { all, metrics, isComposite, amiss, active, paused, partlyPaused, forced, cooling, scaling, resourceOnly }: Standing, nowMs: number): KedaCondition[] {
   const failing = all.some(({ failures }) => failures > 0) ? all.filter(({ failures }) => failures > 0) : metrics.filter(({ failures }) => failures > 0);
   const fallen = metrics.some((source) => inFallback(source, spec.fallback)) || (isComposite && all.some((source) => isNil(source, spec.fallback)));
   const why = [...failing.map(({ name, error }) => `${name}: ${error}`), ...(amiss === undefined ? [] : [amiss])].join('; ');
@@ -58,7 +63,15 @@ function conditionsOf({ status, spec }: ScaledObject, { all, metrics, isComposit
       : cooling ? { type: 'Active', status: 'False', reason: 'ScalerCooldown', message: 'Scaler cooling down because triggers are not active' } : { type: 'Active', status: failing.length > 0 && !paused ? 'Unknown' : 'False', reason: paused ? 'ScalerPaused' : failing.length > 0 ? 'TriggerError' : 'ScalerNotActive', message: 'Scaling is not performed because triggers are not active' },
     spec.fallback === undefined ? { type: 'Fallback', status: 'False', reason: 'NoFallbackFound', message: 'No fallbacks are active on this scaled object' } : fallen ? { type: 'Fallback', status: 'True', reason: 'FallbackExists', message: 'At least one trigger is falling back on this scaled object' } : { type: 'Fallback', status: 'False', reason: 'NoFallbackFound', message: 'No fallbacks are active on this scaled object' },
     partlyPaused ? { type: 'Paused', status: 'True', reason: 'ScaledObjectPaused', message: 'ScaledObject is paused' } : { type: 'Paused', status: 'False', reason: 'ScaledObjectUnpaused', message: 'pause annotation removed for ScaledObject' },
+    ...(scaling === undefined ? [] : [autoscalerCondition(scaling)]),
   ] as KedaCondition[]).reduce<KedaCondition[]>((others, condition) => withCondition(others, condition, now), status?.conditions ?? []);
+}
+
+/** Whether its autoscaler can do its part. One whose target sleeps is as it should be. */
+function autoscalerCondition({ status, reason = '', message = '' }: Scaling): KedaCondition {
+  if (status !== 'False') return { type: 'HPAActive', status: 'True', reason: 'HPAActive', message };
+  if (reason === 'ScalingDisabled') return { type: 'HPAActive', status: 'True', reason: 'HPAScalingDisabled', message };
+  return { type: 'HPAActive', status: 'False', reason: 'HPAMetricsUnavailable', message: message === '' ? reason : `${reason}: ${message}` };
 }
 
 /** Of a turn that could not be made, for the reason in `message`. */

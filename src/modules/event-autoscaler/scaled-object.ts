@@ -88,7 +88,8 @@ export function scaledWorker(context: ModuleContext, settings: Settings, wake: (
     }
     await learn(object, replicas, context);
     const plural = kinds.find(parseApiVersion(reference.apiVersion).group, reference.kind)?.plural ?? '';
-    const standing = { all: sources.all, metrics: metricsOf(sources), isComposite: composite !== undefined, amiss: opened.amiss(), active, paused, partlyPaused: paused || [PAUSED_SCALE_IN, PAUSED_SCALE_OUT].some((each) => isMarked(metadata.annotations, each)), forced, cooling, pausedReplicas: pausedAt === undefined ? undefined : Number(pausedAt), resourceOnly };
+    const scaling = paused ? undefined : caches.of(HorizontalPodAutoscaler).get(`${metadata.namespace}/${autoscalerName(object)}`)?.status?.conditions?.find(({ type }) => type === 'ScalingActive');
+    const standing = { all: sources.all, metrics: metricsOf(sources), isComposite: composite !== undefined, amiss: opened.amiss(), active, paused, partlyPaused: paused || [PAUSED_SCALE_IN, PAUSED_SCALE_OUT].some((each) => isMarked(metadata.annotations, each)), forced, cooling, pausedReplicas: pausedAt === undefined ? undefined : Number(pausedAt), scaling, resourceOnly };
     return statusOf(object, standing, { ...reference, plural, replicas: target.replicas }, nowMs);
   }
 
