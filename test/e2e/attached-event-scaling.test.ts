@@ -60,6 +60,16 @@ describe('event scaling on another cluster', () => {
     assert.doesNotMatch(refused, /^answered/);
   });
 
+  it('goes on with a cluster that was killed and started again', async () => {
+    await cluster.kill();
+    await eventually(() => Promise.resolve(/ECONNREFUSED/.test(log)), { what: 'its log says that it is away', timeoutMs: 60_000 });
+    assert.equal(attached.exitCode, null, log);
+    await cluster.boot();
+    assert.equal((await cluster.client.get(Deployment, 'worker', NS)).spec?.replicas, 5);
+    await cluster.kubectl('scale', 'deployment', 'work', '--replicas=12');
+    await reaches(6);
+  });
+
   it('lets it sleep, and leaves nothing behind when it ends', async () => {
     await cluster.kubectl('scale', 'deployment', 'work', '--replicas=0');
     await reaches(0);
