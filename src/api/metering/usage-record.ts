@@ -48,6 +48,8 @@ export interface MeteredPod {
   memoryGiBSeconds: MeteredAmount;
   /** Extended resources: pieces times seconds, as requested. */
   otherSeconds?: Record<string, number>;
+  /** What it had of its claims, by name: GiB times seconds, a part of each where several pods have it; it is among that of the claims, too. */
+  claims?: Record<string, number>;
   networkBytes: { received: number; sent: number };
   /** Requests by routes that it answered; they are among those of the routes, too. */
   requests?: number;
@@ -113,7 +115,7 @@ function schema(): Schema {
           type: 'object', required: ['name', 'pods', 'seconds', 'cpuCoreSeconds', 'memoryGiBSeconds', 'networkBytes'],
           properties: {
             uid: string, name: string, pods: int32, node: string, owner: string, labels: texts, annotations: texts, services: { type: 'array', items: string }, containers, seconds: number, cpuCoreSeconds: amount, memoryGiBSeconds: amount,
-            otherSeconds: numbers, networkBytes: { type: 'object', required: ['received', 'sent'], properties: { received: number, sent: number } }, requests: number,
+            otherSeconds: numbers, claims: numbers, networkBytes: { type: 'object', required: ['received', 'sent'], properties: { received: number, sent: number } }, requests: number,
           },
         },
       },

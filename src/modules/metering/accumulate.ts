@@ -26,6 +26,8 @@ export interface Consumption {
   containers?: ReadonlyMap<string, ContainerUse>;
   /** Those that choose it now. */
   services?: readonly string[];
+  /** GiB of claims that it has, or its part of them, by name. */
+  claims?: ReadonlyMap<string, number>;
 }
 
 export function addPod(rows: Map<string, MeteredPod>, pod: Pod, requests: ReturnType<typeof podRequests>, used: Consumption): void {
@@ -39,6 +41,7 @@ export function addPod(rows: Map<string, MeteredPod>, pod: Pod, requests: Return
   row.networkBytes.received += used.receivedBytes;
   row.networkBytes.sent += used.sentBytes;
   if ((used.requests ?? 0) > 0) row.requests = (row.requests ?? 0) + used.requests!;
+  for (const [name, gib] of used.claims ?? []) (row.claims ??= {})[name] = (row.claims?.[name] ?? 0) + gib * used.seconds;
   addContainers(row, pod, used.seconds, used.containers ?? new Map());
   if ((used.services?.length ?? 0) > 0) row.services = [...new Set([...(row.services ?? []), ...used.services!])].sort();
 }

@@ -54,3 +54,12 @@ test('what is there for everybody is shared by what each costs, or evenly', () =
   const shown = setOf('controller', { sharing: { isShared, split: 'even' }, filter: parseFilter('controllerKind:"cronjob"') });
   assert.deepEqual(Object.values(shown).map(({ name, sharedCost, totalCost }) => [name, sharedCost, totalCost]), [['cronjob:nightly', 1, 3]], 'who is not shown bears a part all the same');
 });
+
+test('what pods have of claims is theirs, and the rest nobody\'s', () => {
+  const mounted = [record('shop', [pod('web', 1, { claims: { data: 3_600 }, containers: [{ name: 'main' }, { name: 'proxy' }] })], { claims: [{ name: 'data', gibSeconds: 7_200 }, { name: 'old', gibSeconds: 3_600 }] })];
+  const of = (aggregate: string): Record<string, number[]> => Object.fromEntries(Object.entries(allocationSets(mounted, SHEETS, { period: HOUR, aggregate })[0]!).map(([name, { pvCost, pvByteHours, totalCost }]) => [name, [pvCost, pvByteHours / 2 ** 30, totalCost]]));
+  assert.deepEqual(of('controller'), { 'deployment:web': [0.5, 1, 2.5], __unallocated__: [1, 2, 1] });
+  assert.deepEqual(of('container'), { main: [0.25, 0.5, 1.25], proxy: [0.25, 0.5, 1.25], __unallocated__: [1, 2, 1] });
+  assert.deepEqual(of('namespace'), { shop: [1.5, 3, 3.5] });
+  assert.deepEqual(statementOf(mounted, SHEETS, HOUR, 'pod').lines.map(({ name, storageGiBHours, cost }) => [name, storageGiBHours, cost]), [['web', 1, 2.5], ['__unallocated__', 2, 1]]);
+});

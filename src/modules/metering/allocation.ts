@@ -1,6 +1,6 @@
 /** Records in the shape of OpenCost's /allocation: sets of what each namespace, workload or label had, used and cost in a step of time. Pure. */
-import type { MeteredPod, UsageRecord } from '../../api/metering/usage-record.ts';
-import type { PriceSheet } from '../../api/metering/price-sheet.ts';
+import type { MeteredClaim, MeteredPod, UsageRecord } from '../../api/metering/usage-record.ts';
+import type { PriceSheet, Prices } from '../../api/metering/price-sheet.ts';
 import { rfc3339 } from '../../base/clock.ts';
 import type { Allocation } from './allocation-fields.ts';
 import { addAmounts, GIB } from './amounts.ts';
@@ -45,7 +45,7 @@ export function allocationSets(records: readonly UsageRecord[], sheets: readonly
   return (query.parts ?? stepsOf(query.period, query.stepMs ?? Infinity)).map((step) => {
     const sums = new Map<string, Sums>();
     const shared = new Map<string, Sums>();
-    const all = slicesIn(records, step, { byContainer });
+    const all = slicesIn(records, step, { byContainer, claimsOfPods: true });
     if (sharing !== undefined) for (const slice of all) addSlice(shared, filtered(slice, sharing.isShared), sheets, { ...by, groupings: [] });
     const slices = sharing === undefined ? all : all.map((slice) => filtered(slice, (subject) => !sharing.isShared(subject)));
     const shown = new Map<string, Sums>();
@@ -88,6 +88,7 @@ function addSlice(sums: Map<string, Sums>, slice: Slice, sheets: readonly PriceS
   for (const part of slice.pods) {
     const { pod } = part;
     const sum = sumOf({ ...slice.about, ...part });
+    for (const claim of part.claims ?? []) addClaim(sum, claim, prices);
     addAmounts(sum.cpu, pod.cpuCoreSeconds);
     addAmounts(sum.memory, pod.memoryGiBSeconds);
     sum.sent += pod.networkBytes.sent;
@@ -96,11 +97,12 @@ function addSlice(sums: Map<string, Sums>, slice: Slice, sheets: readonly PriceS
     for (const { meter, cost } of chargesOfPod(pod, prices)) sum.costs[meter === 'cpu' || meter === 'memory' ? meter : meter.startsWith('network-') || meter === 'requests' ? 'network' : 'gpu'] += cost;
   }
   for (const route of slice.routes) sumOf(slice.about).costs.network += chargeOfRoute(route, prices).cost;
-  for (const claim of slice.claims) {
-    const sum = sumOf(slice.about);
-    sum.gibSeconds += claim.gibSeconds;
-    sum.costs.storage += chargeOfClaim(claim, prices).cost;
-  }
+  for (const claim of slice.claims) addClaim(sumOf(slice.about), claim, prices);
+}
+
+function addClaim(sum: Sums, claim: MeteredClaim, prices: Prices): void {
+  sum.gibSeconds += claim.gibSeconds;
+  sum.costs.storage += chargeOfClaim(claim, prices).cost;
 }
 
 function emptySum({ startMs, endMs }: Period): Sums {

@@ -1,15 +1,17 @@
 /** A metered pod as its containers: what the pod had is divided by what each asked for and used, so that the parts add up to it. Pure. */
-import type { MeteredAmount, MeteredContainer, MeteredPod } from '../../api/metering/usage-record.ts';
+import type { MeteredAmount, MeteredClaim, MeteredContainer, MeteredPod } from '../../api/metering/usage-record.ts';
 
 export interface ContainerPart {
   container?: string;
   pod: MeteredPod;
+  /** Its part of claims. */
+  claims?: readonly MeteredClaim[];
 }
 
 /** One part without a name where it is not known what containers there were. */
-export function partsOf(pod: MeteredPod): ContainerPart[] {
+export function partsOf({ pod, claims }: ContainerPart): ContainerPart[] {
   const { containers = [] } = pod;
-  if (containers.length <= 1) return [{ pod, ...(containers[0] !== undefined && { container: containers[0].name }) }];
+  if (containers.length <= 1) return [{ pod, ...(claims !== undefined && { claims }), ...(containers[0] !== undefined && { container: containers[0].name }) }];
   const even = 1 / containers.length;
   const shareOf = (amounts: readonly number[]): number[] => {
     const sum = amounts.reduce((total, each) => total + each, 0);
@@ -23,7 +25,7 @@ export function partsOf(pod: MeteredPod): ContainerPart[] {
   const memory = divided(pod.memoryGiBSeconds, ({ memoryGiBSeconds }) => memoryGiBSeconds);
   const others = Object.entries(pod.otherSeconds ?? {}).map(([name, whole]) => [name, whole, shareOf(containers.map(({ otherSeconds }) => otherSeconds?.[name] ?? 0))] as const);
   return containers.map(({ name }, index) => ({
-    container: name,
+    container: name, ...(claims !== undefined && { claims: claims.map((claim) => ({ ...claim, gibSeconds: claim.gibSeconds * even })) }),
     // Who of them sent what is not known. Source: OpenCost, which divides it evenly too.
     pod: {
       ...pod, cpuCoreSeconds: cpu[index]!, memoryGiBSeconds: memory[index]!, networkBytes: { received: pod.networkBytes.received * even, sent: pod.networkBytes.sent * even }, ...(pod.requests !== undefined && { requests: pod.requests * even }),

@@ -9,6 +9,7 @@ import { CALENDAR, calendarOf, dayOf, HOUR_MS, parseWindow } from './periods.ts'
 import { meteredPeriod } from './record.ts';
 import { rollUp } from './roll-up.ts';
 import { servicesBy } from './selected-by.ts';
+import { slicesIn } from './slices.ts';
 
 const T0 = Date.parse('2026-11-22T10:00:00Z');
 const at = (seconds: number): number => T0 + seconds * 1_000;
@@ -193,9 +194,27 @@ test('what containers had, and what is said of pods and namespaces', () => {
   assert.deepEqual(row.containers!.map(({ name, cpuCoreSeconds, memoryGiBSeconds }) => [name, cpuCoreSeconds, memoryGiBSeconds!.used]), [['main', { requested: 36, used: 30, charged: 18 + 30 }, 60], ['proxy', { requested: 12, used: 1, charged: 12 }, 30]]);
   const { pods: [day] = [] } = rollUp([only(meter.look(look(180, [both], {}, used(50, 38, 1))))], dayOf(at(0)));
   assert.deepEqual([day?.containers?.map(({ name, cpuCoreSeconds }) => [name, cpuCoreSeconds!.used]), day?.services, day?.annotations], [[['main', 30], ['proxy', 1]], ['front', 'web'], { 'example.com/cost-center': '42' }]);
-  const parts = partsOf(row);
+  const parts = partsOf({ pod: row });
   assert.deepEqual(parts.map(({ container: name, pod: { cpuCoreSeconds } }) => [name, Math.round(cpuCoreSeconds.used * 31)]), [['main', 50 * 30], ['proxy', 50]]);
   for (const key of ['requested', 'used', 'charged'] as const) assert.ok(Math.abs(parts.reduce((sum, { pod: { memoryGiBSeconds } }) => sum + memoryGiBSeconds[key], 0) - row.memoryGiBSeconds[key]) < 1e-9, key);
   const alone = createMeter([], at(0)).look(look(60, [web], { a: 1 }));
   assert.deepEqual(only(alone).pods![0]!.containers, [{ name: 'main' }]);
+});
+
+test('claims are of the pods that have them, in equal parts, for as long as they do', () => {
+  const claim = { apiVersion: 'v1', kind: 'PersistentVolumeClaim', metadata: { name: 'data', namespace: 'team', creationTimestamp: iso(-1_000) }, spec: { storageClassName: 'fast' }, status: { phase: 'Bound' as const, capacity: { storage: '10Gi' } } };
+  const mounting = (uid: string, boundAt: number): Pod => {
+    const made = pod(uid, { boundAt });
+    return { ...made, spec: { ...made.spec!, volumes: ['one', 'two'].map((name) => ({ name, persistentVolumeClaim: { claimName: 'data' } })) } };
+  };
+  const meter = createMeter([], at(0));
+  const { pods, claims } = only(meter.look(look(60, [mounting('a', 0), mounting('b', 30)], {}, { claims: [claim] })));
+  assert.deepEqual([pods!.map((row) => row.claims), claims![0]!.gibSeconds], [[{ data: 5 * 60 }, { data: 5 * 30 }], 600]);
+  const record = only(meter.look(look(120, [mounting('b', 30)], {}, { claims: [claim], deleted: [{ pod: mounting('a', 0), atMs: at(90) }] })));
+  assert.deepEqual([record.pods!.map((row) => row.claims!['data']), record.claims![0]!.gibSeconds], [[300 + 300, 150 + 600], 1_200], 'of one that went nobody knows who else had it');
+  const [whole] = slicesIn([record], { startMs: at(0), endMs: at(120) });
+  assert.deepEqual([whole!.claims.map(({ gibSeconds }) => gibSeconds), whole!.pods.map(({ claims: parts }) => parts)], [[1_200], [undefined, undefined]]);
+  const shares = (from: number, to: number) => slicesIn([record], { startMs: at(from), endMs: at(to) }, { claimsOfPods: true }).map((slice) => [slice.claims.length, slice.pods.map(({ claims: parts }) => parts!.map(({ name, storageClassName, gibSeconds }) => [name, storageClassName, Math.round(gibSeconds)]))])[0];
+  assert.deepEqual(shares(0, 120), [0, [[['data', 'fast', Math.round((1_200 * 600) / 1_350)]], [['data', 'fast', Math.round((1_200 * 750) / 1_350)]]]], 'and no more than there is');
+  assert.deepEqual(shares(0, 60), [0, [[['data', 'fast', Math.round((600 * 600) / 1_350)]], [['data', 'fast', Math.round((600 * 750) / 1_350)]]]]);
 });

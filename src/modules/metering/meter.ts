@@ -3,9 +3,9 @@ import type { Pod } from '../../api/generated/core-v1.ts';
 import type { PersistentVolumeClaim } from '../../api/core/persistent-volume-claim.ts';
 import type { MeteredClaim, MeteredPod, MeteredRoute, UsageRecord } from '../../api/metering/usage-record.ts';
 import { podRequests } from '../../api/pod-requests.ts';
-import { quantityValue } from '../../api/quantity.ts';
 import { rfc3339 } from '../../base/clock.ts';
 import { addClaim, addPod, keptLabels } from './accumulate.ts';
+import { boundBytes, claimParts } from './claim-parts.ts';
 import { HOUR_MS, hourOf, stepsOf, type Period } from './periods.ts';
 import type { Reading } from './readings.ts';
 import { periodOf, recordName, recordOf } from './record.ts';
@@ -85,7 +85,7 @@ export function createMeter(newest: readonly UsageRecord[], nowMs: number): Mete
     return found;
   }
 
-  function meterPod(pod: Pod, since: Period, { readings, served, servicesOf }: Pick<Look, 'readings' | 'served' | 'servicesOf'>): void {
+  function meterPod(pod: Pod, since: Period, { readings, served, servicesOf }: Pick<Look, 'readings' | 'served' | 'servicesOf'>, claimsOf: ReturnType<typeof claimParts>): void {
     const reading = readings.get(pod.metadata.uid ?? '');
     const before = counters.get(pod.metadata.uid ?? '');
     const stood = pod.spec?.hostNetwork === true ? undefined : served?.get(pod.status?.podIP ?? '');
@@ -101,12 +101,13 @@ export function createMeter(newest: readonly UsageRecord[], nowMs: number): Mete
     const asked = podRequests(pod);
     const containers = containersSince(pod.metadata.uid ?? '', reading);
     const services = servicesOf?.(pod);
+    const claims = claimsOf(pod);
     for (const part of wholeMs <= 0 ? [{ startMs: since.startMs, endMs: since.startMs }] : inHours(had)) {
       const seconds = (part.endMs - part.startMs) / 1_000;
       const share = wholeMs <= 0 ? 1 : (seconds * 1_000) / wholeMs;
       addPod(hour(pod.metadata.namespace ?? '', part.startMs).pods, pod, asked, {
         seconds, cpuSeconds: used.cpuSeconds * share + (reading?.cpuCores ?? 0) * seconds, workingSetBytes: reading?.workingSetBytes ?? 0, receivedBytes: used.receivedBytes * share, sentBytes: used.sentBytes * share, requests: requests * share,
-        containers: new Map(containers.map(({ name, cpuSeconds, cpuCores, workingSetBytes }) => [name, { cpuSeconds: cpuSeconds * share + cpuCores * seconds, workingSetBytes }])), ...(services !== undefined && { services }),
+        containers: new Map(containers.map(({ name, cpuSeconds, cpuCores, workingSetBytes }) => [name, { cpuSeconds: cpuSeconds * share + cpuCores * seconds, workingSetBytes }])), ...(services !== undefined && { services }), claims,
       });
     }
   }
@@ -123,11 +124,12 @@ export function createMeter(newest: readonly UsageRecord[], nowMs: number): Mete
     });
   }
 
-  function meterClaim({ metadata, spec, status }: PersistentVolumeClaim, since: Period): void {
-    const size = status?.phase === 'Bound' ? status.capacity?.['storage'] : undefined;
+  function meterClaim(held: PersistentVolumeClaim, since: Period): void {
+    const { metadata, spec } = held;
+    const bytes = boundBytes(held);
     const startMs = Math.max(since.startMs, Date.parse(metadata.creationTimestamp ?? '') || 0);
-    if (size === undefined || startMs >= since.endMs) return;
-    const claim = { name: metadata.name ?? '', bytes: quantityValue(size), ...(spec?.storageClassName === undefined ? {} : { storageClassName: spec.storageClassName }) };
+    if (bytes === undefined || startMs >= since.endMs) return;
+    const claim = { name: metadata.name ?? '', bytes, ...(spec?.storageClassName === undefined ? {} : { storageClassName: spec.storageClassName }) };
     for (const part of inHours({ startMs, endMs: since.endMs })) addClaim(hour(metadata.namespace ?? '', part.startMs).claims, claim, (part.endMs - part.startMs) / 1_000);
   }
 
@@ -151,8 +153,9 @@ export function createMeter(newest: readonly UsageRecord[], nowMs: number): Mete
       const since: Period = { startMs: lastMs, endMs: now.nowMs };
       if (since.endMs <= since.startMs) return []; // the clock was put back: wait until it is there again
       lastMs = since.endMs;
-      for (const pod of now.pods) meterPod(pod, since, now);
-      for (const { pod, atMs } of now.deleted) meterPod(pod, { startMs: since.startMs, endMs: Math.max(since.startMs, Math.min(since.endMs, atMs)) }, now);
+      const claimsOf = claimParts(now.claims, now.pods);
+      for (const pod of now.pods) meterPod(pod, since, now, claimsOf);
+      for (const { pod, atMs } of now.deleted) meterPod(pod, { startMs: since.startMs, endMs: Math.max(since.startMs, Math.min(since.endMs, atMs)) }, now, claimsOf);
       for (const claim of now.claims) meterClaim(claim, since);
       for (const route of now.routes ?? []) meterRoute(route, since.endMs);
       const alive = new Map(now.pods.map((pod) => [pod.metadata.uid ?? '', pod.metadata.namespace ?? '']));

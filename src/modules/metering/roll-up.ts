@@ -33,7 +33,7 @@ export function rollUp(hours: readonly UsageRecord[], day: Period): UsageRecord 
 function addRow(pods: Map<string, MeteredPod>, uids: Map<string, Set<string>>, row: MeteredPod): void {
   const name = row.owner?.slice(row.owner.indexOf('/') + 1) ?? row.name;
   const key = JSON.stringify([row.owner ?? row.name, row.node, ...[row.labels, row.annotations].map((texts = {}) => Object.entries(texts).sort(([left], [right]) => (left < right ? -1 : 1)))]);
-  const { uid, requests: _requests, containers = [], services = [], ...rest } = row;
+  const { uid, requests: _requests, containers = [], services = [], claims = {}, ...rest } = row;
   const sum = pods.get(key) ?? { ...rest, name, seconds: 0, cpuCoreSeconds: noAmount(), memoryGiBSeconds: noAmount(), otherSeconds: {}, networkBytes: { received: 0, sent: 0 } };
   pods.set(key, sum);
   const seen = uids.get(key) ?? new Set();
@@ -45,6 +45,7 @@ function addRow(pods: Map<string, MeteredPod>, uids: Map<string, Set<string>>, r
   sum.networkBytes.received += row.networkBytes.received;
   sum.networkBytes.sent += row.networkBytes.sent;
   if (row.requests !== undefined) sum.requests = (sum.requests ?? 0) + row.requests;
+  for (const [claim, gibSeconds] of Object.entries(claims)) (sum.claims ??= {})[claim] = (sum.claims?.[claim] ?? 0) + gibSeconds;
   for (const container of containers) addContainer(rowOf((sum.containers ??= []), container.name), container);
   if (services.length > 0) sum.services = [...new Set([...(sum.services ?? []), ...services])].sort();
 }

@@ -15,20 +15,38 @@ export interface Slice extends Period {
   routes: readonly MeteredRoute[];
 }
 
-/** `byContainer`: pods as their containers. */
-export function slicesIn(records: readonly UsageRecord[], period: Period, { byContainer = false } = {}): Slice[] {
+/** `byContainer`: pods as their containers; `claimsOfPods`: what pods have of claims is theirs, and the claims have what is left. */
+export function slicesIn(records: readonly UsageRecord[], period: Period, { byContainer = false, claimsOfPods = false } = {}): Slice[] {
   return records.flatMap((record) => {
     const whole = meteredPeriod(record);
     const lengthMs = overlapMs(whole, period);
     if (lengthMs === 0) return [];
     const part = lengthMs / (whole.endMs - whole.startMs);
-    const pods = (record.pods ?? []).map((pod) => (part === 1 ? pod : partOf(pod, part)));
+    const rows = (record.pods ?? []).map((pod) => (part === 1 ? pod : partOf(pod, part)));
+    const all = (record.claims ?? []).map((claim) => ({ ...claim, gibSeconds: claim.gibSeconds * part }));
+    const { pods, claims } = claimsOfPods ? divided(rows, all) : { pods: rows.map((pod) => ({ pod })), claims: all };
     return [apportioned({
       namespace: record.namespace, about: { namespace: record.namespace, ...(record.namespaceLabels !== undefined && { namespaceLabels: record.namespaceLabels }) }, startMs: Math.max(whole.startMs, period.startMs), endMs: Math.min(whole.endMs, period.endMs),
-      pods: byContainer ? pods.flatMap(partsOf) : pods.map((pod) => ({ pod })), claims: (record.claims ?? []).map((claim) => ({ ...claim, gibSeconds: claim.gibSeconds * part })),
+      pods: byContainer ? pods.flatMap(partsOf) : pods, claims,
       routes: (record.routes ?? []).map((route) => ({ ...route, requests: route.requests * part })),
     })];
   });
+}
+
+/** Pods that were there one after the other between two looks may have had more than there is: then each has so much less. */
+function divided(rows: readonly MeteredPod[], claims: readonly MeteredClaim[]): { pods: ContainerPart[]; claims: MeteredClaim[] } {
+  const had = new Map<string, number>();
+  for (const { claims: parts = {} } of rows) for (const [name, gibSeconds] of Object.entries(parts)) had.set(name, (had.get(name) ?? 0) + gibSeconds);
+  const scaleOf = ({ name, gibSeconds }: MeteredClaim): number => Math.min(1, gibSeconds / (had.get(name) ?? Infinity));
+  const byName = new Map(claims.map((claim) => [claim.name, claim]));
+  const pods = rows.map((pod) => {
+    const parts = Object.entries(pod.claims ?? {}).flatMap(([name, gibSeconds]) => {
+      const claim = byName.get(name);
+      return claim === undefined ? [] : [{ ...claim, gibSeconds: gibSeconds * scaleOf(claim) }];
+    });
+    return parts.length === 0 ? { pod } : { pod, claims: parts };
+  });
+  return { pods, claims: claims.map((claim) => ({ ...claim, gibSeconds: claim.gibSeconds - (had.get(claim.name) ?? 0) * scaleOf(claim) })).filter(({ gibSeconds }) => gibSeconds > 0) };
 }
 
 /**
@@ -53,6 +71,7 @@ function partOf(pod: MeteredPod, part: number): MeteredPod {
   return {
     ...pod, seconds: pod.seconds * part, cpuCoreSeconds: of(pod.cpuCoreSeconds), memoryGiBSeconds: of(pod.memoryGiBSeconds),
     ...(pod.otherSeconds === undefined ? {} : { otherSeconds: Object.fromEntries(Object.entries(pod.otherSeconds).map(([name, seconds]) => [name, seconds * part])) }),
+    ...(pod.claims === undefined ? {} : { claims: Object.fromEntries(Object.entries(pod.claims).map(([name, gibSeconds]) => [name, gibSeconds * part])) }),
     networkBytes: { received: pod.networkBytes.received * part, sent: pod.networkBytes.sent * part }, ...(pod.requests !== undefined && { requests: pod.requests * part }),
   };
 }

@@ -3,7 +3,7 @@ import type { PriceSheet } from '../../api/metering/price-sheet.ts';
 import type { UsageRecord } from '../../api/metering/usage-record.ts';
 import { asksForContainers, groupingsOf, keyOf } from './grouping.ts';
 import type { Period } from './periods.ts';
-import { chargeOfClaim, chargeOfRoute, chargesOfPod, tariffFor } from './price.ts';
+import { chargeOfClaim, chargeOfRoute, chargesOfPod, tariffFor, type Charge } from './price.ts';
 import { slicesIn } from './slices.ts';
 
 export interface StatementLine {
@@ -33,7 +33,7 @@ export interface Statement {
 export function statementOf(records: readonly UsageRecord[], sheets: readonly PriceSheet[], period: Period, by: string, cluster?: string): Statement {
   const groupings = groupingsOf(by, cluster);
   const lines = new Map<string, StatementLine>();
-  const slices = slicesIn(records, period, { byContainer: asksForContainers(groupings) });
+  const slices = slicesIn(records, period, { byContainer: asksForContainers(groupings), claimsOfPods: true });
   for (const slice of slices) {
     const { about } = slice;
     const { prices, currency } = tariffFor(sheets, slice.namespace, slice.startMs);
@@ -51,6 +51,7 @@ export function statementOf(records: readonly UsageRecord[], sheets: readonly Pr
         else if (meter === 'memory') line.memoryGiBHours += quantity;
         else if (meter.startsWith('network-')) line.networkGiB += quantity;
       }
+      for (const claim of part.claims ?? []) addClaim(line, chargeOfClaim(claim, prices));
       line.requests += pod.requests ?? 0;
       for (const use of ['requested', 'used'] as const) {
         line[use].cpu += pod.cpuCoreSeconds[use] / 3_600;
@@ -62,13 +63,13 @@ export function statementOf(records: readonly UsageRecord[], sheets: readonly Pr
       line.requests += route.requests;
       line.cost += chargeOfRoute(route, prices).cost;
     }
-    for (const claim of slice.claims) {
-      const line = lineOf(keyOf(groupings, about));
-      const { quantity, cost } = chargeOfClaim(claim, prices);
-      line.storageGiBHours += quantity;
-      line.cost += cost;
-    }
+    for (const claim of slice.claims) addClaim(lineOf(keyOf(groupings, about)), chargeOfClaim(claim, prices));
   }
   const metered = slices.length === 0 ? period : { startMs: Math.min(...slices.map(({ startMs }) => startMs)), endMs: Math.max(...slices.map(({ endMs }) => endMs)) };
   return { period: metered, lines: [...lines.values()].sort((left, right) => right.cost - left.cost || (left.name < right.name ? -1 : 1)) };
+}
+
+function addClaim(line: StatementLine, { quantity, cost }: Charge): void {
+  line.storageGiBHours += quantity;
+  line.cost += cost;
 }
