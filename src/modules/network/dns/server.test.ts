@@ -214,6 +214,34 @@ test('the absence of a name is kept as long as its zone says, and no longer', as
   far.close();
 });
 
+test('only what answers the question is an answer, in whatever letters; who refuses may leave the question out', async () => {
+  const far = createSocket('udp4');
+  far.on('message', (message, from) => {
+    const { id = 0, questions: [question] = [] } = dnsPacket.decode(message);
+    const { name, type } = question!;
+    const send = (asked: { name: string; type: string }[], address: string, more: Packet = {}): void => void far.send(dnsPacket.encode({ type: 'response', id, questions: asked, answers: address === '' ? [] : [{ name, type: 'A', ttl: 60, data: address }], ...more }), from.port, from.address);
+    if (name === 'refused.example.com') return send([], '', { flags: 5 });
+    if (name === 'empty.example.com') return send([], '192.0.2.66');
+    for (const other of [{ name: 'other.example.com', type }, { name, type: 'AAAA' }]) send([other], '192.0.2.66');
+    send([], '192.0.2.66');
+    far.send(message, from.port, from.address);
+    send([{ name: name.toUpperCase(), type }], '192.0.2.7');
+  });
+  await new Promise<void>((resolve) => far.bind(0, '127.0.0.1', () => resolve()));
+  const resolver = createResolver(zone, createUpstream({ exclude: [], servers: [`127.0.0.1:${far.address().port}`], timeoutMs: 300 }));
+  const told = async (name: string): Promise<unknown[]> => {
+    const { rcode, questions, answers } = dnsPacket.decode((await resolver.resolve(query({ questions: [{ name, type: 'A' }] }), false)) as Buffer);
+    return [rcode, questions?.[0]?.name, show(answers ?? [])];
+  };
+  try {
+    assert.deepEqual(await told('www.example.com'), ['NOERROR', 'www.example.com', ['A 192.0.2.7']]);
+    assert.deepEqual(await told('refused.example.com'), ['REFUSED', undefined, []]);
+    assert.deepEqual(await told('empty.example.com'), ['SERVFAIL', 'empty.example.com', []]);
+  } finally {
+    far.close();
+  }
+});
+
 test('an unreachable server is SERVFAIL, soon', async () => {
   const lonely = createResolver(zone, createUpstream({ exclude: [], servers: ['127.0.0.1:9'], timeoutMs: 3_000 }));
   const bytes = query({ id: 5, questions: [{ name: 'www.example.com', type: 'A' }] });

@@ -8,7 +8,7 @@ import { readFile } from 'node:fs/promises';
 import { connect, isIP } from 'node:net';
 import { randomInt } from 'node:crypto';
 import dnsPacket from 'dns-packet';
-import { answering, askedOf, fitting, isTruncated, MAX_UDP_BYTES, messageTtls } from './wire.ts';
+import { answering, askedOf, fitting, isAnswerTo, isTruncated, MAX_UDP_BYTES, messageTtls } from './wire.ts';
 
 export interface Upstream {
   /** The answer to the query, with its id, as long as the client takes it; undefined when no server answers. */
@@ -155,7 +155,7 @@ function askUdp(server: Server, query: Buffer, timeoutMs: number): Promise<Buffe
     const timer = setTimeout(() => end(new Error('timeout')), timeoutMs);
     socket.once('error', (error) => end(error));
     socket.on('message', (message) => {
-      if (message.length < 12 || message.readUInt16BE(0) !== sent.readUInt16BE(0) || (message.readUInt8(2) & 0x80) === 0) return;
+      if (message.readUInt16BE(0) !== sent.readUInt16BE(0) || !isAnswerTo(message, query)) return;
       query.copy(message, 0, 0, 2);
       end(undefined, message);
     });
@@ -176,7 +176,8 @@ function askTcp(server: Server, query: Buffer, timeoutMs: number): Promise<Buffe
     socket.on('data', (chunk) => {
       received = Buffer.concat([received, chunk]);
       if (received.length < 2 || received.length < 2 + received.readUInt16BE(0)) return;
-      resolve(received.subarray(2, 2 + received.readUInt16BE(0)));
+      const answer = received.subarray(2, 2 + received.readUInt16BE(0));
+      if (isAnswerTo(answer, query)) resolve(answer);
       socket.destroy();
     });
     socket.once('error', reject);

@@ -159,6 +159,14 @@ export function fitting(answer: Buffer, udpBytes: number, { edns }: { edns?: num
   return edns === undefined ? short : withEdns(short, edns);
 }
 
+/** An answer, and to that question (RFC 5452, section 9.1), in whatever letters; one that refuses may leave the question out. */
+export function isAnswerTo(message: Buffer, query: Buffer): boolean {
+  if (message.length < HEADER_BYTES || (message.readUInt8(2) & 0x80) === 0) return false;
+  if (message.readUInt16BE(4) === 0) return (message.readUInt8(3) & 15) !== 0;
+  const asked = (packet: Buffer): string => questionOf(packet).toString('latin1').toLowerCase();
+  return asked(message) === asked(query);
+}
+
 export function isTruncated(answer: Buffer): boolean {
   return (answer.readUInt8(2) & 2) !== 0;
 }
