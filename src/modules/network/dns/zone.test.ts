@@ -53,6 +53,31 @@ const CASES: [string, string, string, string[]][] = [
   ['fd00-1--5.shop.pod.cluster.local', 'AAAA', 'NOERROR', ['AAAA fd00:1::5']],
   [`b.${'0.'.repeat(23)}2.0.0.0.0.0.d.f.ip6.arpa`, 'PTR', 'NOERROR', ['PTR dual.shop.svc.cluster.local']],
   ['dns-version.cluster.local', 'TXT', 'NOERROR', ['TXT 1.1.0']],
+  ['dns-version.cluster.local', 'A', 'NOERROR', []],
+  // The rest of CoreDNS's own table (plugin/kubernetes, handler_test.go).
+  ['web.shop.svc.cluster.local', 'SRV', 'NOERROR', ['SRV 80 web.shop.svc.cluster.local']],
+  ['web.shop.svc.cluster.local', 'SOA', 'NOERROR', []],
+  ['web.shop.svc.cluster.local', 'MX', 'NOERROR', []],
+  ['web.shop.svc.cluster.local', 'TXT', 'NOERROR', []],
+  ['dual.shop.svc.cluster.local', 'SRV', 'NOERROR', ['SRV 80 dual.shop.svc.cluster.local']],
+  ['portless.shop.svc.cluster.local', 'A', 'NOERROR', ['A 10.1.0.30', 'A 10.1.0.31', 'A 10.1.0.32']],
+  ['portless.shop.svc.cluster.local', 'SRV', 'NOERROR', []],
+  ['10-1-0-30.portless.shop.svc.cluster.local', 'A', 'NOERROR', ['A 10.1.0.30']],
+  ['twice.portless.shop.svc.cluster.local', 'A', 'NOERROR', ['A 10.1.0.31', 'A 10.1.0.32']],
+  ['twice.portless.shop.svc.cluster.local', 'AAAA', 'NOERROR', []],
+  ['bogus.absent.shop.svc.cluster.local', 'A', 'NXDOMAIN', []],
+  ['bogus.db.shop.svc.cluster.local', 'A', 'NXDOMAIN', []],
+  ['web.nowhere.svc.cluster.local', 'A', 'NXDOMAIN', []],
+  ['svc.cluster.local', 'A', 'NOERROR', []],
+  ['pod.cluster.local', 'A', 'NOERROR', []],
+  ['svc.cluster.local', 'NS', 'NOERROR', []],
+  ['shop.svc.cluster.local', 'NS', 'NOERROR', []],
+  ['foo.cluster.local', 'NS', 'NXDOMAIN', []],
+  ['foo.svc.cluster.local', 'NS', 'NXDOMAIN', []],
+  ['endpoint.far.shop.svc.cluster.local', 'CNAME', 'NXDOMAIN', []],
+  ['*.shop.svc.cluster.local', 'A', 'NXDOMAIN', []],
+  ['web.*.svc.cluster.local', 'A', 'NXDOMAIN', []],
+  ['_HTTP._TCP.Web.shop.svc.cluster.local', 'SRV', 'NOERROR', ['SRV 80 web.shop.svc.cluster.local']],
 ];
 
 for (const [name, type, rcode, records] of CASES) {
@@ -65,6 +90,11 @@ for (const [name, type, rcode, records] of CASES) {
 test('a target has the share of one of its addresses', () => {
   const weights = (name: string): unknown[] => (answerOf(zone, `_http._tcp.${name}.shop.svc.cluster.local`, 'SRV')?.answers ?? []).map(({ data }) => (data as { weight: number }).weight);
   assert.deepEqual([weights('web'), weights('dual'), weights('db'), weights('many').length, weights('many')[0]], [[100], [50], [50, 50], 200, 1]);
+});
+
+test('beside a target stand its addresses, of both families', () => {
+  const beside = (name: string): string[] => show(answerOf(zone, `${name}.shop.svc.cluster.local`, 'SRV')?.additionals ?? []);
+  assert.deepEqual(['web', '_http._tcp.dual', 'db', '_http._tcp.six', 'portless'].map(beside), [['A 10.2.0.9'], ['A 10.2.0.11', 'AAAA fd00:2::b'], ['A 10.1.0.2', 'A 10.1.0.3'], ['AAAA fd00:1::5'], []]);
 });
 
 test('other names are none of its', () => {

@@ -40,6 +40,8 @@ put('address', { type: 'ExternalName', externalName: '192.0.2.9' });
 put('nothing', { type: 'ExternalName', externalName: 'nothing.example.com' });
 put('further', { clusterIP: '10.9.0.9' });
 put('host', { clusterIP: 'None' }, [{ addresses: ['192.0.2.50'], hostname: 'host-0', conditions: { ready: true } }]);
+put('portless', { clusterIP: 'None', ports: [] }, [{ addresses: ['10.1.0.30'] }, { addresses: ['10.1.0.31'], hostname: 'twice' }, { addresses: ['10.1.0.32'], hostname: 'twice' }]);
+slices.get('shop/portless')![0]!.ports = [];
 put('many', { clusterIP: 'None' }, Array.from({ length: 200 }, (_, index) => ({ addresses: [`10.1.1.${index + 1}`], conditions: { ready: true } })));
 
 /** Records as `A 10.2.0.9`, of SRV the port and the target, in order. */
