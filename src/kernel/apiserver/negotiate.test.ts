@@ -17,6 +17,7 @@ test('the first form that can be given wins', () => {
   assert.equal(negotiate(partial.replace('PartialObjectMetadata', 'Table'), NONE, { protobuf: true }).encoding, 'json');
   assert.equal(negotiate('application/json;q=0.5,application/yaml', NONE, { protobuf: true }).encoding, 'yaml');
   assert.equal(negotiate('application/json', new URLSearchParams('pretty=true'), { protobuf: true }).pretty, true);
+  assert.deepEqual(['application/json; pretty=1', 'unrecognized/stuff,application/json;pretty=1', 'application/json;pretty=0'].map((accept) => negotiate(accept, NONE, { protobuf: true }).pretty), [true, true, false]);
 });
 
 test('texts are laid out for who asks so, and for programs that people read', () => {

@@ -43,11 +43,12 @@ export function negotiate(accept: string | undefined, query: URLSearchParams, op
     // Metadata alone has a protobuf form whatever it is of, custom resources too; a Table has none.
     const isMetadata = as !== undefined && as !== 'Table';
     if (encoding === undefined || (encoding === 'protobuf' && !options.protobuf && !isMetadata)) continue;
-    if (as === undefined) return { encoding, pretty };
+    const isLaidOut = pretty || clause.parameters['pretty'] === '1';
+    if (as === undefined) return { encoding, pretty: isLaidOut };
     if (options.plain === true || !TRANSFORMS.has(as) || clause.parameters['g'] !== 'meta.k8s.io' || (encoding === 'protobuf' && (!isMetadata || clause.parameters['v'] !== 'v1'))) continue;
     const version = clause.parameters['v'];
     if (version !== 'v1' && version !== 'v1beta1') continue;
-    return { encoding, pretty, as: as as 'Table', version };
+    return { encoding, pretty: isLaidOut, as: as as 'Table', version };
   }
   throw notAcceptable(ACCEPTED);
 }
@@ -59,7 +60,7 @@ export interface Reader {
   isList?: boolean;
 }
 
-/** Whether JSON is laid out for people: as the query asks, else by who reads it (upstream: endpoints/handlers/negotiation, isPrettyPrint, which does so for lists in browsers, too). */
+/** Whether JSON is laid out for people, but for who accepts it so (`application/json;pretty=1`): as the query asks, else by who reads it (upstream: endpoints/handlers/negotiation, isPrettyPrint, which does so for lists in browsers, too). */
 export function isPretty(query: URLSearchParams, { userAgent = '', isList = false }: Reader): boolean {
   const asked = query.get('pretty');
   if (asked !== null && asked !== '') return TRUE.has(asked);

@@ -38,6 +38,14 @@ const REFUSALS: [string, string, string, unknown, number, RegExp, Record<string,
   ['a status that is made', 'POST', '/api/v1/namespaces/default/pods/x/status', { metadata: { name: 'x' } }, 405, /^the server does not allow this method on the requested resource$/],
   ['a scale that is made', 'POST', '/apis/apps/v1/namespaces/default/deployments/x/scale', { metadata: { name: 'x' } }, 405, /^the server does not allow this method on the requested resource$/],
   ['a subresource that is none', 'POST', `${CONFIG_MAPS}/x/status`, { metadata: { name: 'x' } }, 404, /could not find the requested resource/],
+  ['a subresource that is none, to be replaced without a body', 'PUT', `${CONFIG_MAPS}/x/more`, undefined, 404, /could not find the requested resource/],
+  ['a subresource that is none, to be deleted', 'DELETE', '/api/v1/nodes/x/more', undefined, 404, /could not find the requested resource/],
+  ['a subresource that cannot be deleted', 'DELETE', '/api/v1/namespaces/default/pods/x/status', undefined, 405, /does not allow this method/],
+  ['a deletion by another kind', 'DELETE', `${CONFIG_MAPS}/x`, { apiVersion: 'v1', kind: 'APIResourceList' }, 400, /must be a DeleteOptions object, not APIResourceList/],
+  ['a deletion whose version is no text', 'DELETE', `${CONFIG_MAPS}/x`, { apiVersion: false, kind: 'DeleteOptions' }, 400, /^json: cannot unmarshal bool into Go struct field DeleteOptions\.apiVersion of type string$/],
+  ['a deletion under a condition that is none', 'DELETE', `${CONFIG_MAPS}/x`, { preconditions: { uid: 7 } }, 400, /^json: cannot unmarshal number into Go struct field Preconditions\.preconditions\.uid of type types\.UID$/],
+  ['an eviction of another name, of what is not there', 'POST', '/api/v1/namespaces/default/pods/x/eviction', { apiVersion: 'policy/v1', kind: 'Eviction', metadata: { name: 'other' } }, 400, /^name in URL does not match name in Eviction object$/],
+  ['an object that is gone, by its uid', 'PUT', '/apis/coordination.k8s.io/v1/namespaces/default/leases/gone', { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata: { name: 'gone', uid: 'x', resourceVersion: '7' } }, 409, /^Operation cannot be fulfilled on leases\.coordination\.k8s\.io "gone": Precondition failed: UID in precondition: x, UID in object meta: $/],
   ['a missing object', 'GET', `${CONFIG_MAPS}/none`, undefined, 404, /^configmaps "none" not found$/],
   ['a bad label selector', 'GET', `${CONFIG_MAPS}?labelSelector=${encodeURIComponent('a in (')}`, undefined, 400, /unable to parse requirement/],
   ['an unknown field selector', 'GET', `${CONFIG_MAPS}?fieldSelector=data.a%3D1`, undefined, 400, /^"data\.a" is not a known field selector: only "metadata\.name", "metadata\.namespace"$/],
@@ -99,4 +107,10 @@ test('deep nesting is refused and breaks nothing', async () => {
   const deep = `{"metadata":{"name":"deep"},"data":${'['.repeat(200_000)}${']'.repeat(200_000)}}`;
   assert.equal((await door.call('POST', CONFIG_MAPS, { body: deep })).status, 400);
   assert.equal((await door.call('GET', '/readyz')).text, 'ok');
+});
+
+test('what is replaced though it is not there is made, whatever its version was', async () => {
+  const lease = { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata: { name: 'back', resourceVersion: '7' } };
+  const { status, json } = await door.call('PUT', '/apis/coordination.k8s.io/v1/namespaces/default/leases/back', { body: lease });
+  assert.deepEqual([status, json.metadata.name, json.metadata.resourceVersion === '7'], [201, 'back', false]);
 });

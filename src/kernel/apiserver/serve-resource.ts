@@ -62,6 +62,7 @@ function exchangeOf({ parts, incoming, info, resource, user }: AskedResource, ki
 async function dispatch(exchange: Exchange): Promise<void> {
   const { kind, resource } = exchange;
   const { verb, subresource, name } = resource;
+  if (subresource !== undefined && !isServed(kind, subresource)) throw resourceUnknown();
   if (verb === 'unknown' || (subresource === undefined && !kind.verbs.includes(verb))) throw methodNotAllowed();
   const wait = verb === 'create' || verb === 'update' || verb === 'patch' ? mayReadBody(exchange.http) : undefined;
   if (wait !== undefined) await wait;
@@ -83,6 +84,11 @@ async function dispatch(exchange: Exchange): Promise<void> {
       return handleDelete(exchange);
     case 'deletecollection': return handleDeleteCollection(exchange);
   }
+}
+
+/** Whatever is asked of a subresource that is none, and before its body is looked at. */
+function isServed({ subresources: { status, scale, actions } }: Kind, subresource: string): boolean {
+  return (subresource === 'status' && status === true) || (subresource === 'scale' && scale !== undefined) || actions?.[subresource] !== undefined;
 }
 
 async function serveVirtual(asked: AskedResource, virtual: ServedVirtual): Promise<void> {

@@ -53,9 +53,9 @@ async function optionsOf(exchange: Exchange): Promise<{ options: DeleteRequest; 
   const { value } = await decodeBody(bytes, exchange.http.headers['content-type'], { findDuplicates: false, as: { apiVersion: 'v1', kind: 'DeleteOptions' } });
   exchange.audit?.request(value);
   if (!isJsonObject(value)) throw badRequest('the body of a delete request must be a DeleteOptions object');
-  const { dryRun, kind } = value as { dryRun?: unknown; kind?: unknown };
-  if (kind !== undefined && kind !== 'DeleteOptions' && kind !== '') throw badRequest(`the body of a delete request must be a DeleteOptions object, not ${String(kind).slice(0, 100)}`);
   checkTypes(value);
+  const { dryRun, kind = '' } = value as { dryRun?: unknown; kind?: string };
+  if (kind !== 'DeleteOptions' && kind !== '') throw badRequest(`the body of a delete request must be a DeleteOptions object, not ${kind.slice(0, 100)}`);
   const values = (dryRun ?? []) as string[];
   for (const each of values) if (each !== 'All') throw invalidOptions('DeleteOptions', notSupported('dryRun', each.slice(0, 50), ['All']));
   return { options: fromBody(value), dryRun: values.length > 0 };
@@ -65,15 +65,18 @@ const isText = (value: unknown): boolean => typeof value === 'string';
 /** Of the fields of DeleteOptions: what Go would make of them. */
 const TYPES: Readonly<Record<string, readonly [type: string, holds: (value: unknown) => boolean]>> = {
   gracePeriodSeconds: ['int64', isInteger], propagationPolicy: ['v1.DeletionPropagation', isText], orphanDependents: ['bool', (value) => typeof value === 'boolean'],
-  preconditions: ['v1.Preconditions', isJsonObject], dryRun: ['[]string', (value) => Array.isArray(value) && value.every(isText)],
+  apiVersion: ['string', isText], kind: ['string', isText], preconditions: ['v1.Preconditions', isJsonObject], dryRun: ['[]string', (value) => Array.isArray(value) && value.every(isText)],
 };
 
+const PRECONDITIONS: typeof TYPES = { uid: ['types.UID', isText], resourceVersion: ['string', isText] };
+
 /** What cannot be understood must not be a deletion that was meant otherwise. */
-function checkTypes(value: Record<string, unknown>): void {
-  for (const [field, [type, holds]] of Object.entries(TYPES)) {
+function checkTypes(value: Record<string, unknown>, types = TYPES, within = 'DeleteOptions'): void {
+  for (const [field, [type, holds]] of Object.entries(types)) {
     const given = value[field] ?? undefined;
-    if (given !== undefined && !holds(given)) throw badRequest(`json: cannot unmarshal ${Array.isArray(given) ? 'array' : typeof given} into Go struct field DeleteOptions.${field} of type ${type}`);
+    if (given !== undefined && !holds(given)) throw badRequest(`json: cannot unmarshal ${Array.isArray(given) ? 'array' : typeof given === 'boolean' ? 'bool' : typeof given} into Go struct field ${within}.${field} of type ${type}`);
   }
+  if (types === TYPES && isJsonObject(value['preconditions'])) checkTypes(value['preconditions'], PRECONDITIONS, 'Preconditions.preconditions');
 }
 
 function fromBody(value: Record<string, unknown>): DeleteRequest {

@@ -24,6 +24,8 @@ export interface ActionInput {
 export async function runAction(door: Door, kind: Kind, input: ActionInput, context: WriteContext): Promise<Outcome | undefined> {
   const action = kind.subresources.actions?.[input.action];
   if (action === undefined || !action.verbs.includes(input.verb)) throw new ApiError('MethodNotAllowed', 'the server does not allow this method on the requested resource', {});
+  // What is made at a subresource is judged before its parent is looked for.
+  if (input.verb === 'create') checkBody(action, input, { metadata: {} });
   let body: KubeObject = { metadata: {} };
   const change = (live: KubeObject): KubeObject => {
     body = checkBody(action, input, live);

@@ -57,7 +57,7 @@ async function update(door: Door, kind: Kind, input: UpdateInput, context: Write
     if (live === undefined) {
       if (kind.rules.allowCreateOnUpdate !== true || input.optimistic !== true) throw notFound(kind, input.name);
       context.mayCreate?.();
-      const made = await createObject(door, kind, { namespace: input.namespace, name: input.name, object: withoutVersion(input.change({ metadata: {} })) }, context);
+      const made = await createObject(door, kind, { namespace: input.namespace, name: input.name, object: asNew(kind, input.name, input.change({ metadata: {} })) }, context);
       return Object.assign(made, { created: true as const });
     }
     const shown = await convertedOne(kind, live);
@@ -219,10 +219,12 @@ function mayVanish(kind: Kind, object: KubeObject): boolean {
   return deletionTimestamp !== undefined && (deletionGracePeriodSeconds ?? 0) === 0 && finalizersOf(kind, object).length === 0;
 }
 
-/** A PUT that makes the object may say resourceVersion 0 or none. */
-function withoutVersion(value: unknown): unknown {
+/** What is replaced though it is not there: its version counts for nothing, but who names a uid means an object that is gone (upstream: registry/rest/update.go, Preconditions). */
+function asNew(kind: Kind, name: string, value: unknown): unknown {
   const { metadata } = value as KubeObject;
-  if (isJsonObject(metadata) && metadata.resourceVersion === '0') delete metadata.resourceVersion;
+  if (!isJsonObject(metadata)) return value;
+  if (typeof metadata.uid === 'string' && metadata.uid !== '') throw conflict(kind, name, `Precondition failed: UID in precondition: ${metadata.uid}, UID in object meta: `);
+  delete metadata.resourceVersion;
   return value;
 }
 
