@@ -9,7 +9,7 @@ const POSSIBLE = process.getuid?.() === 0 && existsSync('/usr/sbin/nft') && exis
 const INSIDE = `
 import { createSocket } from 'node:dgram';
 import { execFileSync } from 'node:child_process';
-import { forgetFlows } from ${JSON.stringify(new URL('udp-flows.ts', import.meta.url).href)};
+import { forgetFlows, forgetFlowsToOthers } from ${JSON.stringify(new URL('udp-flows.ts', import.meta.url).href)};
 const run = (file, ...args) => execFileSync(file, args, { encoding: 'utf8' });
 run('ip', 'link', 'set', 'lo', 'up'); run('ip', '-6', 'addr', 'add', 'fd00::9/128', 'dev', 'lo');
 execFileSync('nft', ['-f', '-'], { input: 'table ip6 t {\\n chain o { type nat hook output priority -100; udp dport 5 dnat ip6 to [fd00::9]:53; }\\n chain f { type filter hook output priority 0; ct state new counter; }\\n}\\n' });
@@ -22,10 +22,12 @@ const seen = [];
 await say(); await say(); seen.push(fresh());
 await forgetFlows(['[fd00::8]:53']); await say(); seen.push(fresh());
 await forgetFlows(['[fd00::9]:53']); await say(); seen.push(fresh());
+await forgetFlowsToOthers(new Map([['[::1]:5', new Set(['[fd00::7]:53', '[fd00::9]:53'])], ['[::1]:6', new Set(['[fd00::7]:53'])]])); await say(); seen.push(fresh());
+await forgetFlowsToOthers(new Map([['[::1]:5', new Set(['[fd00::7]:53', '[fd00::9]:54'])]])); await say(); seen.push(fresh());
 console.log(JSON.stringify(seen)); process.exit();`;
 
 test('flows of IPv6 are forgotten, those to one endpoint alone', { skip: POSSIBLE ? false : 'needs root, nft, perl and IPv6' }, async () => {
   const { code, stdout, stderr } = await runAny('unshare', ['--net', process.execPath, '--input-type=module', '-e', INSIDE], { timeoutMs: 30_000 });
   assert.equal(code, 0, stderr);
-  assert.deepEqual(JSON.parse(stdout), [1, 1, 2]);
+  assert.deepEqual(JSON.parse(stdout), [1, 1, 2, 2, 3]);
 });

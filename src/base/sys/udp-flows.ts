@@ -20,9 +20,23 @@ export async function forgetFlows(targets: readonly string[], programs: { conntr
     }
     return;
   }
-  if (!existsSync(PERL)) throw new Error("flows of UDP to endpoints that are gone cannot be forgotten; install the package 'conntrack'");
-  const six = targets.filter((each) => each.startsWith('['));
-  const four = targets.filter((each) => !each.startsWith('['));
+  await forgetByPerl(targets, "install the package 'conntrack'");
+}
+
+/**
+ * Forgets the UDP flows to these places that are answered by nobody of those given for it; all written as for {@link forgetFlows}. For who does not know who answered before. Rejects with
+ * why it cannot.
+ */
+export async function forgetFlowsToOthers(answering: ReadonlyMap<string, ReadonlySet<string>>): Promise<void> {
+  await forgetByPerl([...answering].map(([place, by]) => [place, ...by].join(',')), 'install Perl');
+}
+
+/** `ADDRESS:PORT` is who answers; `ADDRESS:PORT,ADDRESS:PORT,...` who is asked, and all who may answer. */
+async function forgetByPerl(rules: readonly string[], advice: string): Promise<void> {
+  if (rules.length === 0) return;
+  if (!existsSync(PERL)) throw new Error(`flows of UDP to endpoints that are gone cannot be forgotten; ${advice}`);
+  const six = rules.filter((each) => each.startsWith('['));
+  const four = rules.filter((each) => !each.startsWith('['));
   for (const [family, own] of [['2', four], ['10', six]] as const) {
     if (own.length === 0) continue;
     const { code, stderr } = await runAny(PERL, ['-e', FORGET, family, ...own], { timeoutMs: 10_000 });
@@ -36,7 +50,9 @@ use strict;
 use Socket qw(inet_pton);
 my $family = shift @ARGV;
 my $source = $family == 2 ? 1 : 3;
-my %gone = map { my ($a, $p) = /^\[?(.*?)\]?:(\d+)$/; (inet_pton($family, $a) . pack('n', $p) => 1) } @ARGV;
+sub place { my ($a, $p) = $_[0] =~ /^\[?(.*?)\]?:(\d+)$/; inet_pton($family, $a) . pack('n', $p) }
+my (%gone, %kept);
+for (@ARGV) { my ($first, @others) = map { place($_) } split /,/; if (/,/) { $kept{$first} = { map { $_ => 1 } @others } } else { $gone{$first} = 1 } }
 socket(my $s, 16, 3, 12) or die "netlink: $!";
 sub attributes { my ($d) = @_; my %r; while (length($d) >= 4) { my ($l, $t) = unpack('SS', $d); last if $l < 4; $r{$t & 0x3fff} = substr($d, 4, $l - 4); my $n = ($l + 3) & ~3; $d = $n < length($d) ? substr($d, $n) : ''; } %r }
 my $body = pack('CCn', $family, 0, 0);
@@ -50,7 +66,9 @@ DUMP: while (1) {
     die "list: refused\n" if $t == 2;
     my %a = attributes(substr($data, 20, $l - 20));
     my %reply = attributes($a{2}); my %ip = attributes($reply{1} // ''); my %proto = attributes($reply{2} // '');
-    push @found, $a{1} if unpack('C', $proto{1} // "\0") == 17 && $gone{($ip{$source} // '') . ($proto{2} // '')};
+    my %asked = attributes($a{1}); my %to = attributes($asked{1} // ''); my %port = attributes($asked{2} // '');
+    my $from = ($ip{$source} // '') . ($proto{2} // ''); my $kept = $kept{($to{$source + 1} // '') . ($port{3} // '')};
+    push @found, $a{1} if unpack('C', $proto{1} // "\0") == 17 && ($gone{$from} || ($kept && !$kept->{$from}));
     my $n = ($l + 3) & ~3; $data = $n < length($data) ? substr($data, $n) : '';
   }
 }

@@ -1,15 +1,22 @@
 /** What else happens on the machine: rules flushed, the bridge deleted, stray packets, foreign rules, a second instance, a restart and the end. */
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import type { Service } from '../../api/generated/core-v1.ts';
+import type { EndpointSlice } from '../../api/generated/discovery-v1.ts';
 import { silentLog } from '../../base/log.ts';
 import { run } from '../../base/sys/run.ts';
 import { eventually } from '../../sdk/testing/eventually.ts';
+import { memoryCache } from '../../sdk/testing/memory-cache.ts';
 import { advice, blockingChains } from './firewalls.ts';
 import { bridgeOf, type NetworkFacts } from './links.ts';
 import { isRouted, removePodNetwork, setUpPodNetwork } from './pod-network.ts';
-import { startSync } from './sync.ts';
+import { startSync, type Sync } from './sync.ts';
 import { ask, balanced, machine, service, slice } from './testing/machine.ts';
 import { inPlayedNetwork } from './testing/played-network.ts';
 
@@ -90,6 +97,42 @@ inPlayedNetwork(import.meta.filename, 'the network and what else happens on the 
     assert.deepEqual(await blockingChains('nft', 'llt0'), []);
     await run('nft', ['delete', 'table', 'inet', 'firewall']);
     assert.ok((await ask('10.62.0.20:80', pods[1]?.name)).startsWith(host));
+  });
+
+  test('a client of UDP is not led to an endpoint that went while llmos did not run', { skip: existsSync('/usr/bin/perl') ? false : 'needs perl' }, async () => {
+    const script = "const s = require('node:dgram').createSocket('udp4'); s.on('message', (m, from) => s.send(process.argv[1], from.port, from.address)); s.bind(53, () => console.log('up'))";
+    const servers = pods.slice(0, 2).map((pod) => spawn('ip', ['netns', 'exec', pod.name, process.execPath, '-e', script, pod.name], { stdio: ['ignore', 'pipe', 'inherit'] }));
+    const client = createSocket('udp4');
+    const again = new AbortController();
+    let second: Sync | undefined;
+    const at = (index: number): EndpointSlice => ({ ...slice('earlier', [String(pods[index]?.address)]), ports: [{ name: '', port: 53, protocol: 'UDP' }] });
+    const say = async (): Promise<string> => {
+      client.send('who', 53, '10.64.0.5');
+      return String(((await once(client, 'message', { signal: AbortSignal.timeout(3_000) })) as [Buffer])[0]);
+    };
+    const [earlier, later] = [memoryCache<Service>(), memoryCache<EndpointSlice>()];
+    const start = (signal: AbortSignal): Promise<Sync> => startSync({ services: earlier, slices: later, nft: 'nft', log: silentLog, signal, events: { event() {} }, facts: { nodeName: 'n1', ...network, serviceCidr: '10.64.0.0/24', table: 'llt1', bridge: bridgeOf(played.facts), seesBridged: true } });
+    await run('ip', ['route', 'add', '10.64.0.0/24', 'dev', bridgeOf(played.facts)]);
+    try {
+      await Promise.all(servers.map((server) => once(server.stdout as NodeJS.ReadableStream, 'data')));
+      earlier.set(service('earlier', { clusterIP: '10.64.0.5', ports: [{ port: 53, protocol: 'UDP' }] }));
+      later.set(at(0));
+      const first = new AbortController();
+      const before = await start(first.signal);
+      assert.equal(await say(), pods[0]?.name);
+      first.abort('stop');
+      await before.settled();
+      later.set(at(1));
+      second = await start(again.signal);
+      await eventually(async () => (await say()) === pods[1]?.name, { what: 'the endpoint that is there' });
+    } finally {
+      again.abort('stop');
+      client.close();
+      for (const server of servers) server.kill('SIGKILL');
+      await second?.settled();
+      await run('nft', ['delete', 'table', 'ip', 'llt1']);
+      await run('ip', ['route', 'del', '10.64.0.0/24', 'dev', bridgeOf(played.facts)]);
+    }
   });
 
   test('a restart takes over, a stop leaves the rules, a removal leaves nothing', async () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Fragment } from './fragment.ts';
-import { udpTargetsGone, udpWaysNew } from './stale-flows.ts';
+import { udpTargetsGone, udpWaysNew, udpWaysServed } from './stale-flows.ts';
 
 const serving = (...udpServing: string[]): Fragment => ({ chains: new Map(), sets: new Map(), elements: new Map(), loopback: [], udpServing: new Set(udpServing) });
 
@@ -24,4 +24,11 @@ test('ways of UDP that the rules have now, where flows may have begun before', (
   assert.deepEqual(udpWaysNew(whole, whole, facts), []);
   assert.deepEqual(udpWaysNew(whole, undefined, facts), []);
   assert.deepEqual(udpWaysNew(undefined, ways({ services: ['2001:db8::7 . udp . 53'] }), facts), ['[2001:db8::7]:53']);
+});
+
+test('where UDP is asked for, with all who serve there', () => {
+  const service = (keys: string[], nodePorts: string[], ...by: string[]): Fragment => ({ ...serving(...by), elements: new Map([['services', new Map(keys.map((key) => [key, 'goto c']))], ['nodeports', new Map(nodePorts.map((key) => [key, 'goto c']))]]) as Fragment['elements'] });
+  const all = [service(['10.2.0.9 . udp . 53', '10.2.0.9 . tcp . 53', '2001:db8::7 . udp . 53'], ['udp . 30053', 'tcp . 30054'], '10.1.0.2:53', '10.1.0.3:53'), service(['10.2.0.10 . udp . 53'], [])];
+  const both = ['10.1.0.2:53', '10.1.0.3:53'];
+  assert.deepEqual([...udpWaysServed(all, ['127.0.0.1', '192.0.2.1'])].map(([place, by]) => [place, [...by]]), ['10.2.0.9:53', '[2001:db8::7]:53', '127.0.0.1:30053', '192.0.2.1:30053'].map((place) => [place, both]), 'where nobody serves, nothing is forgotten');
 });

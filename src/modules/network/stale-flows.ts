@@ -3,7 +3,7 @@
  * coming, though the endpoint is gone. So the flows to endpoints that went are forgotten (upstream: kube-proxy's conntrack cleaning).
  *
  * The same holds for who began before there was anything to be led to: what came to the machine itself, or went past it, goes on doing so.
- * What forgets them is base/sys/udp-flows.ts.
+ * And for those whose endpoint went while no llmos ran. What forgets them is base/sys/udp-flows.ts.
  */
 import { withPort } from './family.ts';
 import type { Collection, Fragment } from './fragment.ts';
@@ -35,6 +35,19 @@ export function udpWaysNew(before: Fragment | undefined, now: Fragment | undefin
   const services = fresh('services', 'refused').filter(([address = '', protocol]) => protocol === 'udp' && !isRefused(address)).map(([address = '', , port]) => withPort(address, Number(port)));
   const ports = fresh('nodeports', 'refusedports').filter(([protocol]) => protocol === 'udp').map(([, port]) => Number(port));
   return [...services, ...(ports.length === 0 ? [] : ownAddresses()).flatMap((address) => ports.map((port) => withPort(address, port)))];
+}
+
+/**
+ * Where UDP is asked for, with all who serve there; none where nobody serves. Who just began does not know which endpoints went before, and goes by this (upstream: CleanStaleEntries). Pure.
+ */
+export function udpWaysServed(fragments: Iterable<Fragment>, ownAddresses: readonly string[]): Map<string, ReadonlySet<string>> {
+  const served = new Map<string, ReadonlySet<string>>();
+  for (const fragment of fragments) {
+    if (fragment.udpServing.size === 0) continue;
+    for (const [address = '', protocol, port] of keysOf(fragment, ['services']).map((key) => key.split(' . '))) if (protocol === 'udp') served.set(withPort(address, Number(port)), fragment.udpServing);
+    for (const [protocol, port] of keysOf(fragment, ['nodeports']).map((key) => key.split(' . '))) if (protocol === 'udp') for (const address of ownAddresses) served.set(withPort(address, Number(port)), fragment.udpServing);
+  }
+  return served;
 }
 
 function keysOf(fragment: Fragment | undefined, collections: readonly Collection[]): string[] {

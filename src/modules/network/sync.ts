@@ -56,6 +56,9 @@ const CONFINED = ' confined';
 const MOST_AT_ONCE = 2_500;
 const RETRY_FAILURE_MS = 1_000;
 
+/** Nobody waits for it, and llmos starts meanwhile. */
+const EARLIER_FLOWS_MS = 1_000;
+
 export interface Sync {
   /** Settles when all changes seen so far are written, or nothing is written any more. */
   idle(): Promise<void>;
@@ -137,12 +140,18 @@ export async function startSync(input: SyncInput): Promise<Sync> {
     gathering.schedule(0);
   }
 
+  async function forgetEarlier(): Promise<void> {
+    if (!signal.aborted) await table.forgetEarlierFlows().catch((error: unknown) => log.warn('clients of UDP may still send to endpoints that went while llmos did not run', { error }));
+  }
+
   const stopCounting = input.progress === undefined ? undefined : countChanges(input.progress, { services, slices, family });
   const unfollow = followChanges(input, gathering.mark);
   const checking = setInterval(() => void gathering.enqueue(check), input.checkMs ?? 30_000);
   checking.unref();
+  const forgetting = setTimeout(() => void gathering.enqueue(forgetEarlier), EARLIER_FLOWS_MS).unref();
   const stop = (): void => {
     clearInterval(checking);
+    clearTimeout(forgetting);
     isolation.stop();
     unfollow();
     stopCounting?.();

@@ -4,13 +4,13 @@ import { isWithin } from '../../api/ip.ts';
 import type { Log } from '../../base/log.ts';
 import { nftWriter } from '../../base/sys/nft.ts';
 import { holdsRules } from '../../base/sys/nft-rules.ts';
-import { forgetFlows } from '../../base/sys/udp-flows.ts';
+import { forgetFlows, forgetFlowsToOthers } from '../../base/sys/udp-flows.ts';
 import { rememberedClients } from './affinity.ts';
 import { halfClosedLast } from './half-closed.ts';
 import { createRuleset, type TableFacts } from './ruleset.ts';
 import { isOfFamily, type Family } from './family.ts';
 import type { Fragment } from './fragment.ts';
-import { udpTargetsGone, udpWaysNew, type WaysFacts } from './stale-flows.ts';
+import { udpTargetsGone, udpWaysNew, udpWaysServed, type WaysFacts } from './stale-flows.ts';
 
 export interface TableWriter {
   /** Whether the next write is the whole table. */
@@ -24,6 +24,8 @@ export interface TableWriter {
   write(changes: ReadonlyMap<string, Fragment | undefined>): Promise<void>;
   /** Forgets the UDP flows to endpoints that went with what was written, and those that began before what was written led them anywhere. To be called after the rules: a flow forgotten before them would be led to the old endpoint again. */
   forgetFlows(): Promise<void>;
+  /** Forgets the UDP flows that an earlier llmos led to endpoints which went since, by what is written. */
+  forgetEarlierFlows(): Promise<void>;
   /** Whether the kernel has the table, with the rules that all packets go by. */
   isThere(): Promise<boolean>;
   /** Chains and elements held, for reports. */
@@ -88,6 +90,7 @@ export function createTableWriter({ facts, nft, conntrack, hasUdp, log }: TableW
       untaken.clear();
       await forgetFlows([...new Set(gone)], { conntrack });
     },
+    forgetEarlierFlows: () => forgetFlowsToOthers(udpWaysServed(written.values(), ways.ownAddresses())),
     isThere: () => holdsRules(nft, ruleset.base),
     size: () => ruleset.size(),
   };
