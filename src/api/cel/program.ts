@@ -8,6 +8,7 @@ import { withListKinds } from './library/kinds-of-lists.ts';
 import { REPLACED as REPLACED_STRINGS } from './library/strings.ts';
 import { REPLACED as REPLACED_TIMES, REPLACED_CALLS } from './library/times.ts';
 import { MAX_CODE_POINTS, MAX_DEPTH, parse, TOO_DEEP } from './parse.ts';
+import { withZone } from './zoned-times.ts';
 
 /** Units of cost of one evaluation, and of all that one request asks for (apiserver apis/cel config). */
 export const PER_CALL_LIMIT = 1_000_000;
@@ -106,7 +107,7 @@ function compile(environment: Environment, text: string): Program {
   const checked = parsed.check();
   if (!checked.valid) throw checked.error instanceof RangeError ? checked.error : new EvaluationFailure('other', `compilation failed: ${compileMessage(checked.error, text)}`);
   // The check has chosen how operators are handled.
-  for (const node of operators) node.handle = withListKinds(node.op as '+', node.handle);
+  for (const node of operators) node.handle = node.op === '-' ? withZone(node.handle) : withListKinds(node.op as '+', node.op === '+' ? withZone(node.handle) : node.handle);
   meter(parsed.ast as never, (call) => calledAs.get(call) ?? '');
   return { text, uses: (variable) => names.has(variable), evaluate: (variables, budget) => evaluate(parsed, variables, budget) };
 }
@@ -132,7 +133,7 @@ function prepare(root: Node): { names: Set<string>; operators: Operator[]; calle
     if (value.op === 'call') replaceCall(value.args as [string, Node[]]);
     if (value.op === 'rcall' && (value.args as [string])[0] === 'value') ofAnyType(value);
     if (value.op === 'call' && (value.args as unknown[])[0] === 'has' && value.meta.macro !== undefined) allowAnyRoot(value.meta.macro as HasMacro);
-    if (value.op === '+' || value.op === '==' || value.op === '!=') operators.push(value as Operator);
+    if (['+', '-', '==', '!='].includes(value.op)) operators.push(value as Operator);
   });
   return { names, operators, calledAs };
 }
@@ -192,7 +193,7 @@ function failureOf(error: unknown): EvaluationFailure {
 /** The first line of what went wrong. */
 export function messageOf(error: unknown): string {
   const { summary, message } = error as CelError;
-  return (summary ?? message ?? String(error)).split('\n')[0]!.replaceAll('matchesRe2', 'matches').replaceAll('InZone', '').replace('goDuration', 'duration').replace(/(lower|upper)Latin/, '$1Ascii');
+  return (summary ?? message ?? String(error)).split('\n')[0]!.replaceAll('matchesRe2', 'matches').replaceAll('InZone', '').replace('goDuration', 'duration').replace('goTimestamp', 'timestamp').replace(/(lower|upper)Latin/, '$1Ascii');
 }
 
 /** As cel-go shows compile errors: the position, the text, and a mark below it. */

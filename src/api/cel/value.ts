@@ -4,6 +4,7 @@ import { int64Of } from '../int64.ts';
 import { resolveSchema, type Schema } from '../schema/schema.ts';
 import type { Value } from './library/define.ts';
 import { asMapList } from './library/kinds-of-lists.ts';
+import { timeOf } from './zoned-times.ts';
 
 const KEYWORDS = new Set(['true', 'false', 'null', 'in', 'as', 'break', 'const', 'continue', 'else', 'for', 'function', 'if', 'import', 'let', 'loop', 'package', 'namespace', 'return', 'var', 'void', 'while']);
 
@@ -89,10 +90,7 @@ function metadataToCel(metadata: Record<string, unknown>): Map<string, Value> {
 function textToCel(format: string | undefined, text: string): Value {
   switch (format) {
     case 'byte': return new Uint8Array(Buffer.from(text, 'base64'));
-    case 'date': case 'date-time': {
-      const time = new Date(text);
-      return Number.isNaN(time.getTime()) ? text : time;
-    }
+    case 'date': case 'date-time': return timeOf(text) ?? text;
     case 'duration': return durationOf(text) ?? text;
     default: return text;
   }

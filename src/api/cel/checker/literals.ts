@@ -1,6 +1,7 @@
 /** What is written out and cannot be: durations, times and patterns that are none, and lists and maps of several types (cel-go ASTValidators). */
 import { compile } from '../../schema/regular-expression.ts';
 import { durationOf } from '../value.ts';
+import { isTime } from '../zoned-times.ts';
 import type { Checker } from './check.ts';
 import type { Node } from './syntax.ts';
 import { same, show, type Type } from './type.ts';
@@ -58,10 +59,6 @@ function literalOf(node: Node | undefined): unknown {
   if (node?.op === 'value') return node.args;
   const inner = node?.op === '-_' ? (node.args as Node) : undefined;
   return inner?.op === 'value' && typeof inner.args === 'bigint' ? -inner.args : undefined;
-}
-
-function isTime(text: string): boolean {
-  return /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d+)?(?:Z|[+-]\d{2}:\d{2})$/.test(text) && !Number.isNaN(Date.parse(text));
 }
 
 function nodesOf(value: unknown): Node[] {

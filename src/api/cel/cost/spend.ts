@@ -19,7 +19,7 @@ interface Comprehension { iterable: Node; step: Node; init: Node; condition?: (a
 const LIST = 10;
 const MAP = 30;
 const CHAIN = new Set(['id', '.', '.?', '[]', '[?]', '?:']);
-const CONVERSIONS = new Set(['bool', 'bytes', 'double', 'duration', 'dyn', 'int', 'string', 'timestamp', 'uint']);
+const CONVERSIONS = new Set(['bool', 'bytes', 'double', 'duration', 'dyn', 'goDuration', 'goTimestamp', 'int', 'string', 'timestamp', 'uint']);
 /** Of asking whether to go on, of each turn, of each that is taken, and at the end: what macros cost beside their expressions. */
 const MACROS: Readonly<Record<string, { condition?: number; turn?: number; taken?: number; end: number }>> = {
   all: { condition: 2, turn: 1, end: 1 }, exists: { condition: 3, turn: 1, end: 1 }, exists_one: { taken: 2, end: 2 }, filter: { taken: 13, end: 1 }, map: { taken: 12, end: 1 },
@@ -158,7 +158,7 @@ function isConstant(node: Node): boolean {
     case '-_': return (node.args as Node).op === 'value';
     case 'call': {
       const [name, args] = node.args as [string, Node[]];
-      return (CONVERSIONS.has(name) || name === 'goDuration') && args.length === 1 && isConstant(args[0]!);
+      return CONVERSIONS.has(name) && args.length === 1 && isConstant(args[0]!);
     }
     default: return false;
   }

@@ -1,6 +1,7 @@
 /** `'%s has %d'.format([name, count])` (cel-go ext formatting). */
 import { Duration } from '@marcbachmann/cel-js/evaluator';
 import type { Value } from './define.ts';
+import { showTime } from '../zoned-times.ts';
 
 /** Throws in upstream's words where a clause does not fit its value. */
 export function formatString(text: string, values: readonly Value[]): string {
@@ -30,7 +31,7 @@ function formatValue(clause: string, value: Value, precision: number | undefined
 /** A value as `%s` writes it. */
 export function show(value: Value): string {
   if (value === null) return 'null';
-  if (value instanceof Date) return value.toISOString().replace(/\.?0*Z$/, 'Z');
+  if (value instanceof Date) return showTime(value);
   if (value instanceof Duration) return value.toString();
   if (value instanceof Uint8Array) return Buffer.from(value).toString('utf8');
   if (Array.isArray(value)) return `[${value.map(show).join(', ')}]`;

@@ -2,6 +2,7 @@
 import type { Environment } from '@marcbachmann/cel-js';
 import { define, type Value } from './define.ts';
 import { durationOf } from '../value.ts';
+import { isTime, timeOf } from '../zoned-times.ts';
 import { show } from './format-string.ts';
 
 const TIMESTAMP = 'google.protobuf.Timestamp';
@@ -17,22 +18,34 @@ const PARTS: Readonly<Record<string, (time: Date) => number>> = {
 /** The evaluator's functions that ours take the place of, by name and number of arguments (see program.ts). */
 export const REPLACED: ReadonlyMap<string, string> = new Map([...Object.keys(PARTS).map((name) => [`${name}/1`, `${name}InZone`] as const), ['getDayOfYear/0', 'getDayOfYearUtc']]);
 
-/** The evaluator's own knows no bare zero. */
-export const REPLACED_CALLS: ReadonlyMap<string, string> = new Map([['duration/1', 'goDuration']]);
+/** The evaluator's own know no bare zero, and no times with all that RFC 3339 allows. */
+export const REPLACED_CALLS: ReadonlyMap<string, string> = new Map([['duration/1', 'goDuration'], ['timestamp/1', 'goTimestamp']]);
 
 export function registerTimes(environment: Environment): void {
   define(environment, {
     [`goDuration(string): ${DURATION}`]: (text: string) => durationOf(text) ?? invalidDuration(text),
     [`goDuration(${DURATION}): ${DURATION}`]: (duration: Value) => duration,
+    [`goTimestamp(string): ${TIMESTAMP}`]: (text: string) => (isTime(text) ? inRange(timeOf(text)!) : invalidTime('timestamp() requires a string in ISO 8601 format')),
+    [`goTimestamp(int): ${TIMESTAMP}`]: (seconds: bigint) => inRange(new Date(Number(seconds) * 1_000)),
+    [`goTimestamp(${TIMESTAMP}): ${TIMESTAMP}`]: (time: Date) => time,
     [`string(${TIMESTAMP}): string`]: show,
     [`string(${DURATION}): string`]: show,
     [`int(${TIMESTAMP}): int`]: (time: Date) => BigInt(Math.floor(time.getTime() / 1000)),
-    [`timestamp(${TIMESTAMP}): ${TIMESTAMP}`]: (time: Date) => time,
     [`duration(${DURATION}): ${DURATION}`]: (duration: Value) => duration,
     'int(uint): int': (value: Value) => value.valueOf(),
     [`${TIMESTAMP}.getDayOfYearUtc(): int`]: (time: Date) => BigInt(PARTS['getDayOfYear']!(time)),
     ...Object.fromEntries(Object.entries(PARTS).map(([name, part]) => [`${TIMESTAMP}.${name}InZone(string): int`, (time: Date, zone: string) => BigInt(part(inZone(time, zone)))])),
   });
+}
+
+const [FIRST_MS, LAST_MS] = [-62_135_596_800_000, 253_402_300_799_999];
+
+function inRange(time: Date): Date {
+  return time.getTime() >= FIRST_MS && time.getTime() <= LAST_MS ? time : invalidTime('timestamp overflow');
+}
+
+function invalidTime(message: string): never {
+  throw new Error(message);
 }
 
 function invalidDuration(text: string): never {
