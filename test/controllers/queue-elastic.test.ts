@@ -6,7 +6,7 @@ import { ClusterQueue } from '../../src/api/kueue/cluster-queue.ts';
 import { WorkloadPriorityClass } from '../../src/api/kueue/local-queue.ts';
 import { Workload } from '../../src/api/kueue/workload.ts';
 import { isApiError } from '../../src/sdk/index.ts';
-import { clearDeleted, client, clusterQueue, complete, flavor, job, NS, openQueues, running, runs, submit, waiting, world } from './queue-world.ts';
+import { clearDeleted, client, clusterQueue, complete, flavor, job, metrics, NS, openQueues, running, runs, submit, waiting, world } from './queue-world.ts';
 import { eventually } from './world.ts';
 
 beforeEach(() => openQueues());
@@ -49,6 +49,7 @@ test('are scaled up without a stop where there is room, and down at once', async
   assert.deepEqual([slice?.metadata.annotations?.['kueue.x-k8s.io/workload-slice-replacement-for'], slice?.metadata.annotations?.['kueue.x-k8s.io/workload-slice-name']], [`default/${first?.metadata.name}`, first?.metadata.name]);
   const before = await client.get(Workload, first?.metadata.name ?? '', NS);
   assert.equal(before.status?.conditions?.find(({ type }) => type === 'Finished')?.reason, 'WorkloadSliceReplaced');
+  await eventually('metrics count it', async () => (await metrics()).includes('kueue_replaced_workload_slices_total{cluster_queue="team"} 1\n'));
   await eventuallyUsed('4');
   await submit('next', 'team', { cpu: '4' });
   await waiting('next');

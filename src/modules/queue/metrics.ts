@@ -5,15 +5,16 @@ import type { FlavorUsage } from '../../api/kueue/types.ts';
 import { Workload } from '../../api/kueue/workload.ts';
 import type { CacheEvent, Caches } from '../../sdk/index.ts';
 import { preemptorOf } from './admit.ts';
+import { ancestorsOf, gaugeCohorts, valueOf, type Labels, type SetGauge } from './cohort-metrics.ts';
 import { conditionOf, is, sinceSeconds } from './conditions.ts';
-import { amountOf } from './demand.ts';
+import { isReplaced } from './slices.ts';
 
-type Labels = Readonly<Record<string, string>>;
 type Type = 'gauge' | 'counter' | 'histogram';
 interface Family { readonly type: Type; readonly help: string; readonly lines: Map<string, number> }
 
-/** In seconds: 1, 2.5, 5, ... 10240. */
+/** In seconds: 1, 2.5, 5, ... 10240, and of one on to 40960. */
 const BOUNDS = [1, ...Array.from({ length: 13 }, (_, index) => 2.5 * 2 ** index)];
+const MORE_BOUNDS: Readonly<Record<string, readonly number[]>> = { admission_wait_time_seconds: [20_480, 40_960] };
 /** Those of ClusterQueues, and of LocalQueues with the same after `local_queue_`. */
 const COUNTED: Readonly<Record<string, readonly [Type, string]>> = {
   quota_reserved_workloads_total: ['counter', 'The total number of quota reserved workloads'],
@@ -23,14 +24,20 @@ const COUNTED: Readonly<Record<string, readonly [Type, string]>> = {
   admission_checks_wait_time_seconds: ['histogram', 'The time from when a workload got the quota reservation until admission'],
   ready_wait_time_seconds: ['histogram', 'The time between a workload was created or requeued until ready'],
   admitted_until_ready_wait_time_seconds: ['histogram', 'The time between a workload was admitted until ready'],
+  finished_workloads_total: ['counter', 'The total number of finished workloads'],
   evicted_workloads_total: ['counter', 'The number of evicted workloads, by reason'],
+  evicted_workloads_once_total: ['counter', 'The number of workloads evicted for the first time for a reason'],
+  pods_ready_to_evicted_time_seconds: ['histogram', "The time between a workload's pods were ready and its eviction"],
+  replaced_workload_slices_total: ['counter', 'The number of replaced workload slices'],
+  preempted_workloads_total: ['counter', 'The number of preempted workloads, by the queue of whom they were preempted for'],
+  cohort_subtree_admitted_workloads_total: ['counter', "The total number of admitted workloads per cohort's subtree"],
 };
 
 /** Counts what happens from now on, until it is stopped. */
 export function createMetrics(caches: Caches): { text(): string; stop(): void } {
   const counted = new Map<string, Family>();
   const add = (name: string, labels: Labels, seconds?: number): void => {
-    const [type, help] = COUNTED[name.replace(/^local_queue_/, '')] ?? ['counter', 'The number of preempted workloads, by the queue of whom they were preempted for'];
+    const [type, help] = COUNTED[name.replace(/^local_queue_/, '')]!;
     let family = counted.get(name);
     if (family === undefined) counted.set(name, (family = { type, help, lines: new Map() }));
     const more = (suffix: string, by: number, extra: Labels = {}): void => {
@@ -38,13 +45,14 @@ export function createMetrics(caches: Caches): { text(): string; stop(): void } 
       family.lines.set(line, (family.lines.get(line) ?? 0) + by);
     };
     if (type === 'counter' || seconds === undefined) return more('', 1);
-    for (const bound of [...BOUNDS, Infinity]) more('_bucket', seconds <= bound ? 1 : 0, { le: bound === Infinity ? '+Inf' : String(bound) });
+    for (const bound of [...BOUNDS, ...(MORE_BOUNDS[name] ?? []), Infinity]) more('_bucket', seconds <= bound ? 1 : 0, { le: bound === Infinity ? '+Inf' : String(bound) });
     more('_sum', seconds);
     more('_count', 1);
   };
   const happened = (workload: Workload, queue: string, name: string, { seconds, labels }: { seconds?: number | undefined; labels?: Labels } = {}): void => {
-    add(name, { cluster_queue: queue, ...labels }, seconds);
-    add(`local_queue_${name}`, { name: workload.spec.queueName ?? '', namespace: workload.metadata.namespace ?? '', ...labels }, seconds);
+    const all = { ...labels, priority_class: workload.spec.priorityClassName ?? '' };
+    add(name, { cluster_queue: queue, ...all }, seconds);
+    add(`local_queue_${name}`, { name: workload.spec.queueName ?? '', namespace: workload.metadata.namespace ?? '', ...all }, seconds);
   };
   const look = ({ type, object, previous }: CacheEvent<Workload>): void => {
     const queue = object.status?.admission?.clusterQueue ?? previous?.status?.admission?.clusterQueue;
@@ -60,14 +68,22 @@ export function createMetrics(caches: Caches): { text(): string; stop(): void } 
     if (isNew('Admitted')) {
       passed(['admitted_workloads_total', 'admission_wait_time_seconds'], 'Admitted');
       happened(object, queue, 'admission_checks_wait_time_seconds', { seconds: since(sinceSeconds(object, 'QuotaReserved'), 'Admitted') });
+      for (const cohort of ancestorsOf(caches, caches.of(ClusterQueue).get(queue)?.spec?.cohort)) add('cohort_subtree_admitted_workloads_total', { cohort, priority_class: object.spec.priorityClassName ?? '' });
     }
     if (isNew('PodsReady') && is(object, 'Admitted')) {
       happened(object, queue, 'ready_wait_time_seconds', { seconds: since(queued, 'PodsReady') });
       happened(object, queue, 'admitted_until_ready_wait_time_seconds', { seconds: since(sinceSeconds(object, 'Admitted'), 'PodsReady') });
     }
     if (isNew('Evicted')) {
-      const [reason = '', cause = ''] = (conditionOf(object, 'Evicted')?.reason ?? '').split('DueTo');
-      happened(object, queue, 'evicted_workloads_total', { labels: { reason, underlying_cause: cause } });
+      const { reason, cause, isFirst } = evictionOf(object, previous);
+      const labels = { reason, underlying_cause: cause };
+      happened(object, queue, 'evicted_workloads_total', { labels });
+      if (isFirst) add('evicted_workloads_once_total', { cluster_queue: queue, ...labels, priority_class: object.spec.priorityClassName ?? '' });
+      if (is(previous, 'PodsReady')) add('pods_ready_to_evicted_time_seconds', { cluster_queue: queue, ...labels }, since(sinceSeconds(previous, 'PodsReady'), 'Evicted'));
+    }
+    if (isNew('Finished')) {
+      happened(object, queue, 'finished_workloads_total');
+      if (isReplaced(object)) add('replaced_workload_slices_total', { cluster_queue: queue });
     }
     if (isNew('Preempted')) {
       const { reason, message } = conditionOf(object, 'Preempted')!;
@@ -83,19 +99,29 @@ export function createMetrics(caches: Caches): { text(): string; stop(): void } 
   const stops = [
     caches.of(Workload).subscribe(look),
     caches.of(ClusterQueue).subscribe(({ type, key }) => type === 'deleted' && forget({ cluster_queue: key }, { preempting_cluster_queue: key })),
+    caches.of(Cohort).subscribe(({ type, key }) => type === 'deleted' && forget({ cohort: key })),
     caches.of(LocalQueue).subscribe(({ type, object: { metadata } }) => type === 'deleted' && forget({ name: metadata.name ?? '', namespace: metadata.namespace ?? '' })),
   ];
   return { stop: () => stops.forEach((stop) => stop()), text: () => rendered([...gaugesOf(caches), ...counted]) };
 }
 
+/** Why it was evicted, and whether it never was for that before. */
+function evictionOf(now: Workload, before: Workload): { reason: string; cause: string; isFirst: boolean } {
+  const counts = (workload: Workload) => workload.status?.schedulingStats?.evictions ?? [];
+  const last = counts(now).find(({ reason, underlyingCause, count }) => count > (counts(before).find((each) => each.reason === reason && each.underlyingCause === underlyingCause)?.count ?? 0));
+  const [reason = '', cause = ''] = (conditionOf(now, 'Evicted')?.reason ?? '').split('DueTo');
+  return last === undefined ? { reason, cause, isFirst: false } : { reason: last.reason, cause: last.underlyingCause, isFirst: last.count === 1 };
+}
+
 /** As the statuses of the queues have it. */
 function gaugesOf(caches: Caches): Map<string, Family> {
   const families = new Map<string, Family>();
-  const set = (name: string, help: string, labels: Labels, value: number | undefined): void => {
+  const set: SetGauge = (name, help, labels, value) => {
     if (value === undefined) return;
     if (!families.has(name)) families.set(name, { type: 'gauge', help, lines: new Map() });
     families.get(name)!.lines.set(textOf(labels), value);
   };
+  const [ofQueue, ofLocal] = finishedOf(caches);
   const workloads = (prefix: string, labels: Labels, { pendingWorkloads, reservingWorkloads, admittedWorkloads }: { pendingWorkloads?: number; reservingWorkloads?: number; admittedWorkloads?: number }): void => {
     set(`${prefix}pending_workloads`, 'The number of pending workloads. All are active: whoever waits is looked at whenever that could help', { ...labels, status: 'active' }, pendingWorkloads);
     set(`${prefix}pending_workloads`, '', { ...labels, status: 'inadmissible' }, pendingWorkloads === undefined ? undefined : 0);
@@ -109,9 +135,10 @@ function gaugesOf(caches: Caches): Map<string, Family> {
     const own = { cluster_queue: metadata.name ?? '' };
     const all = { cohort: spec?.cohort ?? '', ...own };
     workloads('', own, status ?? {});
+    set('finished_workloads', 'The number of finished workloads', own, ofQueue.get(own.cluster_queue) ?? 0);
     const now = metadata.deletionTimestamp !== undefined ? 'terminating' : status?.conditions?.some(({ type, status: value }) => type === 'Active' && value === 'True') === true ? 'active' : 'pending';
     for (const each of ['pending', 'active', 'terminating']) set('cluster_queue_status', 'Reports the ClusterQueue with its status: 1 for one of the statuses', { ...own, status: each }, each === now ? 1 : 0);
-    set('cluster_queue_weighted_share', 'What the ClusterQueue borrows of what could be lent to it, for its weight, in thousandths', own, status?.fairSharing?.weightedShare);
+    set('cluster_queue_weighted_share', 'What the ClusterQueue borrows of what could be lent to it, for its weight, in thousandths', { ...own, cohort: all.cohort }, status?.fairSharing?.weightedShare);
     usage('cluster_queue_resource_reservation', "Reports the cluster_queue's total resource reservation within all the flavors", all, status?.flavorsReservation);
     usage('cluster_queue_resource_usage', "Reports the cluster_queue's total resource usage within all the flavors", all, status?.flavorsUsage);
     for (const { name: flavor, resources } of (spec?.resourceGroups ?? []).flatMap(({ flavors }) => flavors)) {
@@ -125,17 +152,27 @@ function gaugesOf(caches: Caches): Map<string, Family> {
   for (const { metadata, status } of caches.of(LocalQueue).list()) {
     const own = { name: metadata.name ?? '', namespace: metadata.namespace ?? '' };
     workloads('local_queue_', own, status ?? {});
+    set('local_queue_finished_workloads', 'The number of finished workloads', own, ofLocal.get(`${own.namespace}/${own.name}`) ?? 0);
     const now = status?.conditions?.find(({ type }) => type === 'Active')?.status ?? 'Unknown';
     for (const each of ['True', 'False', 'Unknown']) set('local_queue_status', 'Reports the LocalQueue with its active status: 1 for one of the statuses', { ...own, active: each }, each === now ? 1 : 0);
     usage('local_queue_resource_reservation', "Reports the localQueue's total resource reservation within all the flavors", own, status?.flavorsReservation);
     usage('local_queue_resource_usage', "Reports the localQueue's total resource usage within all the flavors", own, status?.flavorUsage);
   }
-  for (const { metadata, status } of caches.of(Cohort).list()) set('cohort_weighted_share', 'What the Cohort borrows of what could be lent to it, for its weight, in thousandths', { cohort: metadata.name ?? '' }, status?.fairSharing?.weightedShare);
+  gaugeCohorts(caches, set);
   return families;
 }
 
-function valueOf(resource: string, quantity: string | number | undefined): number | undefined {
-  return quantity === undefined ? undefined : amountOf(resource, quantity) / (resource === 'cpu' ? 1_000 : 1);
+/** How many are over, by ClusterQueue and by LocalQueue. */
+function finishedOf(caches: Caches): [Map<string, number>, Map<string, number>] {
+  const [queues, locals] = [new Map<string, number>(), new Map<string, number>()];
+  for (const workload of caches.of(Workload).list()) {
+    if (!is(workload, 'Finished')) continue;
+    const local = `${workload.metadata.namespace}/${workload.spec.queueName}`;
+    const queue = workload.status?.admission?.clusterQueue ?? caches.of(LocalQueue).get(local)?.spec?.clusterQueue ?? '';
+    queues.set(queue, (queues.get(queue) ?? 0) + 1);
+    locals.set(local, (locals.get(local) ?? 0) + 1);
+  }
+  return [queues, locals];
 }
 
 function rendered(families: readonly (readonly [string, Family])[]): string {
