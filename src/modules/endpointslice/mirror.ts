@@ -1,6 +1,7 @@
 /** Endpoints kept by hand, as EndpointSlices (upstream: controller/endpointslicemirroring). Pure. */
 import type { EndpointAddress, EndpointPort, Endpoints } from '../../api/generated/core-v1.ts';
 import type { Endpoint, EndpointSlice } from '../../api/generated/discovery-v1.ts';
+import { canonicalIp } from '../../api/ip.ts';
 import { controllerReference } from '../../api/owner.ts';
 import type { Family } from './endpoint.ts';
 import { identity, MANAGED_BY, planGroups, SERVICE_NAME, type Group, type SlicePlan } from './plan.ts';
@@ -54,6 +55,7 @@ function slicePort({ name, port, protocol, appProtocol }: EndpointPort): Group['
   return { name: name ?? '', port, protocol: protocol ?? 'TCP', ...(appProtocol === undefined ? {} : { appProtocol }) };
 }
 
+/** An address of IPv6 may be written in several ways; slices have the one of RFC 5952. */
 function endpointOf({ ip, hostname, nodeName, targetRef }: EndpointAddress, ready: boolean): Endpoint {
-  return { addresses: [ip], conditions: { ready }, ...(hostname ? { hostname } : {}), ...(nodeName ? { nodeName } : {}), ...(targetRef === undefined ? {} : { targetRef }) };
+  return { addresses: [canonicalIp(ip) ?? ip], conditions: { ready }, ...(hostname ? { hostname } : {}), ...(nodeName ? { nodeName } : {}), ...(targetRef === undefined ? {} : { targetRef }) };
 }

@@ -172,6 +172,11 @@ test('Endpoints lack pods that have none of the ports; a headless Service may as
   assert.deepEqual(subsetsOf(two, [pod(2), other]).subsets.map(({ addresses: some, ports }) => [some?.map(({ ip }) => ip), ports?.map(({ name }) => name)]), [[['10.1.0.2'], ['a']], [['10.1.0.2', '10.1.0.3'], ['b']]]);
 });
 
+test('an address that is written in another way is mirrored as it is written everywhere, and two spellings are one (upstream: addressToEndpoint)', () => {
+  const endpoints = { metadata: { name: 'db', namespace: 'a', uid: 'u' }, subsets: [{ addresses: ['FD00:0:0::5', 'fd00::5', '10.0.0.5'].map((ip) => ({ ip })), ports: [{ port: 80 }] }] };
+  assert.deepEqual(planMirror(endpoints, []).create.map(({ addressType, endpoints: own = [] }) => [addressType, own.map(({ addresses }) => addresses)]), [['IPv4', [['10.0.0.5']]], ['IPv6', [['fd00::5']]]]);
+});
+
 test('one address with two ports of two subsets is one mirrored endpoint (upstream: TestEndpointSliceMirroring)', () => {
   const subset = (name: string, port: number): object => ({ ports: [{ name, port }], addresses: [{ ip: '192.0.2.1' }] });
   const plan = planMirror({ metadata: { name: 'db', namespace: 'shop', uid: 'e1' }, subsets: [subset('a', 80), subset('b', 90)] } as Endpoints, []);
