@@ -106,6 +106,32 @@ const cpu: readonly Case[] = [
   { name: 'percents are whole ones', current: 10, levels: Array.from({ length: 10 }, () => 759), target: 50, asked: 15, utilization: 75 },
 ];
 
+/** What the second of two containers uses, in thousandths; undefined where the metrics of a pod do not tell of it. What the first uses counts for nothing. */
+const ofSecond: readonly (Omit<Case, 'levels'> & { levels: readonly (number | undefined)[] })[] = [
+  { name: 'up', current: 3, levels: [300, 500, 700], target: 30, asked: 5, utilization: 50 },
+  { name: 'up by less, for one that has just started', current: 3, levels: [300, 500, 700], states: [HOT], target: 30, asked: 4, utilization: 60 },
+  { name: 'failed pods that are not told of', current: 2, pods: 4, levels: [500, 700, undefined, undefined], states: [GOOD, GOOD, { ...BUSY, phase: 'Failed' }, { ...BUSY, phase: 'Failed' }], target: 30, asked: 4, utilization: 60 },
+  { name: 'failed pods do not count, up', current: 2, pods: 4, levels: [500, 700], states: [GOOD, GOOD, { ...BUSY, phase: 'Failed' }, { ...BUSY, phase: 'Failed' }], target: 30, asked: 4, utilization: 60 },
+  { name: 'pods that go do not count, up', current: 2, pods: 4, levels: [500, 700], states: [GOOD, GOOD, { ...BUSY, deleted: true }, { ...BUSY, deleted: true }], target: 30, asked: 4, utilization: 60 },
+  { name: 'down', current: 5, levels: [100, 300, 500, 250, 250], target: 50, asked: 3, utilization: 28 },
+  { name: 'down without those that are not ready', current: 5, levels: [100, 300, 500, 250, 250], states: [GOOD, GOOD, GOOD, BUSY, BUSY], target: 50, asked: 2, utilization: 30 },
+  { name: 'down without those that wait for a node', current: 5, levels: [100, 300, 500, 250, 250], states: [GOOD, ...Array.from({ length: 4 }, () => ({ ...BUSY, phase: 'Pending' }))], target: 50, asked: 1, utilization: 10 },
+  { name: 'down without those that have just started', current: 5, levels: [100, 300, 500, 1_000, 1_000], states: [GOOD, GOOD, GOOD, HOT, HOT], target: 50, asked: 2, utilization: 30 },
+  { name: 'one that is not told of is one that is not measured: it may do as much as it should', current: 2, levels: [100, undefined], target: 50, asked: 2, utilization: 10 },
+  { name: 'none is told of', current: 2, levels: [undefined, undefined], target: 50, error: /container two not present in metrics for pod default\/pod-0/ },
+];
+
+describe('cpu of one container', () => {
+  for (const { levels, ...each } of ofSecond) {
+    it(each.name, async () => {
+      const items = levels.map((level, index) => ({ metadata: { name: `pod-${index}`, namespace: 'default' }, timestamp: TIME, window: '60s', containers: [{ name: 'one', usage: { cpu: '9' } }, ...(level === undefined ? [] : [{ name: 'two', usage: { cpu: `${level}m` } }])] }));
+      const metric: MetricSpec = { type: 'ContainerResource', containerResource: { name: 'cpu', container: 'two', target: { type: 'Utilization', averageUtilization: each.target } } };
+      const whole = { ...each, levels: [] };
+      await check(whole, ask(metric, whole, items), ({ status }) => status.containerResource!.current.averageUtilization!);
+    });
+  }
+});
+
 describe('cpu by utilization', () => {
   for (const each of cpu) {
     it(each.name, async () => {

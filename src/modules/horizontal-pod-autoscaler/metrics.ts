@@ -12,17 +12,19 @@ import type { Measured } from './desired.ts';
 
 type Reading = Pick<ModuleContext, 'client' | 'kinds'>;
 
-/** Of each pod that the selector matches, in thousandths: of all its containers, or of the one named. A pod in which a container has no value has none. */
+/** Of each pod that the selector matches, in thousandths: of all its containers, or of the one named. A pod in which a container has no value has none; rejects where none has the one that is named. */
 export async function resourceOfPods(resource: string, { namespace, selector, container }: { namespace: string; selector: string; container?: string }, { client }: Reading): Promise<Map<string, Measured>> {
   const { items } = await asked('resource', client.list(PodMetrics, { namespace, labelSelector: selector }));
   const measured = new Map<string, Measured>();
+  let lacking: string | undefined;
   for (const { metadata, timestamp, window, containers } of items) {
     const used = containers.filter(({ name }) => container === undefined || name === container).map(({ usage }) => usage[resource]);
-    if (used.length === 0 && container !== undefined) throw new Error(`container ${container} not present in metrics for pod ${metadata.namespace}/${metadata.name}`);
+    lacking ??= used.length === 0 ? `${metadata.namespace}/${metadata.name}` : undefined;
     if (used.length === 0 || used.includes(undefined)) continue;
     const value = used.reduce<number>((sum, quantity) => sum + quantityMillis(quantity!), 0);
     measured.set(metadata.name ?? '', { value, atMs: Date.parse(timestamp ?? ''), windowMs: parseDuration(window ?? '0s') / 1e6 });
   }
+  if (measured.size === 0 && container !== undefined && lacking !== undefined) throw new Error(`container ${container} not present in metrics for pod ${lacking}`);
   return measured;
 }
 
