@@ -95,6 +95,15 @@ test('rules: ports are found by name', () => {
   assert.deepEqual([...fragment.chains.values()].flat(), ['meta l4proto tcp dnat ip to 10.1.0.2:8080', 'meta l4proto tcp dnat ip to 10.1.0.2:9090']);
 });
 
+test('rules: one number by TCP, UDP and SCTP is three ports (upstream: nftables TestClusterIPGeneral)', () => {
+  const protocols = ['TCP', 'UDP', 'SCTP'] as const;
+  const dns = service({ ports: protocols.map((protocol) => ({ name: `dns-${protocol.toLowerCase()}`, port: 53, protocol })) });
+  const endpoints = { ...slice(['10.1.0.2']), ports: protocols.map((protocol, index) => ({ name: `dns-${protocol.toLowerCase()}`, port: 5_353 + index, protocol })) };
+  const { chains, elements } = fragmentFor(dns, [endpoints], FACTS);
+  assert.deepEqual(Object.fromEntries(chains), Object.fromEntries(['tcp', 'udp', 'sctp'].map((protocol, index) => [`svc/shop/web/${protocol}/53`, [`meta l4proto ${protocol} dnat ip to 10.1.0.2:${5_353 + index}`]])));
+  assert.deepEqual(Object.fromEntries(elements.get('services') ?? []), Object.fromEntries(['tcp', 'udp', 'sctp'].map((protocol) => [`10.2.0.9 . ${protocol} . 53`, `goto svc/shop/web/${protocol}/53`])));
+});
+
 test('a change of endpoints rewrites one chain', () => {
   const ruleset = createRuleset(TABLE);
   ruleset.change(new Map([['shop/web', fragmentFor(service({}), [slice(['10.1.0.2'])], FACTS)]]));

@@ -54,3 +54,11 @@ test('source ranges that cannot be read let nobody in', () => {
   assert.deepEqual(ruled('192.0.2.0/240, 010.0.0.0/8, 198.51.100.0/24,'), from(['198.51.100.0/24', ...OWN]));
   assert.equal(ruled(' '), undefined);
 });
+
+test('source ranges with spaces around them, before several addresses; node ports and the cluster IP ask nobody (upstream: nftables TestLoadBalancer)', () => {
+  const one = service({ type: 'LoadBalancer', ports: [{ port: 80, protocol: 'TCP', nodePort: 30_080 }], loadBalancerSourceRanges: ['192.168.0.0/24', ' 203.0.113.0/25'] }, '10.3.0.1');
+  const { chains, elements } = fragmentFor({ ...one, status: { loadBalancer: { ingress: [{ ip: '10.3.0.1' }, { ip: '10.3.0.2' }] } } }, [slice(['10.1.0.2'])], FACTS);
+  assert.deepEqual(chains.get('lb/shop/web/tcp/80'), from(['192.168.0.0/24', '203.0.113.0/25', ...OWN]));
+  const ways = [...elements.get('services') ?? [], ...elements.get('nodeports') ?? []];
+  assert.deepEqual(Object.fromEntries(ways), { '10.2.0.9 . tcp . 80': 'goto svc/shop/web/tcp/80', '10.3.0.1 . tcp . 80': 'goto lb/shop/web/tcp/80', '10.3.0.2 . tcp . 80': 'goto lb/shop/web/tcp/80', 'tcp . 30080': 'goto svc/shop/web/tcp/80' });
+});
