@@ -5,7 +5,7 @@ import { Deployment, Event, Job, LimitRange, Namespace, Pod, RuntimeClass, State
 import { ClusterQueue } from '../../src/api/kueue/cluster-queue.ts';
 import { AdmissionCheck, LocalQueue, ResourceFlavor, WorkloadPriorityClass } from '../../src/api/kueue/local-queue.ts';
 import type { AdmissionCheckState } from '../../src/api/kueue/types.ts';
-import { Workload } from '../../src/api/kueue/workload.ts';
+import { Workload, WorkloadV1beta2 } from '../../src/api/kueue/workload.ts';
 import type { KubeObject } from '../../src/api/meta.ts';
 import { defineModule, type Client, type Kind } from '../../src/sdk/index.ts';
 import core from '../../src/modules/core/module.ts';
@@ -298,6 +298,7 @@ test('who names a priority class waits until it is there, and has its value, wha
   const job = (name: string, priorityClass?: string): Promise<Job> => client.create(Job, { metadata: { name, ...NS, labels: { ...QUEUE, ...(priorityClass && { 'kueue.x-k8s.io/priority-class': priorityClass }) } }, spec: { template: { spec: { restartPolicy: 'Never', containers: containers('1') } } } } as Job);
   await job('first');
   await until('it runs', async () => condition(await workloadOf('first'), 'Admitted')?.status === 'True');
+  for (const kind of [Workload, WorkloadV1beta2]) assert.deepEqual((await Promise.all(['team', 'other', ''].map((queue) => client.list(kind, { ...NS, fieldSelector: `status.admission.clusterQueue=${queue}` })))).map(({ items }) => items.length), [1, 0, 0], 'they are told by the queue that they are in');
   await job('named', 'high');
   await client.create(Pod, { metadata: { name: 'pod', ...NS, labels: { ...QUEUE, 'kueue.x-k8s.io/priority-class': 'high' } }, spec: { containers: containers('1') } } as Pod);
   const missing = async (name: string): Promise<boolean> => (await all(Event)).some(({ reason, message, involvedObject, type }) => involvedObject?.name === name && type === 'Warning' && reason === 'WorkloadPriorityClassNotFound' && message === 'WorkloadPriorityClass "high" not found');

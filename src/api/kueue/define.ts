@@ -6,7 +6,7 @@ import type { Schema } from '../schema/schema.ts';
 import { conversion, convertKueue, V1BETA1 } from './conversion.ts';
 import { GROUP } from './schema.ts';
 
-interface KueueKind<T extends KubeObject> extends Pick<KindInput<T>, 'kind' | 'plural' | 'namespaced' | 'shortNames' | 'subresources'> {
+interface KueueKind<T extends KubeObject> extends Pick<KindInput<T>, 'kind' | 'plural' | 'namespaced' | 'shortNames' | 'subresources' | 'selectableFields'> {
   schema: () => Schema;
   /** The schema of v1beta2, where it differs. */
   newSchema?: () => Schema;

@@ -50,7 +50,7 @@ export const [Workload, WorkloadV1beta2]: readonly [Kind<Workload>, Kind<Workloa
   newSchema: objectSchema(() => ({
     spec: struct({ ...spec, priorityClassRef: struct({ group: oneOf(['kueue.x-k8s.io', 'scheduling.k8s.io']), kind: oneOf(['WorkloadPriorityClass', 'PriorityClass']), name: { ...reference, minLength: 1 } }, ['group', 'kind', 'name']) }, ['podSets']), status: status('accumulatedPastExecutionTimeSeconds', newTopologyAssignment),
   })),
-  subresources: { status: true },
+  subresources: { status: true }, selectableFields: { 'status.admission.clusterQueue': (workload) => workload.status?.admission?.clusterQueue ?? '' },
   rules: { validate: workloadErrors, validateStatus: workloadStatusErrors },
   columns: [
     NAME,
