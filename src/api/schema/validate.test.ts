@@ -18,6 +18,7 @@ test('schema errors are told in the words of Kubernetes', () => {
     [{ type: 'string', format: 'date-time' }, 'now', ['spec.x: Invalid value: "now": spec.x in body must be of type date-time: "now"']],
     [{ type: 'array', items: { type: 'string' }, maxItems: 1 }, ['a', 'b'], ['spec.x: Too many: 2: must have at most 1 item']],
     [{ type: 'array', items: { type: 'string' }, xListType: 'set' }, ['a', 'a'], ['spec.x[1]: Duplicate value: "a"']],
+    [{ type: 'array', items: { type: 'string' }, xListType: 'set' }, ['a', 'b', 'a', 'b', 'b', 'a'], ['spec.x[2]: Duplicate value: "a"', 'spec.x[3]: Duplicate value: "b"']], // each once
     [{ type: 'array', items: { type: 'object', properties: { k: { type: 'string' } } }, xListType: 'map', xListMapKeys: ['k'] }, [{ k: 'a' }, { k: 'a' }], ['spec.x[1]: Duplicate value: {"k":"a"}']],
     [{ type: 'object', required: ['a'], properties: { a: { type: 'string' } } }, {}, ['spec.x.a: Required value']],
     [{ type: 'object', additionalProperties: { type: 'string' } }, { k: 1 }, ['spec.x.k: Invalid value: "integer": spec.x.k in body must be of type string: "integer"']],

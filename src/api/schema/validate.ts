@@ -125,16 +125,17 @@ function keyFields(schema: Schema, item: unknown): object {
   return Object.fromEntries((schema.xListMapKeys ?? []).map((key) => [key, (item as Record<string, unknown> | null)?.[key]]).filter(([, value]) => value !== undefined));
 }
 
-/** Lists of type set and map hold each value or key once. */
+/** Lists of type set and map hold each value or key once; one that stands in them more often is told of where it does so first. */
 function duplicates(schema: Schema, list: readonly unknown[], path: string): FieldError[] {
   if (schema.xListType !== 'set' && schema.xListType !== 'map') return [];
-  const seen = new Set<string>();
+  const times = new Map<string, number>();
   const errors: FieldError[] = [];
   for (const [index, item] of list.entries()) {
     const fields = schema.xListType === 'map' ? keyFields(schema, item) : item;
     const text = canonical(fields);
-    if (seen.has(text)) errors.push(duplicate(`${path}[${index}]`, fields));
-    seen.add(text);
+    const before = times.get(text) ?? 0;
+    if (before === 1) errors.push(duplicate(`${path}[${index}]`, fields));
+    times.set(text, before + 1);
   }
   return errors;
 }
