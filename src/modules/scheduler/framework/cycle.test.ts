@@ -120,6 +120,8 @@ test('preemption proposes the least harm', () => {
   const none = decide([node('a', { cpu: '4' })], placed.slice(0, 2), pod('p', { cpu: '2', spec: { ...wanted.spec, priority: 1 } }));
   assert.equal(none.nominated, undefined);
   assert.match(none.message, /No preemption victims found/);
+  const inTheWay = decide([node('a', { cpu: '4' })], [full('low', 1, 'a'), full('high', 1000, 'a')], pod('p', { spec: { containers: [{ name: 'c', resources: { requests: { cpu: '3' } } }], priority: 100 } }));
+  assert.equal(inTheWay.message, `0/1 nodes are available: 1 Insufficient cpu.${preemption('0/1 nodes are available: 1 Insufficient cpu.')}`, 'the end of the lower ones is not enough');
 });
 
 test('preemption spares budgets where something else makes room, and breaks them where nothing does', () => {
@@ -136,6 +138,33 @@ test('preemption spares budgets where something else makes room, and breaks them
   // On one node the protected one is put back first, though it is less important.
   const shared = decide([node('a', { cpu: '4' })], [full('db1', 'a', 1, { app: 'db' }), full('web', 'a', 50, { app: 'web' })], wanted, createProfile({}, { budgetsOf: () => [budget(0)] })).nominated;
   assert.deepEqual(shared?.victims.map(({ name }) => name), ['web']);
+});
+
+test('of victims that are as important those go that started last; who has not started yet is the newest', () => {
+  const started = (name: string, on: string, startTime: string | undefined, { priority = 1, created = '2026-01-01T00:00:00Z' } = {}): Pod => {
+    const made = pod(name, { node: on, spec: { containers: [{ name: 'c', resources: { requests: { cpu: '1' } } }], nodeName: on, priority } });
+    return { ...made, metadata: { ...made.metadata, creationTimestamp: created }, status: startTime === undefined ? {} : { startTime } };
+  };
+  const at = (second: number): string => `2026-02-01T00:00:0${second}Z`;
+  const asking = (cpu: string): Pod => pod('p', { spec: { containers: [{ name: 'c', resources: { requests: { cpu } } }], priority: 100 } });
+  const nodes = ['a', 'b'].map((name) => node(name, { cpu: '2' }));
+  const table: [string, Node[], Pod[], Pod, string[]][] = [
+    ['on one node the last', nodes.slice(0, 1), [started('new', 'a', at(2)), started('old', 'a', at(1))], asking('1'), ['new']],
+    ['priority goes before age', nodes.slice(0, 1), [started('new', 'a', at(2), { priority: 2 }), started('old', 'a', at(1))], asking('1'), ['old']],
+    ['who has not started goes first, though it was made long ago', nodes.slice(0, 1), [started('bound', 'a', undefined, { created: '2020-01-01T00:00:00Z' }), started('old', 'a', at(1))], asking('1'), ['bound']],
+    ['the node whose earliest victim is the latest', nodes, [started('a1', 'a', at(1)), started('a2', 'a', at(9)), started('b1', 'b', at(2)), started('b2', 'b', at(3))], asking('2'), ['b1', 'b2']],
+    ['the earliest of those that are most important', nodes, [started('a1', 'a', at(1), { priority: 0 }), started('a2', 'a', at(9)), started('b1', 'b', at(2), { priority: 0 }), started('b2', 'b', at(3))], asking('2'), ['a2', 'a1']],
+    ['the node where nobody has started', nodes, [started('a1', 'a', at(1)), started('a2', 'a', undefined), started('b1', 'b', undefined), started('b2', 'b', undefined)], asking('2'), ['b1', 'b2']],
+  ];
+  for (const [name, on, placed, wanted, expected] of table) assert.deepEqual(decide(on, placed, wanted).nominated?.victims.map((each) => each.name), expected, name);
+});
+
+test('a pod without labels is of no budget', () => {
+  const budget: PodDisruptionBudget = { metadata: { name: 'b', namespace: 'default' }, spec: { selector: { matchExpressions: [{ key: 'app', operator: 'DoesNotExist' }] } }, status: { disruptionsAllowed: 0, currentHealthy: 1, desiredHealthy: 1, expectedPods: 1 } };
+  const full = (name: string, on: string, priority: number, labels: Record<string, string>): Pod => pod(name, { node: on, labels, spec: { containers: [{ name: 'c', resources: { requests: { cpu: '2' } } }], nodeName: on, priority } });
+  const wanted = pod('p', { spec: { containers: [{ name: 'c', resources: { requests: { cpu: '2' } } }], priority: 100 } });
+  const victims = (labels: Record<string, string>) => decide(['a', 'b'].map((name) => node(name, { cpu: '2' })), [full('low', 'a', 1, labels), full('mid', 'b', 50, { app: 'web' })], wanted, createProfile({}, { budgetsOf: () => [budget] })).nominated?.victims.map(({ name }) => name);
+  assert.deepEqual([victims({}), victims({ tier: 'x' })], [['low'], ['mid']]);
 });
 
 test('large clusters are sampled', () => {

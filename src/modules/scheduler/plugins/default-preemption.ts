@@ -36,9 +36,10 @@ export const defaultPreemption = (budgetsOf: BudgetsOf = () => [], { minCandidat
     const candidates: Candidate[] = [];
     const most = Math.max(minCandidateNodesAbsolute, Math.floor((cluster.nodes.length * minCandidateNodesPercentage) / 100), 1);
     for (const [node, { unresolvable }] of rejections) {
-      const candidate = unresolvable || (candidates.length >= most && candidates.some(({ violations }) => violations === 0)) ? undefined : candidateOn(node, failure, budgetsOf);
-      if (candidate === undefined) why.set(node, unresolvable ? NO_HELP : NO_VICTIMS);
-      else candidates.push(candidate);
+      if (!unresolvable && candidates.length >= most && candidates.some(({ violations }) => violations === 0)) break;
+      const found = unresolvable ? NO_HELP : candidateOn(node, failure, budgetsOf);
+      if ('victims' in found) candidates.push(found);
+      else why.set(node, found);
     }
     const best = candidates.sort(compare)[0];
     if (best === undefined) return { message: `preemption: ${fitMessage(cluster.nodes.length, why)}`, isHopeless: true };
@@ -59,22 +60,23 @@ function isLeavingForPreemption({ pod: { metadata, status } }: PodInfo): boolean
   return target?.status === 'True' && target.reason === 'PreemptionByScheduler';
 }
 
-/** Takes all lower pods off for a moment, and puts back those that may stay: first those whose budgets forbid their end, each time the most important first. */
-function candidateOn(node: NodeInfo, { pod, cluster, prepare }: FilterFailure, budgetsOf: BudgetsOf): Candidate | undefined {
+/** Takes all lower pods off for a moment, and puts back those that may stay: first those whose budgets forbid their end, each time the most important first. What is in the way even so, where that is not enough. */
+function candidateOn(node: NodeInfo, { pod, cluster, prepare }: FilterFailure, budgetsOf: BudgetsOf): Candidate | Rejection {
   const lower = [...node.pods.values()].filter((each) => each.priority < pod.priority).sort(byImportance);
-  if (lower.length === 0) return undefined;
+  if (lower.length === 0) return NO_VICTIMS;
   for (const each of lower) cluster.removePod(each.uid);
   const isProtected = protectedOf(lower, budgetsOf);
   const victims: PodInfo[] = [];
-  const fits = prepare()(node) === undefined;
+  const inTheWay = prepare()(node);
   for (const each of [...lower.filter((one) => isProtected.has(one)), ...lower.filter((one) => !isProtected.has(one))]) {
     cluster.place(each, node.name);
-    if (!fits || prepare()(node) === undefined) continue;
+    if (inTheWay !== undefined || prepare()(node) === undefined) continue;
     cluster.removePod(each.uid);
     victims.push(each);
   }
   for (const each of victims) cluster.place(each, node.name);
-  if (!fits || victims.length === 0) return undefined;
+  if (inTheWay !== undefined) return inTheWay;
+  if (victims.length === 0) return NO_VICTIMS;
   return { node, victims: victims.sort(byImportance), violations: victims.filter((each) => isProtected.has(each)).length };
 }
 
@@ -84,7 +86,8 @@ function protectedOf(pods: readonly PodInfo[], budgetsOf: BudgetsOf): ReadonlySe
   const left = new Map<PodDisruptionBudget, number>();
   for (const each of pods) {
     const { labels, name = '' } = each.pod.metadata;
-    if (labels === undefined) continue;
+    // Without labels it is of no budget, not of one either that wants a label to be missing.
+    if (Object.keys(labels ?? {}).length === 0) continue;
     for (const budget of budgetsOf(each.namespace)) {
       const { selector } = budget.spec ?? {};
       // A selector without terms is of no pod here, though evictions take it to be of all.
@@ -105,8 +108,9 @@ function byImportance(left: PodInfo, right: PodInfo): number {
   return right.priority - left.priority || startOf(left).localeCompare(startOf(right));
 }
 
-function startOf(info: PodInfo): string {
-  return info.pod.status?.startTime ?? info.pod.metadata.creationTimestamp ?? '';
+/** Who has not started yet starts now at the earliest, so later than all who have. Source: upstream, GetPodStartTime. */
+function startOf({ pod: { metadata, status } }: PodInfo): string {
+  return status?.startTime ?? `9999 ${metadata.creationTimestamp ?? ''}`;
 }
 
 /** The fewest broken budgets first, then the least important victims, then the smallest sum, then the fewest, then those that started last. */
