@@ -2,7 +2,6 @@
  * The sockets on which an HAProxy listens, made and held here and inherited by it (`bind fd@`). When it is killed the kernel goes on taking connections in,
  * and the next HAProxy finds them waiting: nobody is refused, and nothing that waits is reset.
  */
-import { readFileSync, writeFileSync } from 'node:fs';
 import * as net from 'node:net';
 
 export interface Place { address: string; port: number }
@@ -28,9 +27,6 @@ interface Handle { fd: number; close(): void }
 const FIRST_FD = 3;
 /** UV_TCP_REUSEPORT: an HAProxy of before, whose sockets are its own, may listen on the same port. */
 const REUSE_PORT = 2;
-/** Until an HAProxy of before has closed its own. */
-const MIGRATE_MS = 2_000;
-const MIGRATE = '/proc/sys/net/ipv4/tcp_migrate_req';
 
 export function createListening(): Listening {
   const held = new Map<string, Handle>();
@@ -63,25 +59,6 @@ export function createListening(): Listening {
     held.delete(key);
     handle.close();
   }
-}
-
-/**
- * While an HAProxy gives way whose sockets are not the next one's, as after a restart of llmos: what waits at them goes over to the next one's
- * (`net.ipv4.tcp_migrate_req`). The setting is put back after a moment.
- */
-export function migrateWaiting(): void {
-  try {
-    if (readFileSync(MIGRATE, 'utf8').trim() !== '0') return;
-    writeFileSync(MIGRATE, '1');
-    const putBack = (): void => {
-      process.off('exit', putBack);
-      try {
-        writeFileSync(MIGRATE, '0');
-      } catch {} // the namespace is going
-    };
-    process.on('exit', putBack);
-    setTimeout(putBack, MIGRATE_MS).unref();
-  } catch {} // Linux before 5.14, or a namespace that may not: then some connection may have to come again
 }
 
 /** As `bind` says it: inherited, or by address. What an inherited one listens on follows as a comment. */

@@ -14,7 +14,8 @@ import { configurationOf, RING } from './configuration.ts';
 import { doorName, placesOf, type Challenges, type Configuration } from './page.ts';
 import { askedFor, commandsFor, hasRoom, keyOf, slotsFor, type Endpoint, type Slots } from './slots.ts';
 import { askHaproxy, tellHaproxy } from '../../../sdk/haproxy/commands.ts';
-import { createListening, migrateWaiting } from '../../../sdk/haproxy/listening.ts';
+import { createListening } from '../../../sdk/haproxy/listening.ts';
+import { migration } from '../../../sdk/haproxy/migration.ts';
 import { createFormers, endOfListening, openLine } from '../../../sdk/haproxy/line.ts';
 import { createOutlierWatch } from '../../../sdk/haproxy/outliers.ts';
 import { createKeeper } from '../../../sdk/haproxy/keeper.ts';
@@ -72,6 +73,7 @@ export function createProxy({ program, folder, linesPort, takeLine, challenges, 
   const doorPorts = createDoorPorts({ file: files.ports, gatewayIp });
   const ports = doorPorts.all;
   const listening = createListening();
+  migration.resume(folder);
   let loaded: Configuration | undefined;
   let slots: Slots = new Map();
   /** It broke off in the midst of a change: what its slots have is not known until the next one is loaded. */
@@ -192,7 +194,7 @@ export function createProxy({ program, folder, linesPort, takeLine, challenges, 
     const held = passing.length === 0 ? undefined : await (counts ?? createCounts({ socket: files.socket, ring: RING, take: takeLine })).hold().catch(() => undefined);
     (counts === undefined ? inherited : recent).push(...(held?.last ?? []));
     if (counts !== undefined && held !== undefined) addServed(held.served);
-    if (loaded === undefined && pid !== undefined) migrateWaiting();
+    if (loaded === undefined && pid !== undefined) migration.begin(folder);
     const former = passing.length === 0 ? undefined : (keeper.line ?? openLine(files.socket, () => {}));
     try {
       await startHaproxy(program, folder, { passing, fds, timeoutMs: READY_MS });

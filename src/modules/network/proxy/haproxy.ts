@@ -10,7 +10,8 @@ import { tellHaproxy } from '../../../sdk/haproxy/commands.ts';
 import { groupToRunAs } from '../../../sdk/haproxy/group.ts';
 import { createKeeper } from '../../../sdk/haproxy/keeper.ts';
 import { createFormers, endOfListening, openLine } from '../../../sdk/haproxy/line.ts';
-import { createListening, migrateWaiting } from '../../../sdk/haproxy/listening.ts';
+import { createListening } from '../../../sdk/haproxy/listening.ts';
+import { migration } from '../../../sdk/haproxy/migration.ts';
 import { createOutlierWatch } from '../../../sdk/haproxy/outliers.ts';
 import { SERVICE_PROXY_GROUP } from '../../../sdk/haproxy/ports.ts';
 import { endSilent, haproxyFiles, haproxyPid, retireHaproxy, startHaproxy, takeOver } from '../../../sdk/haproxy/process.ts';
@@ -47,6 +48,7 @@ export function createHaproxy({ program, folder, gatewayIp, gatewayIp6, log, sig
   const files = haproxyFiles(folder);
   const ranges = join(folder, 'ranges.map');
   const listening = createListening();
+  migration.resume(folder);
   let loaded: readonly Frontend[] = [];
   let slots: Slots = new Map();
   /** It broke off in the midst of a change: what its slots have is not known until the next one is loaded. */
@@ -87,7 +89,7 @@ export function createHaproxy({ program, folder, gatewayIp, gatewayIp6, log, sig
     writeConfiguration(configurationOf(frontends, { gatewayIp, gatewayIp6, socket: files.socket, peers: files.peers, ranges, listening: inheritance, group: ownGroup() }, nextSlots));
     const pid = haproxyPid(folder);
     // Without a line to it, it is of the time before we came.
-    if (pid !== undefined && keeper.line === undefined) migrateWaiting();
+    if (pid !== undefined && keeper.line === undefined) migration.begin(folder);
     if (pid !== undefined) await counting.count().catch(() => {});
     const passing = takeOver(folder);
     const former = passing.length === 0 ? undefined : (keeper.line ?? openLine(files.socket, () => {}));
