@@ -4,6 +4,7 @@ import type { Kind } from '../../api/kind.ts';
 import { ScaledJob } from '../../api/keda/scaled-job.ts';
 import { ScaledObject } from '../../api/keda/scaled-object.ts';
 import { aborted } from '../../base/aborted.ts';
+import { phaseOf } from '../../base/phase.ts';
 import type { ModuleContext } from '../../sdk/index.ts';
 import { scaledObjects } from './admit.ts';
 import { keepUsers } from './authentication-users.ts';
@@ -58,6 +59,8 @@ async function keepAll<T extends KubeObject & { spec?: { pollingInterval?: numbe
       own.pause?.abort();
     });
     workers.set(key, worker);
+    // Those that are made, or found at a start, together are not read together for ever.
+    let part: number | undefined = phaseOf(cache.get(key)?.metadata.uid ?? '');
     for (let object = cache.get(key); object !== undefined && !gone.aborted; object = cache.get(key)) {
       own.mark = markOf(object);
       own.isWoken = false;
@@ -69,7 +72,8 @@ async function keepAll<T extends KubeObject & { spec?: { pollingInterval?: numbe
       if (now === undefined || markOf(now) !== own.mark) continue;
       // However often a trigger has news, there is a pause.
       if (own.isWoken) await clock.sleep(LEAST_POLLING_MS, gone);
-      else await clock.sleep(Math.max(LEAST_POLLING_MS, (object.spec?.pollingInterval ?? DEFAULT_POLLING_SECONDS) * 1_000), AbortSignal.any([gone, own.pause.signal]));
+      else await clock.sleep(Math.max(LEAST_POLLING_MS, (object.spec?.pollingInterval ?? DEFAULT_POLLING_SECONDS) * 1_000 * (part ?? 1)), AbortSignal.any([gone, own.pause.signal]));
+      part = undefined;
     }
     worker.close();
     workers.delete(key);

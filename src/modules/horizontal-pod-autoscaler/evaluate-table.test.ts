@@ -194,6 +194,9 @@ const wholes: readonly Whole[] = [
   { name: 'outside, the same for each pod', by: 'AverageValue', outside: true, current: 3, levels: [8_600], tolerance: one, target: 2_800, asked: 4, utilization: 2_867 },
   { name: 'outside, the sum of several', by: 'AverageValue', outside: true, current: 3, levels: [5_000, 3_600], target: 2_150, asked: 4, utilization: 2_867 },
   { name: 'outside, more than can be counted', by: 'Value', outside: true, current: 1, levels: [9e15], target: 1, asked: 2_147_483_647 },
+  { name: 'outside, more for each pod than can be counted', by: 'AverageValue', outside: true, current: 1, levels: [2 ** 62], target: 1, asked: 2_147_483_647, utilization: 2 ** 62 },
+  { name: 'outside, that much is what each pod is for', by: 'AverageValue', outside: true, current: 1, levels: [2 ** 62], target: 2 ** 62, asked: 1, utilization: 2 ** 62 },
+  { name: 'outside, the sum of several that no integer of 64 bits holds', by: 'Value', outside: true, current: 3, levels: [2 ** 62, 2 ** 62], target: 2 ** 63, asked: 3, utilization: 2 ** 63 - 1_024 },
   { name: 'within the tolerance no pod need be there', by: 'Value', current: 3, pods: 0, levels: [20_000], target: 20_000, asked: 3 },
   { name: 'else one must', by: 'Value', current: 3, pods: 0, levels: [40_000], target: 20_000, error: /^Error: unable to calculate ready pods: no pods returned by selector/ },
 ];

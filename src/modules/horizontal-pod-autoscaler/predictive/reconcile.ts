@@ -9,6 +9,7 @@ import type { KubeObject } from '../../../api/meta.ts';
 import { quantityMillis } from '../../../api/quantity.ts';
 import { parseSelector } from '../../../api/selector.ts';
 import { rfc3339 } from '../../../base/clock.ts';
+import { phaseOf } from '../../../base/phase.ts';
 import { keyOf, type Kind, type ModuleContext } from '../../../sdk/index.ts';
 import { limit, type History } from '../behavior.ts';
 import { createConditions, type Conditions } from '../conditions.ts';
@@ -197,13 +198,6 @@ export function engineFor(mine: Pick<Kept, 'engines' | 'wanted'>, index: number,
 function seenBy(record: ScalingRecord): PastLoad[] {
   const { times, load } = record.columns();
   return times.map((seconds, index) => ({ atMs: seconds * 1_000, load: load[index]! }));
-}
-
-/** Of a name: the same every time, and evenly spread. */
-function phaseOf(name: string): number {
-  let hash = 2_166_136_261;
-  for (const character of name) hash = Math.imul(hash ^ character.charCodeAt(0), 16_777_619) >>> 0;
-  return hash / 2 ** 32;
 }
 
 function measureStart(mine: Kept, seconds: number | undefined): void {
