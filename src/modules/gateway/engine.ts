@@ -35,6 +35,7 @@ import { createProxy } from './haproxy/proxy.ts';
 import { isOwnIngress } from './ingress.ts';
 import { acmeSettings, createIssuer } from './issuer.ts';
 import { localCertificates } from './local-certificates.ts';
+import { matters } from './matters.ts';
 import type { Observed } from './observed.ts';
 import { keyOfGateway, planOf, type Plan, type RouteState } from './plan.ts';
 import { createSpanExporter } from './otlp/exporter.ts';
@@ -44,6 +45,7 @@ import { gatewayStatus, listenerSetStatuses, policyAncestors, routeParents, type
 
 const GATHER_MS = 20;
 const RETRY_MS = 2_000;
+const STATUSES_AT_ONCE = 16;
 /** Of what HAProxy counts by itself; a HAProxy that is killed takes along what it counted since. */
 const COLLECT_MS = 5_000;
 /** Rounds in which actions that HAProxy refuses are found out; each leaves at least one more aside. */
@@ -131,6 +133,8 @@ export async function startEngine(context: ModuleContext): Promise<Engine> {
   let timer: NodeJS.Timeout | undefined;
   let wanted: 'endpoints' | 'plan' | undefined;
   let working: Promise<void> = Promise.resolve();
+  /** The statuses of the last round, by uid. */
+  const said = new Map<string | undefined, unknown>();
   /** The first status of a round that could not be written; the others are written all the same. */
   let unwritten: unknown;
   const schedule = (what: 'endpoints' | 'plan', delayMs = GATHER_MS): void => {
@@ -138,15 +142,20 @@ export async function startEngine(context: ModuleContext): Promise<Engine> {
     if (wanted !== 'plan') wanted = what;
     timer ??= setTimeout(() => {
       timer = undefined;
-      const next = wanted;
-      wanted = undefined;
-      working = working.then(() => (next === 'plan' ? round() : refresh())).catch((error: unknown) => {
+      working = working.then(work).catch((error: unknown) => {
         if (signal.aborted) return;
         if (!isApiError(error, 'Conflict', 'AlreadyExists', 'NotFound')) log.error('gateways are not as they should be, trying again', { error });
         schedule('plan', isApiError(error, 'Conflict', 'AlreadyExists', 'NotFound') ? GATHER_MS : RETRY_MS);
       });
     }, delayMs);
   };
+
+  /** What came while another round was under way is done by one. */
+  async function work(): Promise<void> {
+    const next = wanted;
+    wanted = undefined;
+    if (next !== undefined) await (next === 'plan' ? round() : refresh());
+  }
 
   /** Of whom the last round spoke. */
   let carried: Plan | undefined;
@@ -193,13 +202,11 @@ export async function startEngine(context: ModuleContext): Promise<Engine> {
   async function writeStatuses(plan: Plan, observed: Observed): Promise<void> {
     const now = rfc3339(clock.nowMs());
     unwritten = undefined;
+    said.clear();
     for (const state of plan.gateways) await write(Gateway, state.gateway, gatewayStatus(state, plan, standingOf(state.gateway), now));
     for (const state of plan.gateways) for (const { set, status } of listenerSetStatuses(state, plan, standingOf(state.gateway), now)) await write(ListenerSet, set, status);
-    const told = new Set<string>();
-    for (const state of plan.routes) {
-      told.add(`${state.kind} ${keyOf(state.route)}`);
-      await write(kindOf(state.kind), state.route, { ...state.route.status, parents: routeParents(state, now) });
-    }
+    const told = new Set(plan.routes.map(({ kind, route }) => `${kind} ${keyOf(route)}`));
+    await inParallel(plan.routes, (state) => write(kindOf(state.kind), state.route, { ...state.route.status, parents: routeParents(state, now) }));
     // Routes that left us: what we said of them is taken back.
     for (const [name, routes] of [['HTTPRoute', observed.httpRoutes], ['GRPCRoute', observed.grpcRoutes], ['TLSRoute', observed.tlsRoutes], ['TCPRoute', observed.tcpRoutes], ['UDPRoute', observed.udpRoutes]] as const) {
       for (const route of routes) {
@@ -232,6 +239,7 @@ export async function startEngine(context: ModuleContext): Promise<Engine> {
   }
 
   async function write<T extends KubeObject & { status?: unknown }>(kind: Kind<T>, object: T, status: unknown): Promise<void> {
+    said.set(object.metadata.uid, status);
     if (isDeepStrictEqual(object.status ?? {}, status)) return;
     try {
       await client.update(kind, { ...object, status } as T, { subresource: 'status' });
@@ -241,7 +249,7 @@ export async function startEngine(context: ModuleContext): Promise<Engine> {
   }
 
   const stops = planned.map((kind) => of(kind).subscribe(({ type, object, previous }) => {
-    if (type === 'deleted' || matters(kind, object, previous)) schedule('plan');
+    if (type === 'deleted' || matters(kind, object, previous, said.get(object.metadata.uid))) schedule('plan');
   }));
   stops.push(slices.subscribe(() => schedule('endpoints')));
   stops.push(of(Node).subscribe(({ object, previous }) => { if (zoneOf(object) !== zoneOf(previous)) schedule('endpoints'); }));
@@ -279,13 +287,10 @@ function kindOf(name: RouteState['kind']): Kind<KubeObject & { status?: unknown 
   return { HTTPRoute, GRPCRoute, TLSRoute, TCPRoute, UDPRoute }[name] as unknown as Kind<KubeObject & { status?: unknown }>;
 }
 
-/** Whether a change may change the plan: our own writes of statuses do not. */
-function matters(kind: Kind, object: KubeObject, previous: KubeObject | undefined): boolean {
-  if (previous === undefined || kind === (Service as Kind) || object === previous) return true;
-  const { resourceVersion: _version, managedFields: _managed, ...metadata } = object.metadata;
-  const { resourceVersion: _before, managedFields: _managedBefore, ...metadataBefore } = previous.metadata;
-  const { status, metadata: _own, ...rest } = object as KubeObject & { status?: unknown };
-  const { status: statusBefore, metadata: _ownBefore, ...restBefore } = previous as KubeObject & { status?: unknown };
-  // A status that somebody else wrote over ours is written again.
-  return !isDeepStrictEqual(metadata, metadataBefore) || !isDeepStrictEqual(rest, restBefore) || !isDeepStrictEqual(status, statusBefore);
+/** Runs as many at once as the store writes down together. */
+async function inParallel<T>(all: readonly T[], run: (one: T) => Promise<void>): Promise<void> {
+  const rest = all.values();
+  await Promise.all(Array.from({ length: STATUSES_AT_ONCE }, async () => {
+    for (const one of rest) await run(one);
+  }));
 }

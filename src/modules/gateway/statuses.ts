@@ -115,8 +115,7 @@ export function listenerSetStatuses(state: GatewayState, plan: Plan, standing: S
 function listenerStatus(state: ListenerState, { metadata, status }: Gateway | ListenerSet, plan: Plan, now: string): ListenerStatus {
   const { listener, kinds, refused, conflict, unresolved, works, overlapping } = state;
   const before = status?.listeners?.find(({ name }) => name === listener.name);
-  // Those that are accepted (so since v1.5; before, all that attach).
-  const attachedRoutes = plan.routes.filter(({ attachments, resolved }) => resolved.unsupported === undefined && attachments.some((each) => each.listeners.some((found) => found.state === state))).length;
+  const attachedRoutes = attachedTo(plan).get(state) ?? 0;
   // Of two listeners of a Gateway neither is used; one of a set is told which of the conflicts it lost.
   const lost = conflict === undefined ? undefined : { ...conflict, reason: state.set === undefined ? 'Invalid' : conflict.reason };
   const said: Said[] = [
@@ -127,6 +126,21 @@ function listenerStatus(state: ListenerState, { metadata, status }: Gateway | Li
     ...(overlapping === undefined ? [] : [{ type: OVERLAPPING, status: true, reason: 'OverlappingHostnames', message: `listener '${overlapping}' has hostnames of this one; requests that come by the other's connection are answered with 421` }]),
   ];
   return { name: listener.name, supportedKinds: kinds.map((kind) => ({ group: GROUP, kind })), attachedRoutes, conditions: conditionsOf(before?.conditions.filter(({ type }) => type !== OVERLAPPING || overlapping !== undefined), said, metadata.generation, now) };
+}
+
+const attached = new WeakMap<Plan, ReadonlyMap<ListenerState, number>>();
+
+/** How many routes each listener has: those that are accepted (so since v1.5; before, all that attach). */
+function attachedTo(plan: Plan): ReadonlyMap<ListenerState, number> {
+  const known = attached.get(plan);
+  if (known !== undefined) return known;
+  const counts = new Map<ListenerState, number>();
+  for (const { attachments, resolved } of plan.routes) {
+    if (resolved.unsupported !== undefined) continue;
+    for (const state of new Set(attachments.flatMap(({ listeners }) => listeners.map((found) => found.state)))) counts.set(state, (counts.get(state) ?? 0) + 1);
+  }
+  attached.set(plan, counts);
+  return counts;
 }
 
 const OVERLAPPING = 'OverlappingTLSConfig';
