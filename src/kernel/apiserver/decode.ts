@@ -45,9 +45,10 @@ export async function decodeBody(body: Buffer, contentType: string | undefined, 
   }
 }
 
-export function decodeJson(body: Buffer, options: DuplicateOptions): Decoded {
+/** `lead` stands before what is wrong with the text. */
+export function decodeJson(body: Buffer, options: DuplicateOptions, lead?: string): Decoded {
   const text = body.toString('utf8');
-  const value = parseJson(text);
+  const value = parseJson(text, lead);
   if (!options.findDuplicates) return { value };
   const duplicates = findDuplicateFields(text);
   return duplicates.length === 0 ? { value } : { value, duplicates: duplicates.map(duplicateField) };

@@ -1,17 +1,19 @@
 /** Parses the JSON of a request, with a bound on its depth. */
 import { parseJson as parseExactly } from '../../api/int64.ts';
 import { MAX_DEPTH } from '../../api/json.ts';
+import { jsonSyntaxError } from '../../api/json-syntax.ts';
 import type { Json } from '../../api/meta.ts';
 import { badRequest } from './errors.ts';
 
-export function parseJson(text: string): Json {
+/** `lead` stands before what is wrong with the text; default as with objects. */
+export function parseJson(text: string, lead = "couldn't get version/kind; json parse error: "): Json {
   if (!/\S/.test(text)) throw badRequest('the body of the request was empty: unexpected end of JSON input');
   // First: to make a million nested values takes long.
   checkDepth(text);
   try {
     return parseExactly(text) as Json;
   } catch (error) {
-    throw badRequest(`couldn't get version/kind; json parse error: ${(error as Error).message}`);
+    throw badRequest(`${lead}${jsonSyntaxError(text) ?? (error as Error).message}`);
   }
 }
 

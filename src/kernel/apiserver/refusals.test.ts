@@ -12,7 +12,10 @@ before(async () => {
 after(() => door.close());
 
 const REFUSALS: [string, string, string, unknown, number, RegExp, Record<string, string>?][] = [
-  ['malformed JSON', 'POST', CONFIG_MAPS, '{"kind":', 400, /json parse error/],
+  ['malformed JSON', 'POST', CONFIG_MAPS, '{"kind":', 400, /^couldn't get version\/kind; json parse error: unexpected end of JSON input$/],
+  ['JSON with a comma too many', 'POST', CONFIG_MAPS, '{"kind": "ConfigMap",}', 400, /json parse error: invalid character '\}' looking for beginning of object key string$/],
+  ['a JSON patch that is no JSON', 'PATCH', `${CONFIG_MAPS}/x`, 'invalid json patch', 400, /^error decoding patch: invalid character 'i' looking for beginning of value$/, { 'content-type': 'application/json-patch+json' }],
+  ['a strategic patch that is no JSON', 'PATCH', `${CONFIG_MAPS}/x`, 'barbaz', 400, /^invalid character 'b' looking for beginning of value$/, { 'content-type': 'application/strategic-merge-patch+json' }],
   ['no body', 'POST', CONFIG_MAPS, '', 400, /empty/],
   ['a list for an object', 'POST', CONFIG_MAPS, [], 400, /must be a ConfigMap object/],
   ['a value of a wrong type', 'POST', CONFIG_MAPS, { metadata: { name: 'x' }, data: { a: 1 } }, 400, /cannot be handled as a ConfigMap: json: cannot unmarshal number/],

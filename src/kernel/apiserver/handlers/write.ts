@@ -74,7 +74,7 @@ export async function handlePatch(exchange: Exchange): Promise<void> {
   if (type === undefined || (type === 'strategic' && !takesStrategic(exchange))) throw unsupportedMediaType(Object.keys(PATCH_TYPES).filter((each) => takesStrategic(exchange) || !each.includes('strategic')));
   const bytes = await readBody(exchange.http);
   const finding = duplicateOptionsOf(exchange);
-  const { value: body, duplicates } = mediaType.endsWith('yaml') ? await yamlOrJson(bytes, finding) : decodeJson(bytes, finding);
+  const { value: body, duplicates } = mediaType.endsWith('yaml') ? await yamlOrJson(bytes, finding) : decodeJson(bytes, finding, type === 'strategic' || !finding.findDuplicates ? '' : 'error decoding patch: ');
   exchange.audit?.request(body);
   const context = writeContextOf(exchange, duplicates);
   if (type === 'apply') context.manager = info.query.get('fieldManager') ?? '';
