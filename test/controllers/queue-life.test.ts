@@ -254,7 +254,7 @@ describe('pods that do not become ready', () => {
       return (await conditionOf('a', 'Evicted').catch(() => undefined))?.reason === 'DeactivatedDueToRequeuingLimitExceeded';
     });
     const evictions = (await workload('a')).status?.schedulingStats?.evictions?.map(({ reason, underlyingCause, count }) => [reason, underlyingCause, count]);
-    assert.deepEqual(evictions, [['PodsReadyTimeout', '', 1], ['Deactivated', 'RequeuingLimitExceeded', 1]]);
+    assert.deepEqual(evictions, [['PodsReadyTimeout', 'WaitForStart', 1], ['Deactivated', 'RequeuingLimitExceeded', 1]]);
   });
 });
 

@@ -1,5 +1,5 @@
 /** The conditions of a Workload, in Kueue's words. */
-import type { Condition, Workload, WorkloadStatus } from '../../api/kueue/types.ts';
+import type { AdmissionCheckState, Condition, Workload, WorkloadStatus } from '../../api/kueue/types.ts';
 import { withCondition } from '../../api/conditions.ts';
 import { rfc3339 } from '../../base/clock.ts';
 
@@ -43,9 +43,16 @@ export function released(workload: Workload, reason: string, message: string, no
   }
   // Who is taken up again has its whole time anew.
   if (workload.spec.active === false) delete status.accumulatedPastExexcutionTimeSeconds;
-  if (admissionChecks !== undefined) status.admissionChecks = admissionChecks.map((check) => ({ ...check, state: 'Pending', message: `Reset to Pending after eviction. Previously: ${check.state}`, ...(check.state === 'Retry' && { retryCount: (check.retryCount ?? 0) + 1 }), lastTransitionTime: rfc3339(nowMs) }));
+  if (admissionChecks !== undefined) status.admissionChecks = admissionChecks.map((check) => resetCheck(check, nowMs));
   const { prediction: _prediction, ...bare } = status;
   return bare;
+}
+
+/** What it gave pods before is gone; whoever waits already goes on. Source: Kueue, workload/evict, resetChecksOnEviction. */
+function resetCheck(check: AdmissionCheckState, nowMs: number): AdmissionCheckState {
+  const { name, state, requeueAfterSeconds, retryCount = 0 } = check;
+  if (state === 'Pending') return check;
+  return { name, state: 'Pending', message: `Reset to Pending after eviction. Previously: ${state}`, lastTransitionTime: rfc3339(nowMs), ...(requeueAfterSeconds !== undefined && { requeueAfterSeconds }), ...(state === 'Retry' && { retryCount: retryCount + 1 }) };
 }
 
 /** Asks for the end of what runs of the workload. `cause`: what the reason is due to. Source: Kueue, workload.Evict. */
@@ -56,6 +63,7 @@ export function evicted(workload: Workload, reason: string, message: string, { n
   return { ...status, schedulingStats: { evictions: [...before.filter((each) => !isSame(each)), { reason, underlyingCause: cause, count: (before.find(isSame)?.count ?? 0) + 1 }] } };
 }
 
+/** As conditions and events have it: only who was deactivated is told the cause there. */
 export function reasonOf(reason: string, cause = ''): string {
-  return cause === '' ? reason : `${reason}DueTo${cause}`;
+  return cause === '' || reason !== 'Deactivated' ? reason : `${reason}DueTo${cause}`;
 }

@@ -109,8 +109,7 @@ async function limits(workload: Workload, wait: WaitForPodsReady | undefined, co
     waits.push(left);
   }
   if (wait !== undefined && !is(workload, 'PodsReady')) {
-    const recovers = conditionOf(workload, 'PodsReady')?.reason === 'WaitForRecovery';
-    const until = recovers ? (sinceSeconds(workload, 'PodsReady') ?? admittedAt) + wait.recoverySeconds : admittedAt + wait.timeoutSeconds;
+    const until = recovers(workload) ? (sinceSeconds(workload, 'PodsReady') ?? admittedAt) + wait.recoverySeconds : admittedAt + wait.timeoutSeconds;
     if (until <= now) return timeOut(workload, wait, context);
     waits.push(until - now);
   }
@@ -123,7 +122,11 @@ async function timeOut(workload: Workload, { backoffBaseSeconds, backoffMostSeco
   if (count > backoffLimit) return deactivate(workload, 'RequeuingLimitExceeded', 'exceeding the maximum number of re-queuing retries', context);
   const seconds = Math.min(backoffMostSeconds, backoffBaseSeconds * 2 ** (count - 1));
   const requeueState = { count, requeueAt: timeAfter(context.clock.nowMs(), seconds) };
-  await evict({ ...workload, status: { ...workload.status, requeueState } }, 'PodsReadyTimeout', `Exceeded the PodsReady timeout ${workload.metadata.namespace}/${workload.metadata.name}`, context);
+  await evict({ ...workload, status: { ...workload.status, requeueState } }, 'PodsReadyTimeout', `Exceeded the PodsReady timeout ${workload.metadata.namespace}/${workload.metadata.name}`, context, recovers(workload) ? 'WaitForRecovery' : 'WaitForStart');
+}
+
+function recovers(workload: Workload): boolean {
+  return conditionOf(workload, 'PodsReady')?.reason === 'WaitForRecovery';
 }
 
 async function evict(workload: Workload, reason: string, message: string, { client, clock, events }: ReconcileContext, cause = ''): Promise<void> {
