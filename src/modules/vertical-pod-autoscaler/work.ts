@@ -47,6 +47,8 @@ export async function work(context: ModuleContext): Promise<void> {
   const { client, caches, clock, log, signal } = context;
   const { everySeconds, mostBoostedCpuMillis } = settingsOf(context.config);
   const known = new Map<string, Known>();
+  /** Why what pods use cannot be had. */
+  let blind: string | undefined;
   let candidates: ReadonlyMap<string, readonly Candidate[]> = new Map();
   const boundsIn = (namespace: string): LimitBounds => boundsOf(caches.of(LimitRange).list(namespace));
   const withdraw = context.may === undefined ? () => {} : context.admit(initialResources({ candidatesIn: (namespace) => candidatesIn(namespace).catch(() => candidates.get(namespace) ?? []), boundsIn, ...(mostBoostedCpuMillis !== undefined && { mostBoostedCpuMillis }) }));
@@ -108,7 +110,7 @@ export async function work(context: ModuleContext): Promise<void> {
     const all = caches.of(VerticalPodAutoscaler).list();
     const keys = new Set(all.map(keyOf));
     for (const key of known.keys()) if (!keys.has(key)) known.delete(key);
-    const used = new Map((await client.list(PodMetrics)).items.map((each) => [keyOf(each), each]));
+    const used = await measured();
     const seen: Seen[] = [];
     const tried = <T>(vpa: VerticalPodAutoscaler, step: Promise<T>): Promise<T | undefined> => step.catch((error: unknown) => {
       log.warn('a VerticalPodAutoscaler could not be looked at', { vpa: keyOf(vpa), error: (error as Error).message });
@@ -124,6 +126,20 @@ export async function work(context: ModuleContext): Promise<void> {
     for (const { vpa, pods } of seen) {
       if (signal.aborted) return;
       await tried(vpa, update(vpa, pods, tops));
+    }
+  }
+
+  /** What pods use now; nothing while that cannot be had: what was recommended stays, and the conditions say so. */
+  async function measured(): Promise<Map<string, PodMetrics>> {
+    try {
+      const { items } = await client.list(PodMetrics);
+      blind = undefined;
+      return new Map(items.map((each) => [keyOf(each), each]));
+    } catch (error) {
+      const { message } = error as Error;
+      if (blind !== message) log.warn('what pods use cannot be had; recommendations stay as they are', { error: message });
+      blind = message;
+      return new Map();
     }
   }
 
@@ -190,11 +206,12 @@ export async function work(context: ModuleContext): Promise<void> {
 
   async function write(vpa: VerticalPodAutoscaler, containerRecommendations: RecommendedContainerResources[], { matched, unsupported }: { matched: boolean; unsupported?: string }): Promise<void> {
     const provided = containerRecommendations.length > 0;
+    const lately = blind === undefined ? '' : `; now it cannot be had: ${blind}`;
     const none = { reason: 'NoPodsMatched', message: 'No pods match this VPA object' };
     const said = [
       ...(unsupported === undefined ? [] : [{ type: 'ConfigUnsupported', status: 'True', reason: 'ConfigUnsupported', message: unsupported }]),
       ...(matched ? [] : [{ type: 'NoPodsMatched', status: 'True', ...none }]),
-      { type: 'RecommendationProvided', status: provided ? 'True' : 'False', ...(provided ? { reason: 'Recommended', message: 'what the containers used has been measured' } : matched ? { reason: 'NoRecommendation', message: 'nothing has been measured yet' } : none) },
+      { type: 'RecommendationProvided', status: provided ? 'True' : 'False', ...(provided ? { reason: 'Recommended', message: `what the containers used has been measured${lately}` } : matched ? { reason: 'NoRecommendation', message: `nothing has been measured yet${lately}` } : none) },
     ];
     const past = vpa.status?.conditions ?? [];
     const now = rfc3339(clock.nowMs());
