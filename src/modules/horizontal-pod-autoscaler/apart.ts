@@ -20,7 +20,7 @@ export function apart(clock: Clock, signal: AbortSignal): Apart {
     const done = work().finally(() => busy.delete(key));
     busy.set(key, done);
     const waited = new AbortController();
-    await Promise.race([done, clock.sleep(PATIENCE_MS, AbortSignal.any([signal, waited.signal]))]);
+    await Promise.race([done, clock.sleep(PATIENCE_MS, waited.signal)]);
     waited.abort();
   }
 
