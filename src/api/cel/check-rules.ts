@@ -16,10 +16,17 @@ import { compileExpression, EvaluationFailure } from './program.ts';
 
 const REASONS = ['FieldValueDuplicate', 'FieldValueForbidden', 'FieldValueInvalid', 'FieldValueRequired'];
 
-/** `path` is where the schema stands in the definition. `isWrong` says whether something else is wrong at a place of it or beneath: rules are not looked at there. */
-export function ruleErrorsOf(schema: Schema, path: string, isWrong: (path: string) => boolean = () => false): FieldError[] {
+interface Circumstances {
+  /** Whether something else is wrong at a place or beneath: rules are not looked at there. Default never. */
+  isWrong?(path: string): boolean;
+  /** Whether the schema is as it was: an expression that costs more than one may is not refused then, all of them together are. */
+  isKept?: boolean;
+}
+
+/** `path` is where the schema stands in the definition. */
+export function ruleErrorsOf(schema: Schema, path: string, { isWrong = () => false, isKept = false }: Circumstances = {}): FieldError[] {
   const errors: FieldError[] = [];
-  const total: Total = { cost: 0, rules: [] };
+  const total: Total = { cost: 0, rules: [], isKept };
   walk(schema, path, { root: true, uncorrelatable: undefined, times: 1, total, isWrong }, errors);
   return [...errors, ...totalErrors(total, path)];
 }
@@ -35,7 +42,7 @@ interface Place {
 }
 
 /** What all expressions of a schema may cost, and those that make up most of it. */
-interface Total { cost: number; rules: { path: string; cost: number }[] }
+interface Total { cost: number; rules: { path: string; cost: number }[]; isKept: boolean }
 
 function totalErrors(total: Total, path: string): FieldError[] {
   const message = costMessage('x-kubernetes-validations estimated rule cost total for entire OpenAPIv3 schema', total.cost, DEFINITION_LIMIT);
@@ -48,7 +55,7 @@ function costErrors(expanded: Expression, place: { name: string; at: string; sch
   const cost = estimateCost(expanded, place.schema, place.root) * place.times;
   place.total.cost += cost;
   place.total.rules.push({ path: place.at, cost });
-  const message = costMessage(place.name, cost, EXPRESSION_LIMIT);
+  const message = place.total.isKept ? undefined : costMessage(place.name, cost, EXPRESSION_LIMIT);
   return message === undefined ? [] : [forbidden(place.at, message)];
 }
 

@@ -237,3 +237,22 @@ test('what a schema says of names and kinds holds beside what holds for every ob
     `${at}kind: Unsupported value: "B": supported values: "A"`, `${at}metadata.name: Too long: may not be more than 3 bytes`,
   ]));
 });
+
+test('an expression that costs more than one may is kept with the schema that it stands in, within what all may cost', () => {
+  const ruled = (rule: string, more: object = {}): CustomResourceDefinition => {
+    const properties = { ...SCHEMA.properties, spec: { ...SCHEMA.properties!['spec'], properties: { ...SCHEMA.properties!['spec']!.properties, names: { type: 'array', items: { type: 'string' }, 'x-kubernetes-validations': [{ rule }], ...more } } } };
+    const crd = definition({ ...SCHEMA, properties } as JSONSchemaProps);
+    defaultDefinition(crd);
+    return crd;
+  };
+  const told = (crd: CustomResourceDefinition, old?: CustomResourceDefinition): string[] => validateDefinition(crd, old).map(({ message }) => message.split(' (')[0]!);
+  const dear = "self.all(a, a != 'x' && a != 'y')"; // 7 units for each of 1,048,575 names
+  assert.deepEqual([told(ruled(dear)), told(ruled(`${dear} && self.all(a, a != 'z')`))], [[], ['Forbidden: estimated rule cost exceeds budget by factor of 1.258290x']]);
+  const dearer = `${dear} && self.all(a, a != 'z')`;
+  const renamed = ruled(dearer);
+  renamed.spec.names.shortNames = ['sp'];
+  assert.deepEqual(told(renamed, ruled(dearer)), [], 'the schema is as it was');
+  assert.deepEqual(told(ruled(dearer, { description: 'other words' }), ruled(dearer)), ['Forbidden: estimated rule cost exceeds budget by factor of 1.258290x'], 'it is not');
+  const dearest = 'self.all(a, self.all(b, a != b))';
+  assert.match(told(ruled(dearest), ruled(dearest)).join('; '), /^Forbidden: contributed to .*; Forbidden: x-kubernetes-validations estimated rule cost total .* more than 100x$/);
+});

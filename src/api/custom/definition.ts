@@ -41,7 +41,7 @@ export function validateDefinition(definition: CustomResourceDefinition, old?: C
   const errors: FieldError[] = [];
   const name = `${spec.names?.plural ?? ''}.${spec.group ?? ''}`;
   if (old === undefined && metadata.name !== name) errors.push(invalid('metadata.name', metadata.name ?? '', 'must be spec.names.plural+"."+spec.group'));
-  errors.push(...groupErrors(spec.group ?? ''), ...scopeErrors(spec.scope ?? ''), ...nameErrors(spec.names ?? ({} as CustomResourceDefinitionNames)), ...versionErrors(spec), ...conversionErrors(spec, old));
+  errors.push(...groupErrors(spec.group ?? ''), ...scopeErrors(spec.scope ?? ''), ...nameErrors(spec.names ?? ({} as CustomResourceDefinitionNames)), ...versionErrors(spec, old), ...conversionErrors(spec, old));
   if (spec.preserveUnknownFields === true && old?.spec.preserveUnknownFields !== true) {
     errors.push(invalid('spec.preserveUnknownFields', true, 'cannot set to true, set x-kubernetes-preserve-unknown-fields to true in spec.versions[*].schema instead'));
   }
@@ -130,7 +130,7 @@ function nameErrors(names: CustomResourceDefinitionNames): FieldError[] {
   return errors;
 }
 
-function versionErrors(spec: CustomResourceDefinitionSpec): FieldError[] {
+function versionErrors(spec: CustomResourceDefinitionSpec, old: CustomResourceDefinition | undefined): FieldError[] {
   const versions = spec.versions ?? [];
   const errors: FieldError[] = [];
   const shown = versions.length === 0 ? null : versions;
@@ -151,7 +151,7 @@ function versionErrors(spec: CustomResourceDefinitionSpec): FieldError[] {
     if (schema === undefined) errors.push(required(`${path}.schema.openAPIV3Schema`));
     else if (!shared || index === 0) {
       const at = shared ? 'spec.validation.openAPIV3Schema' : `${path}.schema.openAPIV3Schema`;
-      errors.push(...rootErrors(schema, at, versions.some((each) => (shared || each === version) && each.subresources?.status)), ...schemaErrors(schema, at));
+      errors.push(...rootErrors(schema, at, versions.some((each) => (shared || each === version) && each.subresources?.status)), ...schemaErrors(schema, at, { isKept: equalJson(schema, old?.spec.versions?.find((each) => each.name === version.name)?.schema?.openAPIV3Schema) }));
     }
     const columnsPath = pathOf('additionalPrinterColumns', index);
     for (const [position, column] of (columnsPath === undefined ? [] : (version.additionalPrinterColumns ?? [])).entries()) {
@@ -182,22 +182,23 @@ function rootErrors(schema: JSONSchemaProps, path: string, hasStatus: boolean): 
   return [invalid(path, schema, `only [${AT_ROOT.join(' ')}] fields are allowed at the root of the schema if the status subresource is enabled`)];
 }
 
-function schemaErrors(schema: JSONSchemaProps, path: string): FieldError[] {
+/** `isKept` says that the version had the same schema before. */
+function schemaErrors(schema: JSONSchemaProps, path: string, { isKept }: { isKept: boolean }): FieldError[] {
   const ofKeywords = keywordErrors(schema, path);
   const errors = isConvertible(schema) ? structuralErrors(schema, path) : [];
   const ofDefaults = errors.length === 0 && isConvertible(schema) ? defaultErrors(schema, path, { withRules: false }) : [];
   const atRoot = schema.nullable === true ? [forbidden(`${path}.nullable`, 'nullable cannot be true at the root')] : [];
   const found = [...atRoot, ...errors, ...ofDefaults, ...ofKeywords];
   if (errors.length > 0 || ofDefaults.length > 0 || !isConvertible(schema)) return found;
-  const ofRules = celErrors(schema, path, ofKeywords);
+  const ofRules = celErrors(schema, path, ofKeywords, isKept);
   if (found.length > 0 || ofRules.length > 0) return [...found, ...ofRules];
   return defaultErrors(schema, path, { withRules: true });
 }
 
 /** Rules must compile; those of a schema that is wrong itself, or within, are not looked at. */
-function celErrors(props: JSONSchemaProps, path: string, wrong: readonly FieldError[]): FieldError[] {
+function celErrors(props: JSONSchemaProps, path: string, wrong: readonly FieldError[], isKept: boolean): FieldError[] {
   const schema = schemaOfCustomResource({ schema: { openAPIV3Schema: props } });
-  return hasRules(schema) ? cel().ruleErrorsOf(schema, path, (at) => wrong.some(({ field }) => field.startsWith(at))) : [];
+  return hasRules(schema) ? cel().ruleErrorsOf(schema, path, { isWrong: (at) => wrong.some(({ field }) => field.startsWith(at)), isKept }) : [];
 }
 
 /** Defaults must be valid themselves: of known fields, and by the rules too, where those compile. */
