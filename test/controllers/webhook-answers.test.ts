@@ -153,7 +153,8 @@ test('policies ask what service accounts may do, and why', async () => {
   await client.create(RoleBinding, { metadata: { name: 'reads', namespace: 'default' }, roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'reads' }, subjects: [{ kind: 'ServiceAccount', name: 'reader', namespace: 'default' }] });
   const check = (verb: string): string => `authorizer.serviceAccount('default', 'reader').group('').resource('pods').namespace('default').fieldSelector('spec.nodeName=x').labelSelector('a=b').check('${verb}')`;
   const why = `RBAC: allowed by RoleBinding "reads/default" of Role "reads"`;
-  const validations = [{ expression: `!(${check('list')}.allowed() && ${check('list')}.reason() == '${why}') || ${check('delete')}.allowed()`, message: 'as it should be' }];
+  // Each question costs 350,000 of the 1,000,000 that one expression may (apiserver/pkg/apis/cel/config.go): three would not fit into one.
+  const validations = [{ expression: `!${check('delete')}.allowed()`, message: 'it may delete' }, { expression: `!(${check('list')}.allowed() && ${check('list')}.reason() == '${why}')`, message: 'as it should be' }];
   await client.create(ValidatingAdmissionPolicy, { metadata: { name: 'p' }, spec: { matchConstraints: { resourceRules: [RULE] }, validations } });
   await client.create(ValidatingAdmissionPolicyBinding, { metadata: { name: 'p' }, spec: { policyName: 'p', validationActions: ['Deny'] } });
   assert.match((await refusal()).message, /denied request: as it should be$/);
