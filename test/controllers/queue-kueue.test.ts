@@ -248,22 +248,26 @@ describe('checks by others', () => {
       const now = await workloadOf('a');
       return now?.status?.schedulingStats?.evictions?.[0]?.reason === 'AdmissionCheck' && now.status.admissionChecks?.[0]?.state === 'Pending' && condition(now, 'QuotaReserved')?.status === 'True';
     });
-    await answer('Retry', { requeueAfterSeconds: 3_600 });
+    await answer('Retry', { requeueAfterSeconds: 3_600, message: 'too dear' });
     await until('it waits for its time', async () => {
       const now = await workloadOf('a');
       return condition(now, 'QuotaReserved')?.status === 'False' && Date.parse(now?.status?.requeueState?.requeueAt ?? '') > Date.now() + 3_000_000;
     });
     const held = (await workloadOf('a'))!;
+    assert.equal(condition(held, 'Evicted')?.message, 'Evicted due to AdmissionCheck in Retry state: "budget" (too dear)');
     await client.update(Workload, { ...held, status: { ...held.status, requeueState: { requeueAt: new Date().toISOString() } } }, { subresource: 'status' });
     await until('its quota is reserved again', async () => condition(await workloadOf('a'), 'QuotaReserved')?.status === 'True');
     await answer('Ready');
     await until('it runs', runs);
-    await answer('Rejected');
+    await answer('Rejected', { message: 'no' });
     await until('it is stopped for good', async () => {
       await sweep();
       const now = await workloadOf('a');
       return !(await runs()) && now?.spec.active === false && condition(now, 'Evicted')?.reason === 'DeactivatedDueToAdmissionCheck' && now.status?.admission === undefined;
     });
+    const told = 'AdmissionCheck in Rejected state: "budget" (no)';
+    assert.equal(condition(await workloadOf('a'), 'Evicted')?.message, `The workload is deactivated due to ${told}`);
+    await until('its user is told', async () => (await all(Event)).some(({ reason, message }) => reason === 'AdmissionCheckRejected' && message === `Deactivated due to ${told}`));
   });
 });
 

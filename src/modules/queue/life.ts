@@ -2,7 +2,7 @@
 import { ClusterQueue } from '../../api/kueue/cluster-queue.ts';
 import { LocalQueue } from '../../api/kueue/local-queue.ts';
 import { JOB_UID, PODS_READY_TIMEOUT } from '../../api/kueue/names.ts';
-import type { WorkloadStatus } from '../../api/kueue/types.ts';
+import type { AdmissionCheckState, WorkloadStatus } from '../../api/kueue/types.ts';
 import { Workload } from '../../api/kueue/workload.ts';
 import { rfc3339 } from '../../base/clock.ts';
 import { watching, type Caches, type Controller, type ReconcileContext, type ReconcileResult } from '../../sdk/index.ts';
@@ -68,15 +68,21 @@ async function checksTurned(workload: Workload, context: ReconcileContext): Prom
   const rejected = states.filter(({ state }) => state === 'Rejected');
   const retried = states.filter(({ state }) => state === 'Retry');
   if (rejected.length > 0) {
-    const message = `Admission check(s): ${rejected.map(({ name }) => name).join(',')}, were rejected`;
-    context.events.event(workload, 'Warning', 'AdmissionCheckRejected', `Deactivating workload because AdmissionCheck for ${rejected[0]!.name} was Rejected: ${rejected[0]!.message}`);
+    const message = toldOf(rejected, 'Rejected');
+    context.events.event(workload, 'Warning', 'AdmissionCheckRejected', `Deactivated due to ${message}`);
     await deactivate(workload, 'AdmissionCheck', message, context);
   } else if (retried.length > 0) {
     const seconds = Math.max(...retried.map(({ requeueAfterSeconds = 0 }) => requeueAfterSeconds));
     const requeueState = { ...workload.status?.requeueState, ...(seconds > 0 && { requeueAt: timeAfter(context.clock.nowMs(), seconds) }) };
-    await evict({ ...workload, status: { ...workload.status, ...(Object.keys(requeueState).length > 0 && { requeueState }) } }, 'AdmissionCheck', 'At least one admission check is false', context);
+    await evict({ ...workload, status: { ...workload.status, ...(Object.keys(requeueState).length > 0 && { requeueState }) } }, 'AdmissionCheck', `Evicted due to ${toldOf(retried, 'Retry')}`, context);
   }
   return rejected.length + retried.length > 0;
+}
+
+/** Which checks turned, each with its own word. Source: Kueue, buildAdmissionChecksMessage. */
+function toldOf(turned: readonly AdmissionCheckState[], state: AdmissionCheckState['state']): string {
+  const each = [...turned].sort((a, b) => (a.name < b.name ? -1 : 1)).map(({ name, message }) => `${JSON.stringify(name)}${message === '' ? '' : ` (${message})`}`);
+  return `AdmissionCheck${turned.length > 1 ? 's' : ''} in ${state} state: ${each.join('; ')}`;
 }
 
 /** Checks that others answer: when all are ready it is admitted. The list follows that of the queue. */
