@@ -40,16 +40,19 @@ const GROUPS: Readonly<Record<string, string>> = { HTTP: 'HTTP', HTTPS: 'TLS', T
 export function listenersOf(gateway: Gateway, sets: readonly ListenerSet[], observed: Observed): ListenerState[] {
   const states = gateway.spec.listeners.map((listener) => stateOf(listener, gateway, observed));
   for (const state of states) state.conflict = conflictOf(state, states);
+  const before = states.filter(({ conflict }) => conflict === undefined);
   for (const set of sets) {
     for (const listener of set.spec.listeners) {
       const state = stateOf(listener, gateway, observed, set);
-      state.conflict = conflictOf(state, states.filter((each) => each.conflict === undefined));
+      state.conflict = conflictOf(state, before);
       states.push(state);
+      if (state.conflict === undefined) before.push(state);
     }
   }
   for (const state of states) state.works = state.refused === undefined && state.conflict === undefined && (state.kinds.length > 0) && !(lacksCertificate(state));
-  for (const state of states) {
-    const other = states.find((each) => each !== state && each.works && state.works && [each, state].every(({ listener }) => listener.protocol === 'HTTPS') && each.listener.port === state.listener.port && intersection(each.listener.hostname, state.listener.hostname ?? '') !== undefined);
+  const secure = states.filter(({ works, listener }) => works && listener.protocol === 'HTTPS');
+  for (const state of secure) {
+    const other = secure.find((each) => each !== state && each.listener.port === state.listener.port && intersection(each.listener.hostname, state.listener.hostname ?? '') !== undefined);
     if (other !== undefined) state.overlapping = other.listener.name;
   }
   return states;
@@ -99,10 +102,11 @@ function kindsOf(listener: Listener, supported: readonly string[]): { kinds: rea
 function conflictOf(state: ListenerState, all: readonly ListenerState[]): Failure | undefined {
   const { listener } = state;
   if (state.refused !== undefined) return undefined;
+  const group = ownValue(GROUPS, listener.protocol);
   for (const other of all) {
     if (other === state || other.refused !== undefined || other.listener.port !== listener.port) continue;
-    const [group, otherGroup] = [listener, other.listener].map(({ protocol }) => ownValue(GROUPS, protocol));
-    if (group !== otherGroup && [group, otherGroup].includes('UDP')) continue;
+    const otherGroup = other.listener.protocol === listener.protocol ? group : ownValue(GROUPS, other.listener.protocol);
+    if (group !== otherGroup && (group === 'UDP' || otherGroup === 'UDP')) continue;
     if (group !== otherGroup) return { reason: 'ProtocolConflict', message: `listener '${other.listener.name}' has protocol ${other.listener.protocol} on port ${listener.port}` };
     const taken = state.set !== undefined && listener.protocol !== other.listener.protocol && (other.listener.hostname ?? '') === '';
     if (!taken && (listener.hostname ?? '') !== (other.listener.hostname ?? '')) continue;

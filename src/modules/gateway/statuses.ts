@@ -194,7 +194,7 @@ export function policyAncestors(policy: BackendTLSPolicy, plan: Plan, observed: 
   const outdone = targets.every((ref) => observed.policies.some((other) => other !== policy && other.metadata.namespace === policy.metadata.namespace && byAge(other, policy) < 0
     && other.spec.targetRefs.some((each) => each.group === ref.group && each.kind === ref.kind && each.name === ref.name && (each.sectionName ?? '') === (ref.sectionName ?? ''))));
   const isThere = targets.some(({ name, sectionName }) => hasPort(observed.service(`${policy.metadata.namespace}/${name}`), sectionName));
-  const gateways = new Set(plan.routes.flatMap(({ route, attachments }) => (route.spec?.rules ?? []).flatMap(referred).some((ref) => targets.some(({ name }) => ref.name === name && (ref.namespace ?? route.metadata.namespace) === policy.metadata.namespace))
+  const gateways = new Set(plan.routes.flatMap(({ route, attachments }) => (route.spec?.rules ?? []).some((rule) => referred(rule).some((ref) => targets.some(({ name }) => ref.name === name && (ref.namespace ?? route.metadata.namespace) === policy.metadata.namespace)))
     ? attachments.map(({ gateway }) => gateway.gateway) : []));
   const own = [...gateways].map((gateway) => {
     const ancestorRef: ParentReference = { group: GROUP, kind: 'Gateway', namespace: gateway.metadata.namespace ?? '', name: gateway.metadata.name ?? '' };
