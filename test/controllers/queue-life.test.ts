@@ -1,7 +1,7 @@
 /** What happens to queues and Workloads beside their turn: stops, checks, times, versions of the API. */
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, test } from 'node:test';
-import { Job, Namespace, Pod } from '../../src/api/kinds.ts';
+import { Event, Job, Namespace, Pod } from '../../src/api/kinds.ts';
 import { ClusterQueue, ClusterQueueV1beta2, Cohort, CohortV1alpha1, CohortV1beta2 } from '../../src/api/kueue/cluster-queue.ts';
 import { AdmissionCheck, LocalQueue, ResourceFlavor } from '../../src/api/kueue/local-queue.ts';
 import { Workload } from '../../src/api/kueue/workload.ts';
@@ -211,6 +211,7 @@ describe('a Workload', () => {
     const { spec, status } = await workload('a');
     assert.deepEqual([spec.active, status?.accumulatedPastExexcutionTimeSeconds, status?.conditions?.some(({ type }) => type === 'DeactivationTarget')], [false, undefined, false]);
     assert.equal((await conditionOf('a', 'Evicted'))?.message, 'The workload is deactivated due to exceeding the maximum execution time');
+    await eventually('its user is told', async () => (await client.list(Event, NS)).items.some(({ reason, type, message }) => reason === 'MaximumExecutionTimeExceeded' && type === 'Warning' && message === 'The maximum execution time (1s) exceeded'));
   });
 });
 

@@ -44,7 +44,7 @@ describe('jobs', () => {
     await clusterQueue('other', { f: '1' });
     await submit('lost', 'nowhere');
     await waiting('lost');
-    assert.deepEqual([(await conditionOf('lost', 'QuotaReserved'))?.reason, (await conditionOf('lost', 'QuotaReserved'))?.message], ['Inadmissible', "LocalQueue nowhere doesn't exist"]);
+    assert.deepEqual([(await conditionOf('lost', 'QuotaReserved'))?.reason, (await conditionOf('lost', 'QuotaReserved'))?.message], ['Inadmissible', 'LocalQueue nowhere is terminating or missing']);
     await client.create(LocalQueue, { metadata: { name: 'nowhere', ...NS }, spec: { clusterQueue: 'other' } });
     await running('lost');
   });

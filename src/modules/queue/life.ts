@@ -111,7 +111,10 @@ async function limits(workload: Workload, wait: WaitForPodsReady | undefined, co
   const { maximumExecutionTimeSeconds: most } = workload.spec;
   if (most !== undefined) {
     const left = most - (workload.status?.accumulatedPastExexcutionTimeSeconds ?? 0) - (now - admittedAt);
-    if (left <= 0) return deactivate(workload, 'MaximumExecutionTimeExceeded', 'exceeding the maximum execution time', context);
+    if (left <= 0) {
+      context.events.event(workload, 'Warning', 'MaximumExecutionTimeExceeded', `The maximum execution time (${most}s) exceeded`);
+      return deactivate(workload, 'MaximumExecutionTimeExceeded', 'exceeding the maximum execution time', context);
+    }
     waits.push(left);
   }
   if (wait !== undefined && !is(workload, 'PodsReady')) {

@@ -36,10 +36,10 @@ export function createView(caches: Caches): View {
       const gates = gatesOf(workload);
       if (gates !== undefined) return { refusal: `Admission is gated by: ${gates}`, reason: 'AdmissionGated' };
       const localQueue = caches.of(LocalQueue).get(`${namespace}/${queueName}`);
-      if (localQueue === undefined) return { refusal: `LocalQueue ${queueName} doesn't exist` };
+      if (localQueue === undefined) return { refusal: `LocalQueue ${queueName} is terminating or missing` };
       const name = localQueue.spec?.clusterQueue ?? '';
       const queue = known.queueOf(name);
-      if (queue === undefined) return { refusal: `ClusterQueue ${name} doesn't exist` };
+      if (queue === undefined) return { refusal: `ClusterQueue ${name} is terminating or missing` };
       const activity = activityOf(queue, known);
       if (!activity.active) return { refusal: `ClusterQueue ${name} is inactive: ${activity.message}` };
       const localActivity = localActivityOf(localQueue, known);
