@@ -165,6 +165,8 @@ describe('certificates of an ACME server that limits how often it is asked', { t
   });
 
   it('goes on with its account when it is started again, and asks for nothing that it has', async () => {
+    // What the server has given is not yet had.
+    for (const name of ['limited', 'mistyped']) await eventually(async () => (await llmos.kubectl('get', 'secret', name)).code === 0, { what: `the certificate of ${name} in its Secret` });
     const before = acme.issued.length;
     await llmos.kill();
     await llmos.boot();

@@ -163,10 +163,16 @@ describe('dual stack', { timeout: 180_000 * PATIENCE, skip: existsSync('/proc/ne
     for (const address of addresses) assert.match(await who(address), /^[ab]$/, address);
     await ok(llmos.kubectl('patch', 'service', 'dual', '-p', '{"spec":{"sessionAffinity":"ClientIP"}}'));
     await eventually(async () => readFileSync(join(llmos.run, 'network/haproxy/haproxy.cfg'), 'utf8').includes('stick on src'), { what: 'the proxy remembers clients' });
-    for (const address of addresses) {
+    const answersOf = async (address: string): Promise<string[]> => {
       const answers = new Set<string>();
       for (let i = 0; i < 8; i++) answers.add(await who(address));
-      assert.equal(answers.size, 1, `${address}: ${[...answers].join()}`);
+      return [...answers];
+    };
+    for (const address of addresses) {
+      // The process of before takes connections for a moment after the text of the next one is written.
+      await eventually(async () => (await answersOf(address)).length === 1, { what: `one endpoint for a client of ${address}` });
+      const answers = await answersOf(address);
+      assert.equal(answers.length, 1, `${address}: ${answers.join()}`);
     }
   });
 });
