@@ -52,14 +52,16 @@ interface Known {
 export function createAuthenticator(options: AuthenticatorOptions): Authenticator {
   const bySocket = new WeakMap<object, UserInfo | 'nobody'>();
   const ends = new WeakMap<object, number>();
-  const byToken = new Map<string, Known>();
-  const remember = (key: string, known: Known): UserInfo => {
-    if (byToken.size >= REMEMBER_MOST) byToken.clear();
-    byToken.set(key, known);
+  // Those that reviews ask about for other audiences stand apart: no text that somebody sends as a token must be the key of one of them.
+  const [forUs, forOthers] = [new Map<string, Known>(), new Map<string, Known>()];
+  const memoryFor = (audiences: readonly string[]): Map<string, Known> => (audiences === options.audiences ? forUs : forOthers);
+  const keyFor = (token: string, audiences: readonly string[]): string => (audiences === options.audiences ? token : JSON.stringify([token, ...audiences]));
+  const remember = (token: string, audiences: readonly string[], known: Known): UserInfo => {
+    const memory = memoryFor(audiences);
+    if (memory.size >= REMEMBER_MOST) memory.clear();
+    memory.set(keyFor(token, audiences), known);
     return known.user;
   };
-  // No token has a space in it.
-  const keyFor = (token: string, audiences: readonly string[]): string => (audiences === options.audiences ? token : `${audiences.join(' ')} ${token}`);
   /** Not bound to an audience of ours: it is for this server. */
   const isForUs = (audiences: readonly string[]): boolean => audiences.some((each) => options.audiences.includes(each));
   const ofSocket = (http: IncomingMessage): UserInfo | undefined => {
@@ -72,13 +74,13 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
     const nowMs = options.clock.nowMs();
     const bootstrap = parseBootstrapToken(token);
     if (bootstrap !== undefined) return isForUs(audiences) ? userOfBootstrapToken(options.store, bootstrap, nowMs) : undefined;
-    const key = keyFor(token, audiences);
-    const known = byToken.get(key);
+    const [memory, key] = [memoryFor(audiences), keyFor(token, audiences)];
+    const known = memory.get(key);
     if (known !== undefined && known.untilMs > nowMs && (known.claims === undefined || stillBound(options.store, known.claims, nowMs))) return known.user;
-    byToken.delete(key);
+    memory.delete(key);
     const claims = options.tokens.verify(token, nowMs);
     if (claims === undefined || !claims.aud.some((each) => audiences.includes(each)) || !stillBound(options.store, claims, nowMs)) return undefined;
-    return remember(key, { user: userOfClaims(claims), claims, untilMs: Math.min(nowMs + REMEMBER_MS, claims.exp * 1_000) });
+    return remember(token, audiences, { user: userOfClaims(claims), claims, untilMs: Math.min(nowMs + REMEMBER_MS, claims.exp * 1_000) });
   };
   return {
     ofToken,
@@ -106,7 +108,7 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
     const ofOutsideToken = async (token: string, audiences: readonly string[] = options.audiences): Promise<UserInfo | undefined> => {
       if (!isForUs(audiences)) return undefined;
       const found = await outside.ofToken(token);
-      return found === undefined ? undefined : remember(keyFor(token, audiences), { user: found.user, untilMs: Math.min(options.clock.nowMs() + REMEMBER_MS, found.endMs) });
+      return found === undefined ? undefined : remember(token, audiences, { user: found.user, untilMs: Math.min(options.clock.nowMs() + REMEMBER_MS, found.endMs) });
     };
     return {
       ofToken: ofOutsideToken,

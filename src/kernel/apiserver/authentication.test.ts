@@ -78,6 +78,17 @@ test('a token is bound to its audience, its pod and its account', async () => {
   assert.equal((await door.call('GET', '/api', { token: late })).status, 401);
 });
 
+test('a token that a review found good for another audience is none for this server, whatever is written around it', async () => {
+  const token = await tokenOfBot(door, { audiences: ['elsewhere'] });
+  const isGood = async (spec: object): Promise<boolean> => (await door.call('POST', '/apis/authentication.k8s.io/v1/tokenreviews', { body: { spec } })).json.status.authenticated ?? false;
+  assert.equal(await isGood({ token, audiences: ['elsewhere'] }), true);
+  for (const text of [`elsewhere ${token}`, JSON.stringify([token, 'elsewhere'])]) {
+    assert.equal(await isGood({ token: text }), false, text);
+    const protocol = `base64url.bearer.authorization.k8s.io.${Buffer.from(text).toString('base64url')}`;
+    assert.equal((await door.call('GET', '/api', { token: '', headers: { 'sec-websocket-protocol': protocol } })).status, 401, text);
+  }
+});
+
 test('steps of admission judge what is asked of an account', async () => {
   const seen: unknown[] = [];
   const withdraw = door.server.admit({
