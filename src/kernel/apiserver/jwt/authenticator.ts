@@ -14,8 +14,8 @@ export interface OutsideAuthenticator {
   configure(configuration: AuthenticationConfiguration): void;
 }
 
-/** How far ahead of ours an issuer's clock may be. */
-const EARLY_MS = 300_000;
+/** How far ahead of ours an issuer's clock may be (go-oidc v2, verify.go). */
+const EARLY_MS = 60_000;
 /** Refusals are told at most so often. */
 const TELL_MS = 10_000;
 
@@ -23,13 +23,10 @@ type Authenticate = (token: Token) => Promise<{ user: UserInfo; endMs: number }>
 
 export function createOutsideAuthenticator(configuration: AuthenticationConfiguration, { clock, log, signal }: { clock: Clock; log: Log; signal: AbortSignal }): OutsideAuthenticator {
   let byIssuer = new Map<string, Authenticate>();
-  let ending = new AbortController();
   let toldMs = -Infinity;
   const configure = ({ jwt = [] }: AuthenticationConfiguration): void => {
-    const next = new AbortController();
-    const made = new Map(jwt.map((each) => [each.issuer.url, authenticateBy(each, { clock, signal: AbortSignal.any([signal, next.signal]) })] as const));
-    ending.abort();
-    [byIssuer, ending] = [made, next];
+    // Whoever is asked about already is still judged by those of before.
+    byIssuer = new Map(jwt.map((each) => [each.issuer.url, authenticateBy(each, { clock, signal })] as const));
   };
   configure(configuration);
   return {
@@ -68,6 +65,6 @@ function authenticateBy(settings: JwtAuthenticator, { clock, signal }: { clock: 
 function checkTimes({ claims }: Token, nowMs: number): number {
   const { exp, nbf } = claims;
   if (typeof exp !== 'number' || exp * 1_000 <= nowMs) throw new Error('it has ended');
-  if (typeof nbf === 'number' && nbf * 1_000 > nowMs + EARLY_MS) throw new Error('it does not hold yet');
+  if (nbf !== undefined && (typeof nbf !== 'number' || nbf * 1_000 > nowMs + EARLY_MS)) throw new Error('it does not hold yet');
   return exp * 1_000;
 }

@@ -58,7 +58,9 @@ describe('tokens of an issuer outside', () => {
     assert.match(String(await who(outside, issuer.token({ sub: 'ann' }, { algorithm: 'ES256', header: { alg: 'ES384', kid: undefined } }))), /none of the issuer's keys/);
     assert.match(String(await who(outside, issuer.token({ sub: 'ann', exp: Math.floor(clock.nowMs() / 1_000) }))), /it has ended/);
     assert.match(String(await who(outside, issuer.token({ sub: 'ann', exp: '9999999999' }))), /it has ended/);
-    assert.match(String(await who(outside, issuer.token({ sub: 'ann', nbf: Math.floor(clock.nowMs() / 1_000) + 1_000 }))), /does not hold yet/);
+    const inSeconds = (seconds: number): number => Math.floor(clock.nowMs() / 1_000) + seconds;
+    for (const nbf of [inSeconds(120), String(inSeconds(-120)), {}]) assert.match(String(await who(outside, issuer.token({ sub: 'ann', nbf }))), /does not hold yet/, String(nbf));
+    assert.deepEqual(await who(outside, issuer.token({ sub: 'ann', nbf: inSeconds(60) })), { name: 'oidc:ann', groups: ['system:authenticated'] }, 'clocks may differ by a minute');
     assert.match(String(await who(outside, issuer.token({ sub: 'ann', aud: 'other' }))), /it is for \["other"\]/);
     assert.match(String(await who(outside, issuer.token({}))), /no claim sub/);
     assert.match(String(await who(outside, issuer.token({ sub: 7 }))), /the username is no text/);
@@ -91,6 +93,14 @@ describe('tokens of an issuer outside', () => {
     issuer.asked.length = 0;
     assert.deepEqual(await who(authenticator({}, { discoveryURL: `${issuer.url}/elsewhere` }), token), { name: 'oidc:ann', groups: ['system:authenticated'] });
     assert.deepEqual(issuer.asked, ['/elsewhere', '/keys']);
+  });
+
+  it('that are being judged when the configuration changes are judged to the end', async () => {
+    const outside = authenticator();
+    const judged = outside.ofToken(issuer.token({ sub: 'ann' }));
+    outside.configure({ ...configuration(), jwt: [] });
+    assert.equal((await judged)?.user.name, 'oidc:ann');
+    assert.equal(await outside.ofToken(issuer.token({ sub: 'ann' })), undefined);
   });
 
   it('are judged and mapped by expressions', async () => {
