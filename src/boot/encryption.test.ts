@@ -3,6 +3,7 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { inspect } from 'node:util';
 import { openSeal, sealingOf } from './encryption.ts';
 
 const keys = (name: string): { keys: { name: string; secret: string }[] } => ({ keys: [{ name, secret: Buffer.alloc(32, 7).toString('base64') }] });
@@ -35,6 +36,8 @@ test('the file must be its owner\'s alone, and right', async () => {
     assert.match(seal.close('/core/secrets/default/x', value).toString('latin1'), /^k8s:enc:aesgcm:v1:a:/);
     assert.deepEqual(seal.open('/core/secrets/default/x', seal.close('/core/secrets/default/x', value)), value);
     assert.equal(seal.close('/core/configmaps/default/x', value), value);
+    writeFileSync(file, 'kind: x\nsecret: "my-secret\n');
+    await assert.rejects(openSeal(file), (error: Error) => /line \d is no YAML/.test(error.message) && !inspect(error).includes('my-secret'));
     writeFileSync(file, 'kind: x');
     await assert.rejects(openSeal(file), /must be of apiVersion/);
   } finally {

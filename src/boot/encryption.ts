@@ -7,11 +7,19 @@ import { createSeal, type Seal, type Sealing, type SealingKey } from '../kernel/
 export async function openSeal(file: string): Promise<Seal> {
   try {
     if ((statSync(file).mode & 0o077) !== 0) throw new Error('others than its owner may read it: chmod 600 it, and think of its keys as known');
-    const { parse } = await import('yaml');
-    return createSeal(sealingOf(checkEncryption(parse(readFileSync(file, 'utf8')))));
+    return createSeal(sealingOf(checkEncryption(await read(file))));
   } catch (error) {
     throw new Error(`the encryption configuration ${file} cannot be used: ${(error as Error).message}`, { cause: error });
   }
+}
+
+/** What the parser says of a text shows the line, and a secret with it: told is where that is. */
+async function read(file: string): Promise<unknown> {
+  const { parseDocument } = await import('yaml');
+  const document = parseDocument(readFileSync(file, 'utf8'), { logLevel: 'silent' });
+  const [fault] = document.errors;
+  if (fault !== undefined) throw new Error(`line ${fault.linePos?.[0].line ?? 1} is no YAML (${fault.code})`);
+  return document.toJS();
 }
 
 /** By the key of an object in the store, `/GROUP/PLURAL/...`: of the entries that name its resource the first counts. */

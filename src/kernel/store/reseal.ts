@@ -1,36 +1,45 @@
 /** What is on the disk in another way than it would be written today (keys that were changed, resources that were named) is written anew, history included. */
 import type { DatabaseSync } from 'node:sqlite';
 import { crc32 } from 'node:zlib';
+import { damaged } from './database-error.ts';
 import type { Seal } from './seal.ts';
+import { transaction } from './transaction.ts';
 
-const ROWS_A_STEP = 500;
+interface Row { revision: number; sum: number; key: string; value: Uint8Array }
 
-/** Gives how many values were written anew. All of them are, or none. What they were is overwritten, in the write-ahead log too. Throws `sealed`. */
-export function reseal(db: DatabaseSync, seal: Seal): number {
-  const { secure_delete: deletes } = db.prepare('PRAGMA secure_delete').get() as { secure_delete: number };
-  db.exec('PRAGMA secure_delete=ON');
-  const read = db.prepare('SELECT revision, key, value FROM revisions WHERE revision > ? ORDER BY revision LIMIT ?');
+/** Stands among the facts from when values were written anew until nothing of what they were is left in the files. */
+const UNWIPED = 'unwiped';
+
+/** Gives how many values were written anew. All of them are, or none. Throws `sealed`, `damaged`, `full`, `failed`. */
+export function reseal(db: DatabaseSync, path: string, seal: Seal): number {
+  const behind = revisionsBehind(db, seal);
+  if (behind.length > 0) transaction(db, path, () => writeAnew(db, path, { seal, revisions: behind }));
+  // Also what a process left which was killed in between, or found no room.
+  if (db.prepare('SELECT 1 FROM facts WHERE name = ?').get(UNWIPED) !== undefined) wipe(db);
+  return behind.length;
+}
+
+function revisionsBehind(db: DatabaseSync, seal: Seal): number[] {
+  const revisions: number[] = [];
+  for (const { revision, key, value } of db.prepare('SELECT revision, key, value FROM revisions').iterate() as unknown as Iterable<Row>) if (!seal.isCurrent(key, value)) revisions.push(revision);
+  return revisions;
+}
+
+function writeAnew(db: DatabaseSync, path: string, { seal, revisions }: { seal: Seal; revisions: readonly number[] }): void {
+  const read = db.prepare('SELECT revision, sum, key, value FROM revisions WHERE revision = ?');
   const write = db.prepare('UPDATE revisions SET sum = ?, value = ? WHERE revision = ?');
-  let count = 0;
-  db.exec('BEGIN IMMEDIATE');
-  try {
-    for (let after = 0; ;) {
-      const rows = read.all(after, ROWS_A_STEP) as unknown as { revision: number; key: string; value: Uint8Array }[];
-      for (const { revision, key, value } of rows) {
-        if (seal.isCurrent(key, value)) continue;
-        const sealed = seal.close(key, seal.open(key, value));
-        write.run(crc32(sealed), sealed, revision);
-        count += 1;
-      }
-      if (rows.length < ROWS_A_STEP) break;
-      after = rows.at(-1)!.revision;
-    }
-    db.exec('COMMIT');
-  } catch (error) {
-    db.exec('ROLLBACK');
-    throw error;
+  for (const each of revisions) {
+    const { revision, sum, key, value } = read.get(each) as unknown as Row;
+    // A new sum would make what is damaged look well.
+    if (crc32(value) !== sum) throw damaged(path, `revision ${revision}, ${key}, is not what was written`);
+    const sealed = seal.close(key, seal.open(key, value));
+    write.run(crc32(sealed), sealed, revision);
   }
-  // Else they would stand in the log until others take their place; also those that a process left which was killed here.
-  db.exec(`PRAGMA wal_checkpoint(TRUNCATE); PRAGMA secure_delete=${['OFF', 'ON', 'FAST'][deletes] ?? 'ON'}`);
-  return count;
+  db.prepare('INSERT OR REPLACE INTO facts VALUES (?, 1)').run(UNWIPED);
+}
+
+/** Old values stand in pages that nothing uses, between the rows of those that are used, and in the write-ahead log: the file is made anew of its rows, and the log is emptied. */
+function wipe(db: DatabaseSync): void {
+  db.exec('VACUUM; PRAGMA wal_checkpoint(TRUNCATE)');
+  db.prepare('DELETE FROM facts WHERE name = ?').run(UNWIPED);
 }

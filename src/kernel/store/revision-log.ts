@@ -16,6 +16,7 @@ import { fileRoom } from './file-room.ts';
 import { reseal } from './reseal.ts';
 import type { Seal } from './seal.ts';
 import { StoreError } from './store.ts';
+import { transaction } from './transaction.ts';
 import { findWalDamage } from './wal-damage.ts';
 
 export const ADDED = 0;
@@ -103,7 +104,7 @@ export function openRevisionLog(path: string, options: RevisionLogOptions = {}):
     checkWal(path);
     db = new DatabaseSync(path, { timeout: 0 });
     prepareDatabase(db, path, options.maxDiskBytes);
-    const resealed = options.seal !== undefined && options.reseals === true ? reseal(db, options.seal) : 0;
+    const resealed = options.seal !== undefined && options.reseals === true ? reseal(db, path, options.seal) : 0;
     return logOver(db, path, { seal: options.seal, resealed });
   } catch (error) {
     try {
@@ -175,7 +176,7 @@ function logOver(db: DatabaseSync, path: string, { seal, resealed }: { seal: Sea
   }
 
   function append(plain: readonly Row[]): void {
-    const rows = seal === undefined ? plain : plain.map((row) => ({ ...row, bytes: seal.close(row.key, row.bytes) }));
+    const rows = seal === undefined ? plain : plain.map((row) => closed(row, seal));
     room.forRows(rows);
     transaction(db, path, () => {
       for (const row of rows) {
@@ -260,23 +261,10 @@ function logOver(db: DatabaseSync, path: string, { seal, resealed }: { seal: Sea
   };
 }
 
-function transaction(db: DatabaseSync, path: string, work: () => void): void {
-  try {
-    db.exec('BEGIN IMMEDIATE');
-    work();
-    db.exec('COMMIT');
-  } catch (error) {
-    rollback(db);
-    throw databaseError(error, path);
-  }
-}
-
-function rollback(db: DatabaseSync): void {
-  try {
-    if (db.isTransaction) db.exec('ROLLBACK');
-  } catch {
-    // SQLite has rolled back by itself, or will when the database is opened again; the first error says more.
-  }
+/** The row itself where its value stands plainly. */
+function closed(row: Row, seal: Seal): Row {
+  const bytes = seal.close(row.key, row.bytes);
+  return bytes === row.bytes ? row : { ...row, bytes };
 }
 
 function arrays(statement: StatementSync): StatementSync {

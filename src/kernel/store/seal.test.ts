@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, it } from 'node:test';
@@ -15,8 +15,9 @@ const keyOf = (name: string, provider: SealingKey['provider'] = 'aesgcm', fill =
 const sealed = (...sealing: Sealing): { seal: Seal } => ({ seal: createSeal((key) => (key.startsWith('/core/secrets/') ? sealing : undefined)) });
 const KEY = '/core/secrets/default/one';
 const WORD = 'very-secret-indeed';
+const MANY = 200;
 const textOf = (store: Store, key = KEY): string => (store.get(key)?.object as { data?: { text?: string } } | undefined)?.data?.text ?? '';
-const isDisclosed = (folder: string): boolean => readdirSync(folder, { recursive: true, encoding: 'utf8' }).some((file) => file.includes('store') && existsSync(join(folder, file)) && readFileSync(join(folder, file)).includes(WORD));
+const isDisclosed = (folder: string): boolean => readdirSync(folder, { recursive: true, withFileTypes: true }).some((file) => file.isFile() && readFileSync(join(file.parentPath, file.name)).includes(WORD));
 const throwsSealed = (work: () => unknown, words: RegExp): void => assert.throws(work, (error) => isStoreError(error, 'sealed') && words.test((error as Error).message));
 
 describe('what is sealed', () => {
@@ -60,6 +61,41 @@ describe('what is sealed', () => {
     assert.equal(await read({}), `${WORD} two`);
   }));
 
+  it('leaves nothing of what was plain: not what was deleted before, nor what stood beside it', inFolder(async (folder) => {
+    let store = open(folder);
+    await fill(store);
+    for (let index = 0; index < MANY; index += 3) await store.delete(`/core/secrets/default/${index}`);
+    await store.compact();
+    await store.close();
+    assert.ok(isDisclosed(folder));
+    store = open(folder, sealed(keyOf('a')));
+    assert.equal(store.list('/core/secrets/').items.length, MANY - Math.ceil(MANY / 3));
+    await store.close();
+    assert.ok(!isDisclosed(folder));
+  }));
+
+  it('is as it was where there is no room to write it anew, or something is damaged', inFolder(async (folder) => {
+    const path = join(folder, 'store.db');
+    let store = open(folder);
+    await fill(store);
+    await store.close();
+    const how = sealed(keyOf('a'));
+    // Each value grows by the name of the key.
+    assert.throws(() => open(folder, { ...sealed(keyOf('k'.repeat(300))), maxDiskBytes: statSync(path).size }), (error) => isStoreError(error, 'full'));
+    const db = new DatabaseSync(path);
+    const [last] = db.prepare('SELECT revision, value FROM revisions ORDER BY revision DESC LIMIT 1').all() as { revision: number; value: Uint8Array }[];
+    db.prepare('UPDATE revisions SET value = ? WHERE revision = ?').run(Buffer.from(last!.value).fill('x', 10, 11), last!.revision);
+    assert.throws(() => open(folder, how), (error) => isStoreError(error, 'locked'));
+    db.close();
+    assert.throws(() => open(folder, how), (error) => isStoreError(error, 'damaged'));
+    const again = new DatabaseSync(path);
+    again.prepare('UPDATE revisions SET value = ? WHERE revision = ?').run(last!.value, last!.revision);
+    again.close();
+    store = open(folder);
+    assert.equal(store.list('/core/secrets/').items.length, MANY, 'none was sealed');
+    assert.equal(textOf(store, '/core/secrets/default/7'), `${WORD} 7 ${'x'.repeat(500)}`);
+  }));
+
   it('cannot be put in the place of another, or changed', inFolder(async (folder) => {
     const how = sealed(keyOf('a'));
     const store = open(folder, how);
@@ -92,6 +128,10 @@ describe('what is sealed', () => {
     assert.equal(textOf(store), WORD);
   }));
 });
+
+async function fill(store: Store): Promise<void> {
+  await Promise.all(Array.from({ length: MANY }, (_each, index) => store.create(`/core/secrets/default/${index}`, configMap(String(index), { text: `${WORD} ${index} ${'x'.repeat(500)}` }))));
+}
 
 function rowsOf(folder: string): { value: Uint8Array }[] {
   const db = new DatabaseSync(join(folder, 'store.db'));

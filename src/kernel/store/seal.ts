@@ -39,7 +39,7 @@ export function isSealed(written: Uint8Array): boolean {
 export function createSeal(sealingOf: (key: string) => Sealing | undefined): Seal {
   return {
     close(key, value) {
-      const [first] = sealingOf(key) ?? [];
+      const first = sealingOf(key)?.[0];
       return first === undefined || value.length === 0 ? value : closed(first, key, value);
     },
     open(key, written) {
@@ -54,7 +54,7 @@ export function createSeal(sealingOf: (key: string) => Sealing | undefined): Sea
       }
     },
     isCurrent(key, written) {
-      const [first] = sealingOf(key) ?? [];
+      const first = sealingOf(key)?.[0];
       if (written.length === 0) return true;
       return first === undefined ? !isSealed(written) : Buffer.from(written.buffer, written.byteOffset, written.byteLength).subarray(0, headOf(first).length).equals(headOf(first));
     },
