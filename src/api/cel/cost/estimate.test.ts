@@ -50,6 +50,12 @@ test('each operator, macro and function costs what cel-go and Kubernetes say', (
   assert.deepEqual(found, RULES.map(([rule, most]) => [rule, most]));
 });
 
+test('a long row of optMap is gone through once', () => {
+  const row = (length: number): number => mostOf(SCHEMA, `optional.of(1)${'.optMap(x, x)'.repeat(length)}.hasValue()`);
+  assert.ok(row(2) > row(1));
+  assert.ok(row(100) > row(50));
+});
+
 test('how far above a limit', () => {
   const factor = (cost: number): string | undefined => /factor of (.*) \(try/.exec(costMessage('cost', cost, 100) ?? '')?.[1];
   assert.deepEqual([factor(100), factor(120), factor(250), factor(10_001)], [undefined, '1.200000x', '2.5x', 'more than 100x']);

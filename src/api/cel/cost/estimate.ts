@@ -27,6 +27,8 @@ export function estimate(expression: Expression, sizeAt: SizeAt): Range {
 
 export class Estimate {
   readonly sizeAt: SizeAt;
+  /** What stands in the tree twice, as the target of optMap does, is gone through once: else a row of these would take twice as long for each. */
+  readonly #costs = new Map<Expression, Range>();
   readonly #paths = new Map<Expression, readonly string[]>();
   readonly #sizes = new Map<Expression, Range>();
   readonly #entries = new Map<Expression, Entries>();
@@ -37,6 +39,12 @@ export class Estimate {
   }
 
   costOf(expression: Expression): Range {
+    let cost = this.#costs.get(expression);
+    if (cost === undefined) this.#costs.set(expression, (cost = this.#reckon(expression)));
+    return cost;
+  }
+
+  #reckon(expression: Expression): Range {
     switch (expression.kind) {
       case 'literal': return NOTHING;
       case 'name':
