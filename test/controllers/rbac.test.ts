@@ -35,6 +35,32 @@ test('view reads what is harmless, and what others add to it', async () => {
   }
 });
 
+test('what somebody else changes while default roles are looked at holds nothing up', async () => {
+  const world = await startWorld([core, rbac]);
+  try {
+    const { client, door } = world;
+    await client.patch(ClusterRole, 'system:kube-dns', { type: 'merge', body: { rules: [] } });
+    await client.delete(ClusterRole, 'system:heapster');
+    const own = door.client({ name: 'system:llmos:rbac', groups: [] }, { rules: rulesOf(rbac) });
+    const done = new Set<string>();
+    const isFirst = (name: string | undefined, wanted: string): boolean => name === wanted && !done.has(wanted) && done.add(wanted).has(wanted);
+    const update: typeof own.update = async (kind, object, options) => {
+      if (isFirst(object.metadata.name, 'system:kube-dns')) await client.patch(ClusterRole, 'system:kube-dns', { type: 'merge', body: { metadata: { labels: { mine: 'too' } } } });
+      return own.update(kind, object, options);
+    };
+    const create: typeof own.create = async (kind, object, options) => {
+      if (isFirst(object.metadata.name, 'system:heapster')) await client.create(ClusterRole, { metadata: { name: 'system:heapster' } });
+      return own.create(kind, object, options);
+    };
+    await rbac.start!({ client: { ...own, update, create } } as ModuleContext);
+    const [dns, heapster] = await Promise.all(['system:kube-dns', 'system:heapster'].map((name) => client.get(ClusterRole, name)));
+    assert.equal(dns!.metadata.labels?.['mine'], 'too');
+    assert.deepEqual([dns!.rules!.length > 0, heapster!.rules!.length > 0, done.size], [true, true, 2]);
+  } finally {
+    await world.stop();
+  }
+});
+
 test('default roles say that they are kept up under the name that upstream gives that, and nobody is a node by a role', async () => {
   const world = await startWorld([core, rbac]);
   try {

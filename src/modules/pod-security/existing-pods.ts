@@ -21,12 +21,15 @@ export function warningsOfPods({ namespace, pods, enforce, exempt, max = MAX_POD
   const byReason = new Map<string, string[]>();
   for (const { metadata, spec } of all.slice(0, max)) {
     const reason = violationsOf(enforce, spec ?? { containers: [] }, metadata.annotations).map((each) => each.reason).join(', ');
-    if (reason !== '') byReason.set(reason, [...(byReason.get(reason) ?? []), metadata.name ?? '']);
+    if (reason === '') continue;
+    const names = byReason.get(reason);
+    if (names === undefined) byReason.set(reason, [metadata.name ?? '']);
+    else names.push(metadata.name ?? '');
   }
   return [
     ...(all.length > max ? [`new PodSecurity enforce level only checked against the first ${max} of ${all.length} existing pods`] : []),
     ...(byReason.size > 0 ? [`existing pods in namespace ${JSON.stringify(namespace)} violate the new PodSecurity enforce level "${showLevel(enforce)}"`] : []),
-    ...[...byReason].map(([reason, names]) => `${[...names].sort()[0]}${others(names.length - 1)}: ${reason}`).sort(),
+    ...[...byReason].map(([reason, names]) => `${names.sort()[0]}${others(names.length - 1)}: ${reason}`).sort(),
   ];
 }
 

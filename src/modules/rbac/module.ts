@@ -41,8 +41,21 @@ function aggregates(caches: Caches): string[] {
   return caches.of(ClusterRole).list().filter((role) => role.aggregationRule !== undefined).map((role) => role.metadata.name ?? '');
 }
 
-/** What is missing is made, and what of it is missing is added (see reconcile.ts). */
+const MOST_ATTEMPTS = 5;
+
+/** As `keepNow`; what somebody else changes meanwhile is looked at again (upstream: rest/storage_rbac.go, RetryOnConflict). */
 async function keep<T extends KubeObject>(client: Client, kind: Kind<T>, wanted: T, reconciled: (live: T, wanted: T) => T | undefined): Promise<void> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await keepNow(client, kind, wanted, reconciled);
+    } catch (error) {
+      if (attempt === MOST_ATTEMPTS || !(isApiError(error, 'Conflict') || isApiError(error, 'AlreadyExists'))) throw error;
+    }
+  }
+}
+
+/** What is missing is made, and what of it is missing is added (see reconcile.ts). */
+async function keepNow<T extends KubeObject>(client: Client, kind: Kind<T>, wanted: T, reconciled: (live: T, wanted: T) => T | undefined): Promise<void> {
   const { name = '', namespace } = wanted.metadata;
   try {
     const next = reconciled(await client.get(kind, name, { namespace }), wanted);
