@@ -222,13 +222,15 @@ test('only what answers the question is an answer, in whatever letters; who refu
     const send = (asked: { name: string; type: string }[], address: string, more: Packet = {}): void => void far.send(dnsPacket.encode({ type: 'response', id, questions: asked, answers: address === '' ? [] : [{ name, type: 'A', ttl: 60, data: address }], ...more }), from.port, from.address);
     if (name === 'refused.example.com') return send([], '', { flags: 5 });
     if (name === 'empty.example.com') return send([], '192.0.2.66');
+    // As short as nothing, and as an answer is not.
+    for (const bytes of [0, 1, 2, 11]) far.send(message.subarray(0, bytes), from.port, from.address);
     for (const other of [{ name: 'other.example.com', type }, { name, type: 'AAAA' }]) send([other], '192.0.2.66');
     send([], '192.0.2.66');
     far.send(message, from.port, from.address);
     send([{ name: name.toUpperCase(), type }], '192.0.2.7');
   });
   await new Promise<void>((resolve) => far.bind(0, '127.0.0.1', () => resolve()));
-  const resolver = createResolver(zone, createUpstream({ exclude: [], servers: [`127.0.0.1:${far.address().port}`], timeoutMs: 300 }));
+  const resolver = createResolver(zone, createUpstream({ exclude: [], servers: [`127.0.0.1:${far.address().port}`], timeoutMs: 1_000 }));
   const told = async (name: string): Promise<unknown[]> => {
     const { rcode, questions, answers } = dnsPacket.decode((await resolver.resolve(query({ questions: [{ name, type: 'A' }] }), false)) as Buffer);
     return [rcode, questions?.[0]?.name, show(answers ?? [])];

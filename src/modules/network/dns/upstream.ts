@@ -155,7 +155,7 @@ function askUdp(server: Server, query: Buffer, timeoutMs: number): Promise<Buffe
     const timer = setTimeout(() => end(new Error('timeout')), timeoutMs);
     socket.once('error', (error) => end(error));
     socket.on('message', (message) => {
-      if (message.readUInt16BE(0) !== sent.readUInt16BE(0) || !isAnswerTo(message, query)) return;
+      if (!isAnswerTo(message, query) || message.readUInt16BE(0) !== sent.readUInt16BE(0)) return;
       query.copy(message, 0, 0, 2);
       end(undefined, message);
     });
