@@ -118,6 +118,13 @@ function inside(host: string, mode: 'seen' | 'routed'): void {
     assert.equal(await ask(address.b, 80, `${host}o`, '192.0.2.130'), 'timeout');
   });
 
+  test('a block may have more holes than a rule of the kernel has room for', async () => {
+    const except = [...Array.from({ length: 100 }, (_, index) => `10.62.${index * 2}.0/23`), '192.0.2.128/25'];
+    await hold({ podSelector: { matchLabels: { pod: 'b' } }, ingress: [{ from: [{ ipBlock: { cidr: '0.0.0.0/0', except } }] }] }, { podSelector: { matchLabels: { pod: 'c' } }, egress: [{ to: [{ ipBlock: { cidr: '0.0.0.0/0', except: [...except, `${address.b}/32`] } }] }] });
+    assert.deepEqual(await Promise.all([whoReaches(address.b), whoReaches(address.a, 80, ['c']), whoReaches('10.61.0.1', GATEWAY_PORTS.first, ['c'])]), ['abdom', 'c', 'c']);
+    assert.equal(await ask(address.b, 80, `${host}o`, '192.0.2.130'), 'timeout');
+  });
+
   test('policies add up', async () => {
     const podSelector = { matchLabels: { pod: 'b' } };
     await hold({ podSelector, policyTypes: ['Ingress'] }, { podSelector, ingress: [{ from: [{ podSelector: { matchLabels: { pod: 'a' } } }] }] }, { podSelector, ingress: [{ from: [{ podSelector: { matchLabels: { pod: 'c' } } }] }] });

@@ -11,8 +11,9 @@
  */
 import { createHash } from 'node:crypto';
 import type { IPBlock, NetworkPolicy, NetworkPolicyPeer, NetworkPolicyPort } from '../../api/generated/networking-v1.ts';
-import { isIP, isStrictSubset } from '../../api/ip.ts';
+import { isIP } from '../../api/ip.ts';
 import { directionsOf, type Direction } from '../../api/networking/isolation.ts';
+import { rangesOf } from './block.ts';
 import { podsOfPeer, selected, type Family, type PolicyPod, type World } from './world.ts';
 
 export interface Contents {
@@ -130,18 +131,12 @@ function matchPeers(contents: Contents, set: string, { peers, direction, namespa
 }
 
 /**
- * Nothing for a block of the other family. Each hole is a match of its own: of ranges that come in a set with their rule, the kernel knows nothing for a moment after the rule is in
- * force (linux: sets of ranges are made visible once the generation has begun), and lets through who comes then.
+ * Nothing for a block of the other family. No set of ranges: of one that comes with its rule, the kernel knows nothing for a moment after the rule is in force (linux: sets of ranges are made
+ * visible once the generation has begun), and whom its holes are to keep out would be let through.
  */
-function matchBlock(field: string, { cidr, except = [] }: IPBlock, family: Family): string[] {
-  if (isIP(cidr.split('/')[0]) !== (family === 'ip' ? 4 : 6)) return [];
-  const whole = cidr.endsWith('/0') ? [] : [`${field} ${cidr}`];
-  return [[...whole, ...withoutInner(except).map((hole) => `${field} != ${hole}`)].join(' ')];
-}
-
-/** Those that lie in another one say nothing more. */
-function withoutInner(ranges: readonly string[]): string[] {
-  return [...new Set(ranges)].filter((each, _, all) => !all.some((other) => isStrictSubset(each, other)));
+function matchBlock(field: string, block: IPBlock, family: Family): string[] {
+  if (isIP(block.cidr.split('/')[0]) !== (family === 'ip' ? 4 : 6)) return [];
+  return rangesOf(block).map((range) => (range.endsWith('/0') ? '' : `${field} ${range}`));
 }
 
 function matchPorts(contents: Contents, set: string, ports: readonly NetworkPolicyPort[], { pods, family }: { pods: readonly PolicyPod[]; family: Family }): string[] {
