@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -32,9 +32,11 @@ inPlayedNetwork(import.meta.filename, 'the network and what else happens on the 
     for (const address of ['10.62.0.20:80', '10.62.0.23:80', '10.63.0.1:8081', '127.0.0.1:8081']) assert.ok((await ask(address)).startsWith(host), address);
   });
 
-  test('a table that somebody flushed is there again', async () => {
+  test('a table that somebody flushed is there again, with the patience that the machine has by then', async () => {
+    writeFileSync('/proc/sys/net/netfilter/nf_conntrack_tcp_timeout_established', '777');
     await run('nft', ['flush', 'ruleset']);
     await eventually(async () => (await ask('10.62.0.20:80')).startsWith(host), { what: 'the rules are there again' });
+    await eventually(async () => /established : (?:777|12m57s),/.test(await run('nft', ['list', 'ct', 'timeout', 'ip', 'llt0', 'half-closed'])), { what: 'how long connections last' });
   });
 
   test('so are rules that somebody emptied the table of, or deleted one of', async () => {

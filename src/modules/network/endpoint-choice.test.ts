@@ -185,18 +185,22 @@ inPlayedNetwork(import.meta.filename, 'the choice of endpoints, in namespaces', 
     writeFileSync('/proc/sys/net/netfilter/nf_conntrack_tcp_timeout_close_wait', '1');
     const script = "require('node:net').createServer({ allowHalfOpen: true }, (socket) => { let text = ''; socket.on('data', (chunk) => (text += chunk)).on('end', () => setTimeout(() => socket.end('heard ' + text), 2500)); }).listen(81, () => console.log('up'))";
     const server = spawn('ip', ['netns', 'exec', pods[0]!.name, process.execPath, '-e', script], { stdio: ['ignore', 'pipe', 'inherit'] });
-    const client = "const socket = require('node:net').connect({ host: '10.62.0.33', port: 81, allowHalfOpen: true }, () => socket.end('all')); let text = ''; socket.setTimeout(10_000, () => socket.destroy()); socket.on('data', (chunk) => (text += chunk)).on('error', (error) => (text += error.code)).on('close', () => console.log(text));";
+    const client = "const socket = require('node:net').connect({ host: process.argv[1], port: 81, allowHalfOpen: true }, () => socket.end('all')); let text = ''; socket.setTimeout(10_000, () => socket.destroy()); socket.on('data', (chunk) => (text += chunk)).on('error', (error) => (text += error.code)).on('close', () => console.log(text));";
     try {
       await once(server.stdout as NodeJS.ReadableStream, 'data');
       services.set(service('lasts', { clusterIP: '10.62.0.33', ports: [{ port: 81, protocol: 'TCP' }] }));
       slices.set(slice('lasts', [pods[0]!.address], 81));
+      services.set({ ...service('proxied', { clusterIP: '10.62.0.34', ports: [{ port: 81, protocol: 'TCP' }] }), metadata: { name: 'proxied', namespace: 'default', annotations: { 'llmos.dev/load-balancing': 'least-connection' } } });
+      slices.set(slice('proxied', [pods[0]!.address], 81));
       await played.sync.idle();
-      const asked = [run(process.execPath, ['-e', client]), run('ip', ['netns', 'exec', pods[1]!.name, process.execPath, '-e', client])];
-      assert.deepEqual(await Promise.all(asked), ['heard all\n', 'heard all\n']);
+      const asked = ['10.62.0.33', '10.62.0.34'].flatMap((address) => [run(process.execPath, ['-e', client, address]), run('ip', ['netns', 'exec', pods[1]!.name, process.execPath, '-e', client, address])]);
+      assert.deepEqual(await Promise.all(asked), Array(4).fill('heard all\n'));
     } finally {
       server.kill('SIGKILL');
-      services.remove('default/lasts');
-      slices.remove('default/lasts-1');
+      for (const name of ['lasts', 'proxied']) {
+        services.remove(`default/${name}`);
+        slices.remove(`default/${name}-1`);
+      }
       await played.sync.idle();
     }
   });
