@@ -24,10 +24,13 @@ await forgetFlows(['[fd00::8]:53']); await say(); seen.push(fresh());
 await forgetFlows(['[fd00::9]:53']); await say(); seen.push(fresh());
 await forgetFlowsToOthers(new Map([['[::1]:5', new Set(['[fd00::7]:53', '[fd00::9]:53'])], ['[::1]:6', new Set(['[fd00::7]:53'])]])); await say(); seen.push(fresh());
 await forgetFlowsToOthers(new Map([['[::1]:5', new Set(['[fd00::7]:53', '[fd00::9]:54'])]])); await say(); seen.push(fresh());
+const many = Array.from({ length: 20_000 }, (_, index) => \`[fd00::7:\${index.toString(16)}]:53\`);
+await forgetFlowsToOthers(new Map([['[::1]:5', new Set([...many, '[fd00::9]:53'])]])); await say(); seen.push(fresh());
+await forgetFlowsToOthers(new Map([['[::1]:5', new Set(many)]])); await say(); seen.push(fresh());
 console.log(JSON.stringify(seen)); process.exit();`;
 
 test('flows of IPv6 are forgotten, those to one endpoint alone', { skip: POSSIBLE ? false : 'needs root, nft, perl and IPv6' }, async () => {
   const { code, stdout, stderr } = await runAny('unshare', ['--net', process.execPath, '--input-type=module', '-e', INSIDE], { timeoutMs: 30_000 });
   assert.equal(code, 0, stderr);
-  assert.deepEqual(JSON.parse(stdout), [1, 1, 2, 2, 3]);
+  assert.deepEqual(JSON.parse(stdout), [1, 1, 2, 2, 3, 3, 4]);
 });

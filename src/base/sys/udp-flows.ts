@@ -39,7 +39,8 @@ async function forgetByPerl(rules: readonly string[], advice: string): Promise<v
   const four = rules.filter((each) => !each.startsWith('['));
   for (const [family, own] of [['2', four], ['10', six]] as const) {
     if (own.length === 0) continue;
-    const { code, stderr } = await runAny(PERL, ['-e', FORGET, family, ...own], { timeoutMs: 10_000 });
+    // Not as arguments, of which there may be more than the kernel takes.
+    const { code, stderr } = await runAny(PERL, ['-e', FORGET, family], { input: own.join('\n'), timeoutMs: 10_000 });
     if (code !== 0) throw new Error(`flows of UDP could not be forgotten: ${stderr.trim()}`);
   }
 }
@@ -50,9 +51,9 @@ use strict;
 use Socket qw(inet_pton);
 my $family = shift @ARGV;
 my $source = $family == 2 ? 1 : 3;
-sub place { my ($a, $p) = $_[0] =~ /^\[?(.*?)\]?:(\d+)$/; inet_pton($family, $a) . pack('n', $p) }
+sub place { my ($a, $p) = $_[0] =~ /^\[?(.*?)\]?:(\d+)\s*$/; inet_pton($family, $a) . pack('n', $p) }
 my (%gone, %kept);
-for (@ARGV) { my ($first, @others) = map { place($_) } split /,/; if (/,/) { $kept{$first} = { map { $_ => 1 } @others } } else { $gone{$first} = 1 } }
+for (<STDIN>) { my ($first, @others) = map { place($_) } split /,/; if (/,/) { $kept{$first} = { map { $_ => 1 } @others } } else { $gone{$first} = 1 } }
 socket(my $s, 16, 3, 12) or die "netlink: $!";
 sub attributes { my ($d) = @_; my %r; while (length($d) >= 4) { my ($l, $t) = unpack('SS', $d); last if $l < 4; $r{$t & 0x3fff} = substr($d, 4, $l - 4); my $n = ($l + 3) & ~3; $d = $n < length($d) ? substr($d, $n) : ''; } %r }
 my $body = pack('CCn', $family, 0, 0);
