@@ -23,6 +23,13 @@ test('the setting is on for a moment, for all who want it, and off again also wh
     await eventually(async () => is() === '0', { what: 'it is put back' });
     assert.deepEqual([one, other].map((each) => existsSync(join(each, 'migrating'))), [false, false]);
 
+    brief.begin(one);
+    writeFileSync(join(other, 'migrating'), '');
+    brief.resume(other);
+    assert.equal(is(), '1', 'one still needs it');
+    await eventually(async () => is() === '0', { what: 'it is put back' });
+    assert.deepEqual([one, other].map((each) => existsSync(join(each, 'migrating'))), [false, false], 'nobody puts it back once more');
+
     createMigration({ setting, migrateMs: 600_000 }).begin(one);
     const next = createMigration({ setting });
     next.resume(other);

@@ -47,9 +47,9 @@ export function createMigration({ setting = SETTING, migrateMs = MIGRATE_MS }: {
       } catch {} // Linux before 5.14, or a namespace that may not: then some connection may have to come again
     },
     resume(folder) {
-      if (timer !== undefined || !existsSync(noteIn(folder))) return;
+      if (!existsSync(noteIn(folder))) return;
       notes.add(noteIn(folder));
-      putBack();
+      if (timer === undefined) putBack();
     },
   };
 }
