@@ -2,6 +2,7 @@
  * Where endpoints stand in the table's shared maps. The kernel goes through all maps of a table for each that is made, and through all elements of
  * a map for each rule that uses it: so neither a map a Service nor one for all, but a fixed number, in each of which a chain has a run of numbers.
  */
+import { fnv1a } from '../../base/fnv1a.ts';
 
 export interface Place {
   map: string;
@@ -46,7 +47,7 @@ export function createBlocks(): Blocks {
       // Kept until far too large, so that a service that grows and shrinks does not move.
       if (before !== undefined && before.size >= count && before.size <= count * 4) return before;
       release(chain);
-      const map = `${MAP_PREFIX}${hashOf(chain) % MAPS}`;
+      const map = `${MAP_PREFIX}${fnv1a(chain) % MAPS}`;
       const size = 2 ** Math.ceil(Math.log2(count));
       const end = ends.get(map) ?? 0;
       const base = free.get(`${map} ${size}`)?.pop() ?? end;
@@ -70,11 +71,4 @@ export function createBlocks(): Blocks {
       }
     },
   };
-}
-
-/** FNV-1a. */
-function hashOf(text: string): number {
-  let hash = 0x811c9dc5;
-  for (let at = 0; at < text.length; at++) hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193);
-  return hash >>> 0;
 }

@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Deployment, ReplicaSet } from '../../../api/generated/apps-v1.ts';
 import type { PodTemplateSpec } from '../../../api/generated/core-v1.ts';
 import { controllerReference } from '../../../api/owner.ts';
+import { fnv1a } from '../../../base/fnv1a.ts';
 import { annotationsOfNew } from './revision.ts';
 import { byCreation } from './replica-counts.ts';
 
@@ -28,9 +29,7 @@ function withoutHash(template: PodTemplateSpec | undefined): PodTemplateSpec | u
 /** FNV-1a over the template and the count of collisions, in letters and digits that make no words. */
 export function templateHash(template: PodTemplateSpec | undefined, collisionCount: number | undefined): string {
   const text = canonical(template) + (collisionCount === undefined ? '' : `#${collisionCount}`);
-  let hash = 0x811c9dc5;
-  for (let index = 0; index < text.length; index++) hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193);
-  return safeEncode(String(hash >>> 0));
+  return safeEncode(String(fnv1a(text)));
 }
 
 const SAFE = 'bcdfghjklmnpqrstvwxz2456789';
