@@ -74,6 +74,25 @@ describe('what is sealed', () => {
     assert.ok(!isDisclosed(folder));
   }));
 
+  it('is wiped by the next start where a process was killed before it had done so', inFolder(async (folder) => {
+    const how = sealed(keyOf('a'));
+    let store = open(folder);
+    await fill(store);
+    for (let index = 0; index < MANY; index += 1) await store.delete(`/core/secrets/default/${index}`);
+    await store.compact();
+    await store.close();
+    // As it stands once all is written anew and nothing is wiped.
+    const db = new DatabaseSync(join(folder, 'store.db'));
+    db.exec("INSERT INTO facts VALUES ('unwiped', 1)");
+    db.close();
+    assert.ok(isDisclosed(folder));
+    store = open(folder, how);
+    await store.create(KEY, configMap('one', { text: WORD }));
+    await store.close();
+    assert.ok(!isDisclosed(folder));
+    assert.equal(textOf(open(folder, how)), WORD);
+  }));
+
   it('is as it was where there is no room to write it anew, or something is damaged', inFolder(async (folder) => {
     const path = join(folder, 'store.db');
     let store = open(folder);
