@@ -74,7 +74,8 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
     const nowMs = options.clock.nowMs();
     const bootstrap = parseBootstrapToken(token);
     if (bootstrap !== undefined) return isForUs(audiences) ? userOfBootstrapToken(options.store, bootstrap, nowMs) : undefined;
-    const [memory, key] = [memoryFor(audiences), keyFor(token, audiences)];
+    const memory = memoryFor(audiences);
+    const key = keyFor(token, audiences);
     const known = memory.get(key);
     if (known !== undefined && known.untilMs > nowMs && (known.claims === undefined || stillBound(options.store, known.claims, nowMs))) return known.user;
     memory.delete(key);

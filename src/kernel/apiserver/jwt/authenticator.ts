@@ -16,6 +16,8 @@ export interface OutsideAuthenticator {
 
 /** How far ahead of ours an issuer's clock may be (go-oidc v2, verify.go). */
 const EARLY_MS = 60_000;
+/** Of what somebody says whom nobody has checked yet so much is told. */
+const TOLD_CHARACTERS = 200;
 /** Refusals are told at most so often. */
 const TELL_MS = 10_000;
 
@@ -55,7 +57,7 @@ function authenticateBy(settings: JwtAuthenticator, { clock, signal }: { clock: 
   return async (token) => {
     const endMs = checkTimes(token, clock.nowMs());
     const audiences = [token.claims['aud']].flat();
-    if (!audiences.some((each) => settings.issuer.audiences.includes(each as string))) throw new Error(`it is for ${JSON.stringify(audiences)}, not for one of ${JSON.stringify(settings.issuer.audiences)}`);
+    if (!audiences.some((each) => settings.issuer.audiences.includes(each as string))) throw new Error(`it is for ${JSON.stringify(audiences).slice(0, TOLD_CHARACTERS)}, not for one of ${JSON.stringify(settings.issuer.audiences)}`);
     // The issuer may have begun to sign with another one.
     if (!isSignedBy(token, await keys.known()) && !isSignedBy(token, await keys.newest())) throw new Error('none of the issuer\'s keys signed it');
     return { user: userOf(token.claims), endMs };

@@ -62,6 +62,7 @@ describe('tokens of an issuer outside', () => {
     for (const nbf of [inSeconds(120), String(inSeconds(-120)), {}]) assert.match(String(await who(outside, issuer.token({ sub: 'ann', nbf }))), /does not hold yet/, String(nbf));
     assert.deepEqual(await who(outside, issuer.token({ sub: 'ann', nbf: inSeconds(60) })), { name: 'oidc:ann', groups: ['system:authenticated'] }, 'clocks may differ by a minute');
     assert.match(String(await who(outside, issuer.token({ sub: 'ann', aud: 'other' }))), /it is for \["other"\]/);
+    assert.ok(String(await who(outside, issuer.token({ sub: 'ann', aud: 'other'.repeat(10_000) }))).length < 300, 'strangers do not fill the log');
     assert.match(String(await who(outside, issuer.token({}))), /no claim sub/);
     assert.match(String(await who(outside, issuer.token({ sub: 7 }))), /the username is no text/);
     assert.match(String(await who(outside, issuer.token({ sub: 'ann', groups: [1] }))), /the groups are no text/);
