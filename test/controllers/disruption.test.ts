@@ -10,6 +10,7 @@ import core from '../../src/modules/core/module.ts';
 import customResources from '../../src/modules/custom-resources/module.ts';
 import disruption from '../../src/modules/disruption/module.ts';
 import workloads from '../../src/modules/workloads/module.ts';
+import type { Store } from '../../src/kernel/store/index.ts';
 import { eventually, startWorld, type World } from './world.ts';
 
 let client: Client;
@@ -77,6 +78,36 @@ test('a pod that is not ready is kept while too few are, but for AlwaysAllow', a
   await refusal('web-1');
   await client.patch(PodDisruptionBudget, 'web', { type: 'merge', body: { spec: { unhealthyPodEvictionPolicy: 'AlwaysAllow' } } }, NS);
   await evict('web-1');
+});
+
+test('a pod that changes while it is evicted is judged anew', async () => {
+  await world.stop();
+  let meanwhile: (() => Promise<unknown>) | undefined;
+  // Between what is noted on the pod and its deletion.
+  const isNoted = (object: KubeObject): boolean => (object as Pod).status?.conditions?.some(({ type }) => type === 'DisruptionTarget') === true;
+  const storing = (store: Store): Store => new Proxy(store, {
+    get: (of, name) => (name !== 'update' ? Reflect.get(of, name) : async (...[key, object, options]: Parameters<Store['update']>) => {
+      const stored = await of.update(key, object, options);
+      const change = isNoted(stored.object) ? meanwhile : undefined;
+      if (change !== undefined) meanwhile = undefined;
+      await change?.();
+      return stored;
+    }),
+  });
+  world = await startWorld([core, workloads, disruption], { storing });
+  client = world.client;
+  await eventually('the namespace is ready for pods', async () => (await client.list(ServiceAccount, NS)).items.length > 0);
+  await makePods(3, 1);
+  await makeBudget({ minAvailable: 2, unhealthyPodEvictionPolicy: 'AlwaysAllow' });
+  meanwhile = () => client.patch(Pod, 'web-2', { type: 'merge', body: { metadata: { labels: { seen: 'true' } } } }, NS);
+  await evict('web-2');
+  assert.deepEqual((await pods()).map(({ metadata }) => metadata.name), ['web-0', 'web-1'], 'what is not ready may go all the same');
+  meanwhile = async () => {
+    const pod = await client.get(Pod, 'web-1', NS);
+    const conditions = pod.status!.conditions!.map((each) => (each.type === 'Ready' ? { ...each, status: 'True' as const } : each));
+    await client.update(Pod, { ...pod, status: { ...pod.status, conditions } }, { subresource: 'status' });
+  };
+  assert.deepEqual([(await refusal('web-1')).code, meanwhile, (await pods()).length], [429, undefined, 2], 'what is ready by then may not');
 });
 
 test('two budgets of one pod are an error; a dry run changes nothing', async () => {

@@ -9,7 +9,7 @@ import { realClock } from '../../src/base/clock.ts';
 import { createLog, silentLog } from '../../src/base/log.ts';
 import { createApiServer, openIdentity, type ApiServer } from '../../src/kernel/apiserver/index.ts';
 import { createLoader, type Host } from '../../src/kernel/loader/index.ts';
-import { openStore } from '../../src/kernel/store/index.ts';
+import { openStore, type Store } from '../../src/kernel/store/index.ts';
 import { createCaches } from '../../src/sdk/caches.ts';
 import { createEventRecorder } from '../../src/sdk/event-recorder.ts';
 import type { AccessAttributes, UserInfo } from '../../src/sdk/module.ts';
@@ -29,13 +29,14 @@ export interface World {
   stop(): Promise<void>;
 }
 
-export async function startWorld(modules: readonly Module[]): Promise<World> {
+/** `storing` may come between the door and its store. */
+export async function startWorld(modules: readonly Module[], { storing = (store) => store }: { storing?: (store: Store) => Store } = {}): Promise<World> {
   const folder = mkdtempSync(join(tmpdir(), 'llmos-controllers-'));
   const log = process.env['LLMOS_TEST_LOG'] ? createLog({ level: 'debug' }) : silentLog;
   const clock = realClock;
   const store = openStore({ folder: join(folder, 'store'), clock, log });
   const identity = openIdentity({ folder: join(folder, 'identity'), clock, log });
-  const door = createApiServer({ store, identity, clock, log });
+  const door = createApiServer({ store: storing(store), identity, clock, log });
   const loader = createLoader({ host: hostOf(door), clock, log });
   const told = new Set<() => string | Promise<string>>();
   const followed: { kind: Kind; cache: Cache }[] = [];

@@ -1,5 +1,5 @@
 /** Actions: subresources that are a pure change of their parent, such as pods/binding (see Kind.subresources.actions). */
-import { ApiError, type Status } from '../../../api/errors.ts';
+import { ApiError, isApiError, type Status } from '../../../api/errors.ts';
 import { cloneJson } from '../../../api/json.ts';
 import type { Action, Kind } from '../../../api/kind.ts';
 import { apiVersionOf, type KubeObject } from '../../../api/meta.ts';
@@ -8,6 +8,9 @@ import type { Door, Outcome, WriteContext } from '../door.ts';
 import { badRequest } from '../errors.ts';
 import { checkPreconditions, deleteObject, type DeleteRequest } from './delete.ts';
 import { updateObject } from './update.ts';
+
+/** So often an object that changes between what judged it and its deletion is judged anew. Source: upstream, EvictionsRetry. */
+const TRIES = 20;
 
 export interface ActionInput {
   namespace?: string;
@@ -43,11 +46,17 @@ export async function runAction(door: Door, kind: Kind, input: ActionInput, cont
     // What the change notes on the object is there when the deletion begins: its watchers see why.
     const options = (input.body({ metadata: {} }) as { deleteOptions?: DeleteRequest & { dryRun?: string[] } } | undefined)?.deleteOptions ?? {};
     const wet = { ...context, dryRun: context.dryRun || options.dryRun?.includes('All') === true };
-    const { object } = await updateObject(door, kind, { ...about, change: (live) => (checkPreconditions(kind, input.name, live, options), change(live)) }, wet);
-    const version = options.preconditions?.resourceVersion;
-    const preconditions = version === undefined || wet.dryRun ? options.preconditions : { ...options.preconditions, resourceVersion: object.metadata.resourceVersion };
-    await deleteObject(door, kind, { namespace: input.namespace, name: input.name, admitted: true }, { ...options, ...(preconditions === undefined ? {} : { preconditions }) }, wet);
-    return undefined;
+    for (let tries = 1; ; tries++) {
+      const { object } = await updateObject(door, kind, { ...about, change: (live) => (checkPreconditions(kind, input.name, live, options), change(live)) }, wet);
+      // Only as it was judged: a pod that was not ready then, and is by now, is one more that its budget has to do without.
+      const preconditions = wet.dryRun ? options.preconditions : { ...options.preconditions, resourceVersion: object.metadata.resourceVersion };
+      try {
+        await deleteObject(door, kind, { namespace: input.namespace, name: input.name, admitted: true }, { ...options, ...(preconditions === undefined ? {} : { preconditions }) }, wet);
+        return undefined;
+      } catch (error) {
+        if (wet.dryRun || options.preconditions?.resourceVersion !== undefined || tries === TRIES || !isApiError(error, 'Conflict')) throw error;
+      }
+    }
   }
   const outcome = await updateObject(door, kind, { ...about, change }, context);
   return action.answers === 'status' ? undefined : outcome;
