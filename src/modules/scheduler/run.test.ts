@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { notFound } from '../../api/errors.ts';
 import type { CacheEvent, ModuleContext } from '../../sdk/index.ts';
 import { eventually } from '../../sdk/testing/eventually.ts';
 import { node, pod } from './framework/fixtures.ts';
+import type { Plugin } from './framework/plugin.ts';
 import { createProfile } from './profile.ts';
 import { runScheduler } from './run.ts';
 
@@ -35,7 +37,7 @@ async function boundAfter(asked: number, { unread = '' } = {}): Promise<void> {
 interface Told { status: { nominatedNodeName?: string | null; conditions?: { reason: string; message: string }[] } }
 
 /** A scheduler with one node, and a plugin that holds pods before they are bound; what it tells of pods, in order. */
-async function heldBy(permit: () => Promise<void> | undefined, { until, bind = () => Promise.resolve() }: { until: (told: readonly string[]) => boolean; bind?: () => Promise<void> }): Promise<string[]> {
+async function heldBy(permit: NonNullable<Plugin['permit']>, { until, bind = () => Promise.resolve(), unreserve }: { until: (told: readonly string[]) => boolean; bind?: () => Promise<void>; unreserve?: () => void }): Promise<string[]> {
   const listeners = new Map<string, (event: CacheEvent<never>) => void>();
   const tell = (kind: string, object: object): void => listeners.get(kind)!({ type: 'added', key: (object as { metadata: { name: string } }).metadata.name, object } as never);
   const [stop, told] = [new AbortController(), [] as string[]];
@@ -48,7 +50,7 @@ async function heldBy(permit: () => Promise<void> | undefined, { until, bind = (
     },
   } as unknown as ModuleContext;
   const profile = createProfile();
-  const ended = runScheduler(context, [{ ...profile, plugins: [...profile.plugins, { name: 'Waits', permit }] }], { initialBackoffMs: 1e6, maxBackoffMs: 1e6 });
+  const ended = runScheduler(context, [{ ...profile, plugins: [...profile.plugins, { name: 'Waits', permit, ...(unreserve !== undefined && { unreserve }) }] }], { initialBackoffMs: 1e6, maxBackoffMs: 1e6 });
   await eventually(() => Promise.resolve(listeners.has('Pod')));
   tell('Node', node('n'));
   tell('Pod', pod('p', { cpu: '1' }));
@@ -67,7 +69,15 @@ test('a pod that is held before it is bound says where it will be', async () => 
 test('a pod that could not be bound says why, and keeps no node', async () => {
   const isTold = (told: readonly string[]): boolean => told.some((each) => each.includes('SchedulerError'));
   assert.deepEqual(await heldBy(() => Promise.reject(new Error('no volume within 600 s')), { until: isTold }), ['status "n"', 'event FailedScheduling: no volume within 600 s', 'status null SchedulerError: no volume within 600 s']);
+  assert.deepEqual((await heldBy(() => Promise.reject(notFound({ group: '', plural: 'persistentvolumeclaims' }, 'data')), { until: isTold })).at(-1), 'status null SchedulerError: persistentvolumeclaims "data" not found', 'and waits for another claim');
   assert.deepEqual(await heldBy(() => undefined, { until: isTold, bind: () => Promise.reject(new Error('the door is shut')) }), ['event FailedScheduling: the door is shut', 'status undefined SchedulerError: the door is shut']);
+});
+
+test('what is on its way to a pod when the scheduler stops is not taken back', async () => {
+  const held: NonNullable<Plugin['permit']> = (_pod, _node, signal) => new Promise((_, reject) => signal.addEventListener('abort', () => reject(new Error('the scheduler stops'))));
+  let takenBack = 0;
+  await heldBy(held, { until: (told) => told.includes('status "n"'), unreserve: () => void takenBack++ });
+  assert.equal(takenBack, 0);
 });
 
 test('a pod whose back-off ends in whatever moment is tried again', async () => {

@@ -174,10 +174,12 @@ async function place({ cluster, queue, context, metrics, pending, start }: Sched
     await bind(context, info, node);
     metrics.bound(profile.schedulerName, { attempts: queued.attempts + 1, seconds: seconds(), sinceSeconds: Math.max(0, context.clock.nowMs() - queued.firstActiveMs) / 1_000 });
   } catch (error) {
+    // What was written for it stays: after a restart it goes on with the devices that are on their way.
+    if (context.signal.aborted) return;
     for (const plugin of profile.plugins) plugin.unreserve?.(info, node);
     const isStillAssumed = cluster.placed(info.uid)?.info === info;
     if (isStillAssumed) cluster.removePod(info.uid);
-    if (isApiError(error, 'NotFound') || context.signal.aborted) return queue.remove(info.uid);
+    if (isPodGone(error)) return queue.remove(info.uid);
     metrics.failed(profile.schedulerName, seconds());
     context.log.warn('a pod could not be bound, trying again', { pod: `${info.namespace}/${info.name}`, node: node.name, error });
     const told = explainError(context, info, error, { wasExpected: expected !== undefined }).finally(() => pending.delete(told));
@@ -186,4 +188,9 @@ async function place({ cluster, queue, context, metrics, pending, start }: Sched
     queue.wake({ type: 'pod-removed', pod: info });
     start();
   }
+}
+
+/** A claim that went while it was bound is no end of its pod. */
+function isPodGone(error: unknown): boolean {
+  return isApiError(error, 'NotFound') && (error.details?.kind ?? Pod.plural) === Pod.plural;
 }

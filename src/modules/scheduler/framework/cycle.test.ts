@@ -36,6 +36,10 @@ test('who can go nowhere keeps no node for itself', () => {
   const conflict = pod('p', { spec: { affinity: { nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: [{ matchFields: [{ key: 'metadata.name', operator: 'In', values: ['a'] }, { key: 'metadata.name', operator: 'In', values: ['b'] }] }] } } } } });
   const lost = [decide([], [], pod('p')), decide([node('a')], [], conflict), decide([node('a', { spec: { unschedulable: true } })], [], pod('p'))].map(({ losesNomination }) => losesNomination);
   assert.deepEqual(lost, [true, true, true]);
+  const profile = createProfile();
+  const reads = { name: 'Reads', preFilter: () => ({ rejection: { plugin: 'Reads', reasons: ['it is not read yet'], unresolvable: true }, isUnread: true }) };
+  const { message, losesNomination, rejectedBy } = decide([node('a')], [], pod('p'), { ...profile, plugins: [...profile.plugins, reads] });
+  assert.deepEqual([message, losesNomination, [...rejectedBy]], ['0/1 nodes are available: it is not read yet.', false, ['Reads']], 'but where that is not known yet');
 });
 
 test('where a pod goes', () => {

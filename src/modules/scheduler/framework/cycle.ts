@@ -67,6 +67,7 @@ export function createCycle(cluster: Cluster, profile: Profile, random: () => nu
     let only: ReadonlySet<string> | undefined;
     for (const plugin of profile.plugins) {
       const early = plugin.preFilter?.(pod, cluster);
+      if (early?.rejection !== undefined && early.isUnread === true) return refused(fitMessage(cluster.nodes.length, early.rejection), new Set([plugin.name]));
       if (early?.rejection !== undefined) return cluster.withNominated(pod, () => afterPreFilter(profile, pod, cluster, early.rejection!, plugin.name));
       if (early?.nodeNames !== undefined) only = only === undefined ? early.nodeNames : new Set([...only].filter((name) => early.nodeNames?.has(name)));
     }

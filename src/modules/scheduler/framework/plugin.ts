@@ -32,6 +32,8 @@ export interface Scorer {
 /** Looked at before any node: the pod cannot go anywhere now, or only to some nodes. */
 export interface PreFilterResult {
   rejection?: Rejection;
+  /** What it looks at is not read yet, as after a start: nothing follows for the node that the pod keeps. */
+  isUnread?: boolean;
   nodeNames?: ReadonlySet<string>;
 }
 

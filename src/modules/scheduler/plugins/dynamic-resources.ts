@@ -119,7 +119,7 @@ function refusalOf(work: () => Allocations | undefined): Rejection | undefined {
 }
 
 function lookAt(pod: Pod, devices: DevicesView, assumed: ReadonlyMap<string, Allocations>): PreFilterResult | undefined {
-  if (!devices.ready()) return { rejection: UNREAD };
+  if (!devices.ready()) return { rejection: UNREAD, isUnread: true };
   const refuse = (why: string): PreFilterResult => ({ rejection: rejection(NAME, why, { unresolvable: true }) });
   for (const reference of claimReferences(pod)) {
     const { claimName = '' } = reference;

@@ -178,7 +178,7 @@ function claimsOf(pod: Pod, storage: StorageView): PersistentVolumeClaim[] {
 }
 
 function lookAtClaims(pod: Pod, storage: StorageView): PreFilterResult | undefined {
-  if (!storage.ready()) return { rejection: UNREAD };
+  if (!storage.ready()) return { rejection: UNREAD, isUnread: true };
   for (const use of claimUses(pod)) {
     const claim = storage.claim(pod.metadata.namespace ?? '', use.claimName);
     const complaint = complaintOf(pod, use, claim, storage);
