@@ -100,6 +100,32 @@ test('are tried again after a while, as often as may be, and deactivated then', 
   await eventually('it says why', async () => (await conditionOf('train', 'Evicted'))?.reason === 'DeactivatedDueToAdmissionCheck');
 });
 
+test('have their templates, whatever became of them', async () => {
+  await autoscaler();
+  await team();
+  await submit('train', 'team', { template: { spec: { restartPolicy: 'Never', schedulingGates: [{ name: 'example.com/wait' }], containers: [{ name: 'c', image: 'i:1', resources: { requests: { cpu: '1' } } }] } } });
+  const first = await asked('-capacity-1');
+  const at = `ppt-${first.metadata.name}-main`;
+  const template = (): Promise<PodTemplate | undefined> => client.get(PodTemplate, at, NS).catch(() => undefined);
+  await eventually('it is there', async () => (await template()) !== undefined);
+  assert.equal((await template())?.template?.spec?.schedulingGates, undefined, 'no autoscaler has an eye for who is held back');
+  const look = (): Promise<unknown> => client.patch(Requests, first.metadata.name!, { type: 'merge', body: { metadata: { annotations: { looked: new Date().toISOString() } } } }, NS);
+  const { metadata: { uid: before } } = (await template())!;
+  const { metadata: { uid = '' } } = await job('train');
+  await client.patch(PodTemplate, at, { type: 'merge', body: { metadata: { ownerReferences: [{ apiVersion: 'batch/v1', kind: 'Job', name: 'train', uid, controller: true }] } } }, NS);
+  await look();
+  await eventually('it is of its request again', async () => (await template())?.metadata.ownerReferences?.[0]?.uid === first.metadata.uid);
+  assert.equal((await template())?.metadata.uid, before);
+  await client.delete(PodTemplate, at, NS);
+  await look();
+  await eventually('it is there again', async () => (await template()) !== undefined);
+  await client.patch(ProvisioningRequestConfig, 'nodes', { type: 'merge', body: { spec: { parameters: { p1: 'v2' } } } });
+  await eventually('it is of the request that asks for something else', async () => {
+    const now = await named('-capacity-1');
+    return now !== undefined && now.metadata.uid !== first.metadata.uid && (await template())?.metadata.ownerReferences?.[0]?.uid === now.metadata.uid;
+  });
+});
+
 test('ask for nothing that others provide, for alike sets as one, and say what is wrong', async () => {
   await autoscaler();
   await team({ managedResources: ['example.com/gpu'], podSetMergePolicy: 'IdenticalWorkloadSchedulingRequirements' });

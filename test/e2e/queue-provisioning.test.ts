@@ -95,6 +95,7 @@ describe('nodes on demand', { timeout: 180_000 }, () => {
   it('a Job runs on those that it was given, told to its pods, and only then', async () => {
     await ok(llmos.kubectlWith(job('train', 'echo it runs'), 'apply', '-f', '-'));
     const request = await requested('train', 1);
+    await eventually(async () => (await llmos.kubectl('get', 'podtemplate', `ppt-${request}-main`, '-n', 'default')).code === 0, { what: 'its template' });
     assert.match(await ok(llmos.kubectl('get', 'podtemplate', `ppt-${request}-main`, '-n', 'default', '-o', 'jsonpath={.template.spec.containers[0].image}')), new RegExp(TEST_IMAGE));
     assert.deepEqual(await podsOf('train'), []);
     await answer(request, 'Provisioned', { group: 'fresh' });

@@ -8,7 +8,7 @@ import type { AdmissionCheckState } from '../../../api/kueue/types.ts';
 import { Workload } from '../../../api/kueue/workload.ts';
 import type { Kind } from '../../../api/kind.ts';
 import type { Json } from '../../../api/meta.ts';
-import { controllerReference } from '../../../api/owner.ts';
+import { controllerReference, isControlledBy } from '../../../api/owner.ts';
 import { rfc3339 } from '../../../base/clock.ts';
 import { ifThere } from '../../../sdk/if-there.ts';
 import { isApiError, keyOf, watching, type Caches, type Controller, type ReconcileContext } from '../../../sdk/index.ts';
@@ -89,8 +89,12 @@ async function answered(workload: Workload, known: ReadonlyMap<string, Known>, {
 async function ask(workload: Workload, check: AdmissionCheckState, { config, request }: Known, context: ReconcileContext): Promise<void> {
   if (config === undefined || neededSets(workload, config).length === 0 || check.state === 'Ready') return;
   const isOver = request !== undefined && check.state === 'Pending' && (says(request, 'Failed') || (says(request, 'BookingExpired') && !is(workload, 'Admitted')));
-  if (request !== undefined && !isOver) return;
-  const attempt = request === undefined ? 1 : (attemptOf(request.metadata.name ?? '', workload.metadata.name ?? '', check.name) ?? 0) + 1;
+  if (request !== undefined && !isOver) {
+    // Nobody has answered: its templates may be missing still, where something failed or ended between them and it.
+    if ((request.status?.conditions ?? []).length === 0) await makeTemplates(request, workload, config, context);
+    return;
+  }
+  const attempt = request === undefined ? (check.retryCount ?? 0) + 1 : (attemptOf(request.metadata.name ?? '', workload.metadata.name ?? '', check.name) ?? 0) + 1;
   const name = requestName(workload.metadata.name ?? '', check.name, attempt);
   try {
     await create(name, workload, config, context);
@@ -113,8 +117,19 @@ async function create(name: string, workload: Workload, config: ProvisioningRequ
   const metadata = { name, namespace, labels: MANAGED_LABELS, ownerReferences: [controllerReference(Workload, workload)] };
   const made = await created(client.create(ProvisioningRequests, { metadata, spec: { provisioningClassName: config.spec!.provisioningClassName, parameters: parametersOf(workload, config), podSets } }));
   const request = made ?? (await client.get(ProvisioningRequests, name, { namespace }));
-  for (const each of sets) await created(client.create(PodTemplate, templateFor(request, each, workload, context)));
+  await makeTemplates(request, workload, config, context);
   if (made !== undefined) events.event(workload, 'Normal', 'ProvisioningRequestCreated', `Created ProvisioningRequest: ${JSON.stringify(name)}`);
+}
+
+/** One that is there of another request of the name, which went, would go with that. */
+async function makeTemplates(request: ProvisioningRequest, workload: Workload, config: ProvisioningRequestConfig, context: ReconcileContext): Promise<void> {
+  const { client } = context;
+  for (const each of askedSets(workload, config)) {
+    const wanted = templateFor(request, each, workload, context);
+    const there = await ifThere(client.get(PodTemplate, wanted.metadata.name ?? '', { namespace: wanted.metadata.namespace }));
+    if (there === undefined) await created(client.create(PodTemplate, wanted));
+    else if (!isControlledBy(there, request)) await client.update(PodTemplate, { ...wanted, metadata: { ...there.metadata, ...wanted.metadata } });
+  }
 }
 
 /** Undefined of what is there already. */
@@ -127,10 +142,10 @@ async function created<T>(work: Promise<T>): Promise<T | undefined> {
   }
 }
 
-/** The pods of a set as they will be: where their flavors are, and with requests of what they are limited to. */
+/** The pods of a set as they will be: where their flavors are, with requests of what they are limited to, and not held back by gates, with which an autoscaler would take them for none of its. */
 function templateFor(request: ProvisioningRequest, { set }: AskedSet, workload: Workload, { caches }: ReconcileContext): PodTemplate {
   const { nodeSelector, tolerations } = startInfoOf({ ...workload, status: { ...workload.status, admissionChecks: [] } }, set.name, createView(caches));
-  const spec = requestsOfLimits(structuredClone(set.template.spec ?? { containers: [] }));
+  const { schedulingGates: _gates, ...spec } = requestsOfLimits(structuredClone(set.template.spec ?? { containers: [] }));
   const template = { ...set.template, spec: { ...spec, nodeSelector: { ...spec.nodeSelector, ...nodeSelector }, tolerations: [...(spec.tolerations ?? []), ...tolerations] } };
   return { metadata: { name: templateName(request.metadata.name ?? '', set.name), namespace: workload.metadata.namespace, labels: MANAGED_LABELS, ownerReferences: [controllerReference(ProvisioningRequests, request)] }, template };
 }
