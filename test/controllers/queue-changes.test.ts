@@ -1,7 +1,7 @@
 /** What may be changed of a job in a queue while it waits and while it runs, and what not. */
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
-import { Job, Pod } from '../../src/api/kinds.ts';
+import { Event, Job, Pod } from '../../src/api/kinds.ts';
 import { ClusterQueue } from '../../src/api/kueue/cluster-queue.ts';
 import { WorkloadPriorityClass } from '../../src/api/kueue/local-queue.ts';
 import type { Kind } from '../../src/api/kind.ts';
@@ -111,7 +111,26 @@ test('who is gated waits until all gates are taken off, and others go past it', 
   await eventually('the pod is let in', async () => (await client.get(Pod, 'p', NS)).spec?.schedulingGates === undefined);
   await gate(Job, 'a', null);
   await eventually('it waits for its turn', async () => (await told('a')).startsWith('False Pending'));
+  const { metadata: { name } } = await workload('a');
+  const events = async (about: string): Promise<number[]> => (await client.list(Event, NS)).items.filter(({ reason, involvedObject }) => reason === about && involvedObject.name === name).map(({ count }) => count ?? 1);
+  await eventually('that is told', async () => (await events('Pending')).length > 0);
+  assert.deepEqual(await events('AdmissionGateCleared'), [1], 'before it, and not while one gate was left');
   await complete('b');
   await running('a');
   assert.equal((await workload('a')).metadata.annotations?.[GATES], undefined);
+});
+
+test('who runs keeps its importance where its priority class goes, and hears of that only when it names another one', async () => {
+  await flavor('f');
+  await clusterQueue('team', { f: '1' });
+  await client.create(WorkloadPriorityClass, { metadata: { name: 'high' }, value: 10 });
+  await submit('a', 'team', { priority: 'high' });
+  await running('a');
+  await client.delete(WorkloadPriorityClass, 'high');
+  const lacking = async (owner: string) => (await client.list(Event, NS)).items.filter(({ reason, involvedObject }) => reason === 'WorkloadPriorityClassNotFound' && involvedObject.name === owner).map(({ message }) => message);
+  await submit('b', 'team', { priority: 'high' });
+  await eventually('who comes later is told', async () => (await lacking('b')).length > 0);
+  await client.patch(Job, 'a', { type: 'merge', body: { metadata: { labels: { 'kueue.x-k8s.io/priority-class': 'other' } } } }, NS);
+  await eventually('so is who names another one', async () => (await lacking('a')).length > 0);
+  assert.deepEqual([await lacking('a'), (await workload('a')).spec.priority], [['WorkloadPriorityClass "other" not found'], 10]);
 });

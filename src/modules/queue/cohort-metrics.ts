@@ -22,20 +22,20 @@ export function valueOf(resource: string, quantity: string | number | undefined)
 export function gaugeCohorts(caches: Caches, set: SetGauge): void {
   const queues = caches.of(ClusterQueue).list();
   const cohorts = caches.of(Cohort).list();
-  const names = new Set([...cohorts.map(({ metadata }) => metadata.name ?? ''), ...queues.flatMap(({ spec }) => ancestorsOf(caches, spec?.cohort)), ...cohorts.flatMap(({ metadata }) => ancestorsOf(caches, metadata.name))]);
+  const above = new Map(queues.map((queue) => [queue, ancestorsOf(caches, queue.spec?.cohort)]));
+  const names = new Set([...cohorts.map(({ metadata }) => metadata.name ?? ''), ...[...above.values()].flat(), ...cohorts.flatMap(({ metadata }) => ancestorsOf(caches, metadata.name))]);
   const subtree = subtreeQuotas(caches, names);
   for (const cohort of names) {
     const [, parent = '', ...more] = ancestorsOf(caches, cohort);
     set('cohort_info', 'Where the cohort is in the tree of cohorts', { cohort, parent_cohort: parent, root_cohort: more.at(-1) ?? (parent === '' ? cohort : parent) }, 1);
     for (const [pair, quota] of subtree.get(cohort) ?? []) if (quota > 0) set('cohort_subtree_quota', "Reports the cohort's nominal quota aggregated within the cohort's subtree", { cohort, ...labelsOf(pair) }, quota);
-    const own = queues.filter(({ spec }) => ancestorsOf(caches, spec?.cohort).includes(cohort));
+    const own = queues.filter((queue) => above.get(queue)!.includes(cohort));
     const reserved = new Map<string, number>();
     for (const { name, resources } of own.flatMap(({ status }) => status?.flavorsReservation ?? [])) for (const { name: resource, total } of resources) add(reserved, `${name} ${resource}`, valueOf(resource, total) ?? 0);
     for (const [pair, total] of reserved) if (total > 0) set('cohort_subtree_resource_reservations', "Reports the cohort's resource reservations aggregated within the cohort's subtree", { cohort, ...labelsOf(pair) }, total);
     set('cohort_subtree_admitted_active_workloads', "The number of admitted Workloads that are active, per cohort's subtree", { cohort }, own.reduce((sum, { status }) => sum + (status?.admittedWorkloads ?? 0), 0));
   }
-  for (const { metadata, spec } of queues) {
-    const [parent = '', ...more] = ancestorsOf(caches, spec?.cohort);
+  for (const [{ metadata }, [parent = '', ...more]] of above) {
     set('cluster_queue_info', 'Where the ClusterQueue is in the tree of cohorts', { cluster_queue: metadata.name ?? '', parent_cohort: parent, root_cohort: more.at(-1) ?? parent }, 1);
   }
   for (const { metadata, status } of cohorts) set('cohort_weighted_share', 'What the Cohort borrows of what could be lent to it, for its weight, in thousandths', { cohort: metadata.name ?? '' }, status?.fairSharing?.weightedShare);

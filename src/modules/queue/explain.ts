@@ -84,7 +84,7 @@ export function createExplainer({ client, clock, events, log, signal }: ModuleCo
     const isFirst = conditionOf(workload, 'QuotaReserved')?.reason !== reason;
     try {
       await client.update(Workload, { ...workload, status }, { subresource: 'status' });
-      if (conditionOf(workload, 'QuotaReserved')?.reason === 'AdmissionGated') events.event(workload, 'Normal', 'AdmissionGateCleared', 'Admission gate cleared, workload is now admissible');
+      if (isFirst && conditionOf(workload, 'QuotaReserved')?.reason === 'AdmissionGated') events.event(workload, 'Normal', 'AdmissionGateCleared', 'Admission gate cleared, workload is now admissible');
       if (isFirst) events.event(workload, reason === 'AdmissionGated' ? 'Normal' : 'Warning', reason, message);
     } catch (error) {
       // It is its matter alone: the others are told all the same.

@@ -1,7 +1,7 @@
 /** What is suspended until its Workload is admitted, and then runs where that says: Jobs and their like. Source: Kueue, jobframework. */
 import { equalJson } from '../../api/json.ts';
 import { WORKLOAD_PRIORITY_SOURCE } from '../../api/kueue/conversion.ts';
-import { JOB_UID } from '../../api/kueue/names.ts';
+import { JOB_UID, PRIORITY_CLASS } from '../../api/kueue/names.ts';
 import type { PodSet } from '../../api/kueue/types.ts';
 import { Workload } from '../../api/kueue/workload.ts';
 import type { Kind } from '../../api/kind.ts';
@@ -200,9 +200,10 @@ class Work<T extends KubeObject> {
   async #reprioritize(job: T, workload: Workload, context: ReconcileContext): Promise<boolean> {
     const { client, caches, events } = context;
     const { priorityClassName: before = '', priorityClassSource: source = '' } = workload.spec;
-    if (source === WORKLOAD_PRIORITY_SOURCE && lacksClass(job, context)) return false;
+    // What it has already it keeps, though that class be gone.
+    if (source !== WORKLOAD_PRIORITY_SOURCE || before === '' || job.metadata.labels?.[PRIORITY_CLASS] === before || lacksClass(job, context)) return false;
     const wanted = priorityOf(job, workload.spec.podSets, caches, this.#of.priorityClassOf?.(job));
-    if (source !== WORKLOAD_PRIORITY_SOURCE || before === '' || wanted.priorityClassSource !== source || wanted.priorityClassName === before) return false;
+    if (wanted.priorityClassSource !== source || wanted.priorityClassName === before) return false;
     await client.update(Workload, { ...workload, spec: { ...workload.spec, ...wanted } });
     events.event(job, 'Normal', 'UpdatedWorkload', `Updated workload priority class: ${keyOf(workload)}`);
     return true;

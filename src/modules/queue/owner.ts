@@ -90,7 +90,7 @@ export function workloadFor({ name, owner, references, podSets, submittedAt, pri
   };
 }
 
-/** What a Workload says in the words of its owner. */
+/** Whether the annotation is one that a Workload says in the words of its owner. */
 export const isTold = (key: string): boolean => [EXPECTED_RUN_TIME, RESUMABLE, ELASTIC, ADMISSION_GATED_BY].includes(key) || key.startsWith(PARAMETER_PREFIX);
 
 export function toldBy({ kind, metadata }: KubeObject): Record<string, string> {
