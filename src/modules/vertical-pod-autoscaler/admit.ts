@@ -25,7 +25,7 @@ export function initialResources({ candidatesIn, boundsIn, mostBoostedCpuMillis 
       const near = (await candidatesIn(namespace)).filter(({ matcher }) => matcher.matches(object.metadata.labels));
       if (near.length === 0) return;
       const pod = object as PodType;
-      const top = await topmostController({ ...pod, metadata: { ...pod.metadata, namespace } }, context);
+      const top = await topmostController({ ...pod, metadata: { ...pod.metadata, namespace } }, context).catch(() => undefined); // no pod fails for that
       const vpa = top === undefined ? undefined : controlling(pod.metadata.labels, top, near)?.vpa;
       if (vpa === undefined) return;
       const bounds = boundsIn(namespace);

@@ -1,4 +1,5 @@
 /** Which of several VerticalPodAutoscalers has a pod: the oldest of those whose target is the pod's topmost controller (upstream: utils/vpa, GetControllingVPAForPod). */
+import { isApiError } from '../../api/errors.ts';
 import type { VerticalPodAutoscaler } from '../../api/autoscaling/vertical-pod-autoscaler.ts';
 import type { Kind } from '../../api/kind.ts';
 import { parseApiVersion, type KubeObject } from '../../api/meta.ts';
@@ -22,7 +23,7 @@ export interface Candidate {
   matcher: LabelMatcher;
 }
 
-/** The last, going up from owner to owner, of those that are well known or have a scale; undefined where there is none. */
+/** The last, going up from owner to owner, of those that are well known or have a scale; undefined where there is none. Rejects while an owner cannot be read: who is above it is not known then. */
 export async function topmostController(object: KubeObject, { client, kinds }: Pick<ModuleContext, 'client' | 'kinds'>): Promise<Controller | undefined> {
   let top: Controller | undefined;
   let reference = controllerOf(object);
@@ -30,8 +31,10 @@ export async function topmostController(object: KubeObject, { client, kinds }: P
     const kind = kinds.find(parseApiVersion(reference.apiVersion).group, reference.kind);
     if (kind === undefined) break;
     if (isWellKnown(kind) || kind.subresources.scale !== undefined) top = { kind: reference.kind, name: reference.name };
-    const owner = await client.get(kind, reference.name, kind.namespaced ? { namespace: object.metadata.namespace } : {}).catch(() => undefined);
-    reference = owner === undefined ? undefined : controllerOf(owner);
+    const owner = await client.get(kind, reference.name, kind.namespaced ? { namespace: object.metadata.namespace } : {}).catch((error: unknown) => {
+      if (!isApiError(error, 'NotFound', 'Forbidden')) throw error;
+    });
+    reference = owner ? controllerOf(owner) : undefined;
   }
   return top;
 }

@@ -65,6 +65,10 @@ test('one that went and came back is asked at once again', async () => {
   const again = await serve(port);
   try {
     assert.deepEqual(await read(), { value: 7, active: true });
+    const { size } = sessions;
+    trigger.close?.();
+    await assert.rejects(read(), /the connection is closed/);
+    assert.equal(sessions.size, size, 'nobody connects after the end');
   } finally {
     trigger.close?.();
     again.close();

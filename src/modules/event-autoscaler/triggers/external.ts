@@ -43,8 +43,9 @@ export interface External extends Trigger {
 export async function external(input: TriggerInput): Promise<External> {
   const { address, whose, connect } = scalerOf(input);
   let client = connect();
+  let isOver = false;
   const call = async (method: string, sent: Buffer, answer: MessageType): Promise<Message> => {
-    if (client.isClosed()) client = connect(); // it went, and may be back
+    if (!isOver && client.isClosed()) client = connect(); // it went, and may be back
     try {
       return decode(answer, await client.call(`/externalscaler.ExternalScaler/${method}`, sent, READ_TIMEOUT_MS));
     } catch (error) {
@@ -71,7 +72,10 @@ export async function external(input: TriggerInput): Promise<External> {
     get target() {
       return spec.targetSizeFloat > 0 ? spec.targetSizeFloat : spec.targetSize;
     },
-    close: () => client.close(),
+    close() {
+      isOver = true;
+      client.close();
+    },
     async read() {
       const { metricName: metric } = spec;
       const [{ result }, { metricValues }] = await Promise.all([call('IsActive', whose, IsActiveResponse), call('GetMetrics', encode(GetMetricsRequest, { scaledObjectRef: decode(ScaledObjectRef, whose), metricName: metric }), GetMetricsResponse)]);
