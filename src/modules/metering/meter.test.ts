@@ -194,6 +194,8 @@ test('what containers had, and what is said of pods and namespaces', () => {
   assert.deepEqual(row.containers!.map(({ name, cpuCoreSeconds, memoryGiBSeconds }) => [name, cpuCoreSeconds, memoryGiBSeconds!.used]), [['main', { requested: 36, used: 30, charged: 18 + 30 }, 60], ['proxy', { requested: 12, used: 1, charged: 12 }, 30]]);
   const { pods: [day] = [] } = rollUp([only(meter.look(look(180, [both], {}, used(50, 38, 1))))], dayOf(at(0)));
   assert.deepEqual([day?.containers?.map(({ name, cpuCoreSeconds }) => [name, cpuCoreSeconds!.used]), day?.services, day?.annotations], [[['main', 30], ['proxy', 1]], ['front', 'web'], { 'example.com/cost-center': '42' }]);
+  const labelled = (second: number, labels: Record<string, string> | undefined) => only(meter.look(look(second, [both], {}, { ...used(50, 38, 1), namespaceLabels: () => labels }))).namespaceLabels;
+  assert.deepEqual([labelled(240, undefined), labelled(300, {})], [{ team: 'apes' }, undefined], 'of a namespace that is gone what was seen last, of one that is there what it says');
   const parts = partsOf({ pod: row });
   assert.deepEqual(parts.map(({ container: name, pod: { cpuCoreSeconds } }) => [name, Math.round(cpuCoreSeconds.used * 31)]), [['main', 50 * 30], ['proxy', 50]]);
   for (const key of ['requested', 'used', 'charged'] as const) assert.ok(Math.abs(parts.reduce((sum, { pod: { memoryGiBSeconds } }) => sum + memoryGiBSeconds[key], 0) - row.memoryGiBSeconds[key]) < 1e-9, key);

@@ -160,7 +160,10 @@ export function createMeter(newest: readonly UsageRecord[], nowMs: number): Mete
       for (const route of now.routes ?? []) meterRoute(route, since.endMs);
       const alive = new Map(now.pods.map((pod) => [pod.metadata.uid ?? '', pod.metadata.namespace ?? '']));
       for (const kept of [counters, containerSeconds]) for (const uid of kept.keys()) if (!alive.has(uid)) kept.delete(uid);
-      for (const each of open.values()) each.labels = keptLabels(now.namespaceLabels?.(each.namespace)) ?? each.labels;
+      for (const each of open.values()) {
+        const labels = now.namespaceLabels?.(each.namespace);
+        if (labels !== undefined) each.labels = keptLabels(labels); // one that is gone had what was seen last
+      }
       const changed = [...open.values()].map((each) => recordNow(each, since.endMs, alive));
       for (const [name, { period }] of open) if (period.endMs <= since.endMs) open.delete(name);
       return changed;
