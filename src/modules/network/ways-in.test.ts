@@ -42,6 +42,25 @@ inPlayedNetwork(import.meta.filename, 'ways into services, in namespaces', (play
     await run('nft', ['delete', 'rule', ...chain, 'handle', handle]);
   });
 
+  // linux: nf_nat_inet_fn asks no further hook once one gave the connection another address.
+  test('who is led at first is not asked again', async () => {
+    const table = ['ip', bridgeOf(played.facts)];
+    const chains = ['output/again', 'prerouting/again'];
+    for (const chain of chains) await run('nft', ['insert', 'rule', ...table, chain, 'ip', 'daddr', '10.62.0.0/16', 'tcp', 'dport', '80', 'counter']);
+    const asked = async (): Promise<boolean[]> => {
+      const texts = await Promise.all(chains.map((chain) => run('nft', ['list', 'chain', ...table, chain])));
+      return texts.map((text) => Number(/counter packets (\d+)/.exec(text)?.[1]) > 0);
+    };
+    for (const from of [undefined, pods[0]?.name]) for (let i = 0; i < 3; i++) assert.ok((await ask('10.62.0.20:80', from)).startsWith(host));
+    assert.deepEqual(await asked(), [false, false]);
+    for (const from of [undefined, pods[0]?.name]) assert.equal(await ask('10.62.0.77:80', from), 'ECONNREFUSED');
+    assert.deepEqual(await asked(), [true, true]);
+    for (const chain of chains) {
+      const [, handle = ''] = /counter .*# handle (\d+)/.exec(await run('nft', ['-a', 'list', 'chain', ...table, chain])) ?? [];
+      await run('nft', ['delete', 'rule', ...table, chain, 'handle', handle]);
+    }
+  });
+
   test('a changed endpoint is used at once', async () => {
     slices.set(slice('web', pods.slice(0, 1).map((pod) => pod.address)));
     await played.sync.idle();
