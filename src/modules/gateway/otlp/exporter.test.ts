@@ -129,7 +129,7 @@ exporterTest('what waits at the end is sent, and nobody waits for long for a col
 }, { sendMs: 600_000 });
 
 test('settings that make no sense are refused', () => {
-  const refused: [object, RegExp][] = [[{}, /endpoint must be the URL/], [{ endpoint: 'grpc://x' }, /endpoint must be the URL/], [{ endpoint: 'http://x', protocol: 'grpc' }, /protocol must be 'http\/json' or 'http\/protobuf'/], [{ endpoint: 'http://x', headers: { a: 1 } }, /headers must map names/]];
+  const refused: [object, RegExp][] = [[{}, /endpoint must be the URL/], [{ endpoint: 'grpc://x' }, /endpoint must be the URL/], [{ endpoint: 'http://' }, /endpoint must be the URL/], [{ endpoint: 'http://user:secret@x' }, /^Error: modules\.gateway\.otlp\.endpoint must name no user: (?!.*secret)/], [{ endpoint: 'http://x', protocol: 'grpc' }, /protocol must be 'http\/json' or 'http\/protobuf'/], [{ endpoint: 'http://x', headers: { a: 1 } }, /headers must map names/]];
   for (const [otlp, words] of refused) assert.throws(() => otlpSettings({ otlp }), words);
   assert.deepEqual([otlpSettings({}), otlpSettings({ otlp: { endpoint: 'http://x/' } })], [undefined, { endpoint: 'http://x', protocol: 'http/json' }]);
 });
