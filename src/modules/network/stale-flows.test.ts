@@ -31,4 +31,6 @@ test('where UDP is asked for, with all who serve there', () => {
   const all = [service(['10.2.0.9 . udp . 53', '10.2.0.9 . tcp . 53', '2001:db8::7 . udp . 53'], ['udp . 30053', 'tcp . 30054'], '10.1.0.2:53', '10.1.0.3:53'), service(['10.2.0.10 . udp . 53'], [])];
   const both = ['10.1.0.2:53', '10.1.0.3:53'];
   assert.deepEqual([...udpWaysServed(all, ['127.0.0.1', '192.0.2.1'])].map(([place, by]) => [place, [...by]]), ['10.2.0.9:53', '[2001:db8::7]:53', '127.0.0.1:30053', '192.0.2.1:30053'].map((place) => [place, both]), 'where nobody serves, nothing is forgotten');
+  const external = (by: string): Fragment => service(['192.0.2.9 . udp . 53'], [], by);
+  assert.deepEqual([...udpWaysServed([external('10.1.0.2:53'), external('10.1.0.4:53')], [])].map(([place, by]) => [place, [...by]]), [['192.0.2.9:53', ['10.1.0.2:53', '10.1.0.4:53']]], 'two Services with one address');
 });

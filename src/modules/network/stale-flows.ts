@@ -38,14 +38,15 @@ export function udpWaysNew(before: Fragment | undefined, now: Fragment | undefin
 }
 
 /**
- * Where UDP is asked for, with all who serve there; none where nobody serves. Who just began does not know which endpoints went before, and goes by this (upstream: CleanStaleEntries). Pure.
+ * Where UDP is asked for, with all who serve there, of whichever Service where several have one address; none where nobody serves. Who just began does not know which endpoints went before, and goes by this (upstream: CleanStaleEntries). Pure.
  */
 export function udpWaysServed(fragments: Iterable<Fragment>, ownAddresses: readonly string[]): Map<string, ReadonlySet<string>> {
   const served = new Map<string, ReadonlySet<string>>();
+  const add = (place: string, by: ReadonlySet<string>): void => void served.set(place, new Set([...(served.get(place) ?? []), ...by]));
   for (const fragment of fragments) {
     if (fragment.udpServing.size === 0) continue;
-    for (const [address = '', protocol, port] of keysOf(fragment, ['services']).map((key) => key.split(' . '))) if (protocol === 'udp') served.set(withPort(address, Number(port)), fragment.udpServing);
-    for (const [protocol, port] of keysOf(fragment, ['nodeports']).map((key) => key.split(' . '))) if (protocol === 'udp') for (const address of ownAddresses) served.set(withPort(address, Number(port)), fragment.udpServing);
+    for (const [address = '', protocol, port] of keysOf(fragment, ['services']).map((key) => key.split(' . '))) if (protocol === 'udp') add(withPort(address, Number(port)), fragment.udpServing);
+    for (const [protocol, port] of keysOf(fragment, ['nodeports']).map((key) => key.split(' . '))) if (protocol === 'udp') for (const address of ownAddresses) add(withPort(address, Number(port)), fragment.udpServing);
   }
   return served;
 }
