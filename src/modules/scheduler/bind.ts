@@ -2,7 +2,7 @@
 import { Node } from '../../api/core/node.ts';
 import { Pod } from '../../api/core/pod.ts';
 import { isApiError } from '../../api/errors.ts';
-import { apiVersionOf, type KubeObject } from '../../api/meta.ts';
+import { apiVersionOf, type Json, type KubeObject } from '../../api/meta.ts';
 import { rfc3339 } from '../../base/clock.ts';
 import { podCondition } from '../../api/pod-readiness.ts';
 import type { ModuleContext } from '../../sdk/index.ts';
@@ -27,19 +27,19 @@ export async function explain(tools: Tools, info: PodInfo, decision: Decision): 
   try {
     if (decision.nominated !== undefined) await preempt(tools, info, decision.nominated);
     const status = waitingStatus(tools, info, decision);
-    if (status !== undefined) await client.patch(Pod, info.name, { type: 'strategic', body: { status } }, { subresource: 'status', namespace: info.namespace });
+    if (status !== undefined) await patchStatus(client, info, status);
   } catch (error) {
     if (!isApiError(error, 'NotFound', 'Conflict')) log.warn('a pod could not be told why it waits', { pod: `${info.namespace}/${info.name}`, error });
   }
 }
 
 /** Tells those who look for room, as an autoscaler does, where a pod will be whose volumes or devices are being made ready. Source: upstream, NominatedNodeNameForExpectation. */
-export async function expect({ client, log }: Tools, { name, namespace, pod }: PodInfo, nodeName: string): Promise<void> {
-  if (pod.status?.nominatedNodeName === nodeName) return;
+export async function expect({ client, log }: Tools, info: PodInfo, nodeName: string): Promise<void> {
+  if (info.pod.status?.nominatedNodeName === nodeName) return;
   try {
-    await client.patch(Pod, name, { type: 'strategic', body: { status: { nominatedNodeName: nodeName } } }, { subresource: 'status', namespace });
+    await patchStatus(client, info, { nominatedNodeName: nodeName });
   } catch (error) {
-    if (!isApiError(error, 'NotFound')) log.warn('where a pod will be could not be told', { pod: `${namespace}/${name}`, error });
+    if (!isApiError(error, 'NotFound', 'Conflict')) log.warn('where a pod will be could not be told', { pod: `${info.namespace}/${info.name}`, error });
   }
 }
 
@@ -53,19 +53,24 @@ export async function explainError(tools: Tools, info: PodInfo, error: unknown, 
   const losesNode = wasExpected || info.pod.status?.nominatedNodeName !== undefined;
   const status = { conditions: [{ type: 'PodScheduled', status: 'False', reason: 'SchedulerError', message, lastTransitionTime }], ...(losesNode && { nominatedNodeName: null }) };
   try {
-    await client.patch(Pod, info.name, { type: 'strategic', body: { status } }, { subresource: 'status', namespace: info.namespace });
+    await patchStatus(client, info, status);
   } catch (failure) {
     if (!isApiError(failure, 'NotFound', 'Conflict')) log.warn('a pod could not be told why it is not bound', { pod: `${info.namespace}/${info.name}`, error: failure });
   }
 }
 
 /** It is nominated to its node no longer. */
-export async function takeNomination({ client, log }: Tools, { name, namespace }: PodInfo): Promise<void> {
+export async function takeNomination({ client, log }: Tools, info: PodInfo): Promise<void> {
   try {
-    await client.patch(Pod, name, { type: 'strategic', body: { status: { nominatedNodeName: null } } }, { subresource: 'status', namespace });
+    await patchStatus(client, info, { nominatedNodeName: null });
   } catch (error) {
-    if (!isApiError(error, 'NotFound')) log.warn('a nomination could not be taken back', { pod: `${namespace}/${name}`, error });
+    if (!isApiError(error, 'NotFound', 'Conflict')) log.warn('a nomination could not be taken back', { pod: `${info.namespace}/${info.name}`, error });
   }
+}
+
+/** Rejects with Conflict where another pod has the name by now, as one of a StatefulSet: what is said is not of that. */
+async function patchStatus(client: Tools['client'], { name, namespace, pod }: PodInfo, status: { [field: string]: Json }): Promise<void> {
+  await client.patch(Pod, name, { type: 'strategic', body: { metadata: { uid: pod.metadata.uid ?? null }, status } }, { subresource: 'status', namespace });
 }
 
 interface WaitingStatus {
@@ -89,11 +94,11 @@ async function preempt({ client, events, clock, log }: Tools, info: PodInfo, { n
     const { name, namespace } = victim;
     const target = { type: 'DisruptionTarget', status: 'True', reason: 'PreemptionByScheduler', message: `${info.pod.spec?.schedulerName ?? 'default-scheduler'}: preempting to accommodate a higher priority pod`, lastTransitionTime: rfc3339(clock.nowMs()) };
     try {
-      await client.patch(Pod, name, { type: 'strategic', body: { status: { conditions: [target] } } }, { subresource: 'status', namespace });
+      await patchStatus(client, victim, { conditions: [target] });
       await client.delete(Pod, name, { namespace, preconditions: { uid: victim.pod.metadata.uid } });
       events.event(victim.pod, 'Normal', 'Preempted', `Preempted by pod ${info.uid} on node ${node.name}`);
     } catch (error) {
-      if (!isApiError(error, 'NotFound')) log.warn('a pod of lower priority could not be removed', { pod: `${namespace}/${name}`, error });
+      if (!isApiError(error, 'NotFound', 'Conflict')) log.warn('a pod of lower priority could not be removed', { pod: `${namespace}/${name}`, error });
     }
   }
 }

@@ -34,7 +34,7 @@ async function boundAfter(asked: number, { unread = '' } = {}): Promise<void> {
   assert.deepEqual(bound, ['p']);
 }
 
-interface Told { status: { nominatedNodeName?: string | null; conditions?: { reason: string; message: string }[] } }
+interface Told { metadata: { uid: string }; status: { nominatedNodeName?: string | null; conditions?: { reason: string; message: string }[] } }
 
 /** A scheduler with one node, and a plugin that holds pods before they are bound; what it tells of pods, in order. */
 async function heldBy(permit: NonNullable<Plugin['permit']>, { until, bind = () => Promise.resolve(), unreserve }: { until: (told: readonly string[]) => boolean; bind?: () => Promise<void>; unreserve?: () => void }): Promise<string[]> {
@@ -45,7 +45,7 @@ async function heldBy(permit: NonNullable<Plugin['permit']>, { until, bind = () 
     caches: { of: ({ kind }: { kind: string }) => ({ ready: () => Promise.resolve(), subscribe: (listener: (event: CacheEvent<never>) => void) => listeners.set(kind, listener) && ((): boolean => listeners.delete(kind)) }) },
     clock: { nowMs: () => START_MS }, signal: stop.signal, events: { event: (_: unknown, _type: string, reason: string, message: string) => void told.push(`event ${reason}: ${message}`) }, log: { warn: () => {} },
     client: {
-      patch: (_: unknown, _name: string, { body: { status: { nominatedNodeName, conditions } } }: { body: Told }) => Promise.resolve(void told.push(`status ${JSON.stringify(nominatedNodeName)} ${conditions?.map(({ reason, message }) => `${reason}: ${message}`).join() ?? ''}`.trim())),
+      patch: (_: unknown, _name: string, { body: { metadata: { uid }, status: { nominatedNodeName, conditions } } }: { body: Told }) => Promise.resolve(void told.push(`status of ${uid} ${JSON.stringify(nominatedNodeName)} ${conditions?.map(({ reason, message }) => `${reason}: ${message}`).join() ?? ''}`.trim())),
       createSubresource: () => bind().then(() => void told.push('bound')),
     },
   } as unknown as ModuleContext;
@@ -62,21 +62,21 @@ async function heldBy(permit: NonNullable<Plugin['permit']>, { until, bind = () 
 
 test('a pod that is held before it is bound says where it will be', async () => {
   const isBound = (told: readonly string[]): boolean => told.some((each) => each.startsWith('event Scheduled'));
-  assert.deepEqual(await heldBy(() => Promise.resolve(), { until: isBound }), ['status "n"', 'bound', 'event Scheduled: Successfully assigned default/p to n']);
+  assert.deepEqual(await heldBy(() => Promise.resolve(), { until: isBound }), ['status of p "n"', 'bound', 'event Scheduled: Successfully assigned default/p to n']);
   assert.deepEqual(await heldBy(() => undefined, { until: isBound }), ['bound', 'event Scheduled: Successfully assigned default/p to n'], 'nobody holds it');
 });
 
 test('a pod that could not be bound says why, and keeps no node', async () => {
   const isTold = (told: readonly string[]): boolean => told.some((each) => each.includes('SchedulerError'));
-  assert.deepEqual(await heldBy(() => Promise.reject(new Error('no volume within 600 s')), { until: isTold }), ['status "n"', 'event FailedScheduling: no volume within 600 s', 'status null SchedulerError: no volume within 600 s']);
-  assert.deepEqual((await heldBy(() => Promise.reject(notFound({ group: '', plural: 'persistentvolumeclaims' }, 'data')), { until: isTold })).at(-1), 'status null SchedulerError: persistentvolumeclaims "data" not found', 'and waits for another claim');
-  assert.deepEqual(await heldBy(() => undefined, { until: isTold, bind: () => Promise.reject(new Error('the door is shut')) }), ['event FailedScheduling: the door is shut', 'status undefined SchedulerError: the door is shut']);
+  assert.deepEqual(await heldBy(() => Promise.reject(new Error('no volume within 600 s')), { until: isTold }), ['status of p "n"', 'event FailedScheduling: no volume within 600 s', 'status of p null SchedulerError: no volume within 600 s']);
+  assert.deepEqual((await heldBy(() => Promise.reject(notFound({ group: '', plural: 'persistentvolumeclaims' }, 'data')), { until: isTold })).at(-1), 'status of p null SchedulerError: persistentvolumeclaims "data" not found', 'and waits for another claim');
+  assert.deepEqual(await heldBy(() => undefined, { until: isTold, bind: () => Promise.reject(new Error('the door is shut')) }), ['event FailedScheduling: the door is shut', 'status of p undefined SchedulerError: the door is shut']);
 });
 
 test('what is on its way to a pod when the scheduler stops is not taken back', async () => {
   const held: NonNullable<Plugin['permit']> = (_pod, _node, signal) => new Promise((_, reject) => signal.addEventListener('abort', () => reject(new Error('the scheduler stops'))));
   let takenBack = 0;
-  await heldBy(held, { until: (told) => told.includes('status "n"'), unreserve: () => void takenBack++ });
+  await heldBy(held, { until: (told) => told.includes('status of p "n"'), unreserve: () => void takenBack++ });
   assert.equal(takenBack, 0);
 });
 
