@@ -222,8 +222,15 @@ describe('least connection', { timeout: 120_000 * PATIENCE }, () => {
     await eventually(async () => (await programmed()) === 'False SharedByKernel', { what: 'it is told' });
     await apply(policy({ algorithm: 'Random' }));
     await eventually(async () => (await programmed()) === 'True Programmed', { what: 'the kernel does that' });
-    const { code, stderr } = await llmos.kubectlWith(JSON.stringify(policy({ algorithm: 'ConsistentHash', consistentHash: { on: 'Path', name: 'x' } })), 'apply', '-f', '-');
+    const { code, stderr } = await llmos.kubectlWith(JSON.stringify(policy({ algorithm: 'ConsistentHash', consistentHash: { by: 'Path', name: 'x' } })), 'apply', '-f', '-');
     assert.notEqual(code, 0);
     assert.match(stderr, /spec\.consistentHash\.name: Invalid value: "x": only of a Header or a Cookie/);
+  });
+
+  it('takes the policy of the documents as kubectl reads it', async () => {
+    const [, policy = ''] = /```yaml\n(apiVersion: network\.llmos\.dev[\s\S]*?)```/.exec(readFileSync(join(import.meta.dirname, '../../docs/reference/load-balancing.md'), 'utf8')) ?? [];
+    const { code, stdout, stderr } = await llmos.kubectlWith(policy, 'apply', '--dry-run=server', '-o', 'json', '-f', '-');
+    assert.deepEqual([code, stderr], [0, '']);
+    assert.deepEqual((JSON.parse(stdout) as { spec: { consistentHash: object } }).spec.consistentHash, { by: 'Cookie', name: 'session' });
   });
 });

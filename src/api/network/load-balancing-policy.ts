@@ -26,7 +26,7 @@ export interface LoadBalancingPolicySpec {
   targetRefs: { group?: string; kind: 'Service'; name: string }[];
   algorithm?: 'RoundRobin' | 'Random' | 'Weighted' | 'LeastConnection' | 'RandomTwoChoices' | 'ConsistentHash';
   /** What is hashed; default the client's address. `name` is that of the header or cookie. */
-  consistentHash?: { on: 'Source' | 'Header' | 'Cookie' | 'Path'; name?: string };
+  consistentHash?: { by?: 'Source' | 'Header' | 'Cookie' | 'Path'; name?: string };
   /** By HTTP where there is a path, else by connecting. */
   healthCheck?: { path?: string; interval?: string };
   /** After so many errors in a row an endpoint is spared, for at least `ejection`. */
@@ -53,7 +53,7 @@ function schema(): Schema {
             items: { type: 'object', required: ['kind', 'name'], properties: { group: { type: 'string', enum: ['', 'core'] }, kind: { type: 'string', enum: ['Service'] }, name: { type: 'string', minLength: 1, maxLength: 63 } } },
           },
           algorithm: { type: 'string', enum: ['RoundRobin', 'Random', 'Weighted', 'LeastConnection', 'RandomTwoChoices', 'ConsistentHash'] },
-          consistentHash: { type: 'object', required: ['on'], properties: { on: { type: 'string', enum: ['Source', 'Header', 'Cookie', 'Path'] }, name: { type: 'string', pattern: '^[A-Za-z0-9_-]{1,60}$' } } },
+          consistentHash: { type: 'object', properties: { by: { type: 'string', enum: ['Source', 'Header', 'Cookie', 'Path'] }, name: { type: 'string', pattern: '^[A-Za-z0-9_-]{1,60}$' } } },
           healthCheck: { type: 'object', properties: { path: { type: 'string', pattern: '^/[A-Za-z0-9._~/=&?:@,+-]{0,200}$' }, interval: DURATION } },
           outlierDetection: { type: 'object', required: ['consecutiveErrors'], properties: { consecutiveErrors: { type: 'integer', format: 'int32', minimum: 1, maximum: 1_000 }, ejection: DURATION } },
           slowStart: DURATION, drain: DURATION, responseTimeout: DURATION,
@@ -76,9 +76,10 @@ export const LoadBalancingPolicy: Kind<LoadBalancingPolicy> = defineKind<LoadBal
 function policyErrors({ spec = { targetRefs: [] } }: LoadBalancingPolicy): FieldError[] {
   const errors: FieldError[] = [];
   const { consistentHash, healthCheck, outlierDetection } = spec;
-  if (consistentHash !== undefined && spec.algorithm !== 'ConsistentHash') errors.push(invalid('spec.consistentHash', consistentHash.on, 'only with algorithm ConsistentHash'));
-  if (consistentHash !== undefined && ['Header', 'Cookie'].includes(consistentHash.on) && !consistentHash.name) errors.push(required('spec.consistentHash.name', `the name of the ${consistentHash.on.toLowerCase()}`));
-  if (consistentHash?.name !== undefined && !['Header', 'Cookie'].includes(consistentHash.on)) errors.push(invalid('spec.consistentHash.name', consistentHash.name, 'only of a Header or a Cookie'));
+  const by = consistentHash?.by ?? 'Source';
+  if (consistentHash !== undefined && spec.algorithm !== 'ConsistentHash') errors.push(invalid('spec.consistentHash', by, 'only with algorithm ConsistentHash'));
+  if (consistentHash !== undefined && ['Header', 'Cookie'].includes(by) && !consistentHash.name) errors.push(required('spec.consistentHash.name', `the name of the ${by.toLowerCase()}`));
+  if (consistentHash?.name !== undefined && !['Header', 'Cookie'].includes(by)) errors.push(invalid('spec.consistentHash.name', consistentHash.name, 'only of a Header or a Cookie'));
   const durations = [...DURATIONS.map((field) => [`spec.${field}`, spec[field]] as const), ['spec.healthCheck.interval', healthCheck?.interval] as const, ['spec.outlierDetection.ejection', outlierDetection?.ejection] as const];
   for (const [field, value] of durations) {
     const ms = parseDuration(value ?? '') / 1_000_000;

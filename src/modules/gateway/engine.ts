@@ -117,7 +117,9 @@ export async function startEngine(context: ModuleContext): Promise<Engine> {
     signals.add(inherited, clock.nowMs(), 'before');
     signals.add(recent, clock.nowMs());
   };
-  const tryCollect = (): Promise<void> => collect().catch((error: unknown) => log.warn('HAProxy of the gateways does not tell its counts', { error }));
+  let collected: Promise<void> | undefined;
+  /** Who asks while another one does has the same counts. */
+  const tryCollect = (): Promise<void> => (collected ??= collect().catch((error: unknown) => log.warn('HAProxy of the gateways does not tell its counts', { error })).finally(() => (collected = undefined)));
   const served = async (): Promise<object[]> => [...(await proxy.served().catch((error: unknown) => {
     log.warn('HAProxy of the gateways does not tell who served', { error });
     return new Map<string, number>();

@@ -28,7 +28,7 @@ export interface KeeperInput {
 export interface Keeper {
   /** To the process that runs, if it was heard of. */
   readonly line: Line | undefined;
-  /** Does a step when those before it are done, whether they failed or not. */
+  /** Does a step when those before it are done, whether they failed or not. One that HAProxy did not answer is the first of the silences for which it is killed. */
   enqueue<T>(step: () => Promise<T>): Promise<T>;
   /** A process was started: its end is listened for. */
   attend(): void;
@@ -61,7 +61,9 @@ export function createKeeper({ folder, name, start, look, log, signal }: KeeperI
 
   function enqueue<T>(step: () => Promise<T>): Promise<T> {
     const done = working.then(step);
-    working = done.catch(() => {});
+    working = done.catch((error: unknown) => {
+      if (error instanceof HaproxySilentError) silent = Math.max(silent, 1);
+    });
     return done;
   }
 
@@ -108,7 +110,8 @@ export function createKeeper({ folder, name, start, look, log, signal }: KeeperI
   async function listen(pid: number): Promise<void> {
     looks++;
     if (silent === 0 && looks % ASK_EVERY !== 0) return;
-    silent = (await isSilent(folder, SIGN_MS)) ? silent + 1 : 0;
+    // In one step: others between them would each wait in vain for as long again.
+    do silent = (await isSilent(folder, SIGN_MS)) ? silent + 1 : 0; while (silent > 0 && silent < MOST_SILENT && !signal.aborted);
     if (silent < MOST_SILENT || signal.aborted || haproxyPid(folder) !== pid) return;
     log.warn(`${name} does not answer and is killed`, { pid });
     silent = 0;

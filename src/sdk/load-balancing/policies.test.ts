@@ -17,7 +17,7 @@ test('what a policy says is what annotations say', () => {
   }));
   assert.equal(algorithmOf(whole), 'random-two-choices');
   assert.deepEqual(proxySettingsOf(whole), { check: { path: '/healthz', intervalMs: 500 }, outliers: { errors: 3, ejectionMs: 5_000 }, slowStartMs: 30_000, drainMs: 60_000, responseTimeoutMs: 2_000 });
-  const hashed = withPolicy(SERVICE, policy('a', { algorithm: 'ConsistentHash', consistentHash: { on: 'Cookie', name: 'sid' } }));
+  const hashed = withPolicy(SERVICE, policy('a', { algorithm: 'ConsistentHash', consistentHash: { by: 'Cookie', name: 'sid' } }));
   assert.deepEqual([algorithmOf(hashed), hashOnOf(hashed), wireOf(hashed, { })], ['consistent-hash', { on: 'cookie', name: 'sid' }, 'http']);
   for (const [algorithm, proxied] of [['RoundRobin', false], ['Random', false], ['Weighted', false], ['LeastConnection', true], ['RandomTwoChoices', true], ['ConsistentHash', true]] as const) {
     assert.equal(isProxied(withPolicy(SERVICE, policy('a', { algorithm }))), proxied, algorithm);
@@ -72,7 +72,7 @@ test('weights that cannot be read are told of', () => {
 });
 
 test('every field of a policy has an annotation', () => {
-  const whole = annotationsOf({ targetRefs: [], algorithm: 'ConsistentHash', consistentHash: { on: 'Header', name: 'X-User' }, healthCheck: { path: '/x', interval: '1s' }, outlierDetection: { consecutiveErrors: 2, ejection: '1s' }, slowStart: '1s', drain: '1s', responseTimeout: '1s' });
+  const whole = annotationsOf({ targetRefs: [], algorithm: 'ConsistentHash', consistentHash: { by: 'Header', name: 'X-User' }, healthCheck: { path: '/x', interval: '1s' }, outlierDetection: { consecutiveErrors: 2, ejection: '1s' }, slowStart: '1s', drain: '1s', responseTimeout: '1s' });
   assert.equal(Object.keys(whole).length, 9);
   assert.equal(whole['llmos.dev/hash-on'], 'header:X-User');
 });

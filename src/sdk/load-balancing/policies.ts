@@ -8,7 +8,7 @@ import { DRAIN, EJECTION, HASH_ON, HEALTH_CHECK, HEALTH_CHECK_INTERVAL, OUTLIERS
 /** The annotations that say what the policy says. Pure. */
 export function annotationsOf(spec: LoadBalancingPolicySpec): Record<string, string> {
   const { algorithm, consistentHash, healthCheck, outlierDetection } = spec;
-  const on = consistentHash?.on.toLowerCase();
+  const on = consistentHash?.by?.toLowerCase();
   const said: Record<string, string | undefined> = {
     [LOAD_BALANCING]: algorithm?.replaceAll(/(?<=.)[A-Z]/g, '-$&').toLowerCase(),
     [HASH_ON]: consistentHash?.name === undefined || (on !== 'header' && on !== 'cookie') ? on : `${on}:${consistentHash.name}`,
