@@ -54,7 +54,9 @@ async function optionsOf(exchange: Exchange): Promise<{ options: DeleteRequest; 
   exchange.audit?.request(value);
   if (!isJsonObject(value)) throw badRequest('the body of a delete request must be a DeleteOptions object');
   checkTypes(value);
-  const { dryRun, kind = '' } = value as { dryRun?: unknown; kind?: string };
+  const { dryRun } = value as { dryRun?: unknown };
+  // A null is nothing said, as Go reads it.
+  const kind = (value['kind'] ?? '') as string;
   if (kind !== 'DeleteOptions' && kind !== '') throw badRequest(`the body of a delete request must be a DeleteOptions object, not ${kind.slice(0, 100)}`);
   const values = (dryRun ?? []) as string[];
   for (const each of values) if (each !== 'All') throw invalidOptions('DeleteOptions', notSupported('dryRun', each.slice(0, 50), ['All']));
